@@ -1,0 +1,34 @@
+/**
+ * Graph spells one ID in several ways: a GUID in dashed lower case in URLs, in dashed upper case or as 32 hex digits in
+ * notifications. Every ID is brought to one form before it is compared or becomes part of a workflow ID.
+ */
+
+const DASHED_GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const HEX_GUID = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i;
+const CALL_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+const WORKFLOW_ID_PREFIX = 'call-moderation/';
+
+/** A GUID, dashed or as 32 hex digits, in dashed lower case; any other ID as it is. */
+export function canonicalId(id: string): string {
+  if (DASHED_GUID.test(id)) return id.toLowerCase();
+  if (HEX_GUID.test(id)) return id.replace(HEX_GUID, '$1-$2-$3-$4-$5').toLowerCase();
+  return id;
+}
+
+/** Whether two spellings mean the same call, participant or operation. */
+export function sameId(a: string, b: string): boolean {
+  return a === b || canonicalId(a) === canonicalId(b);
+}
+
+export function isCallId(value: unknown): value is string {
+  return typeof value === 'string' && CALL_ID.test(value);
+}
+
+/**
+ * The workflow ID of every operation on a call. One ID a call is what makes the server refuse a second operation while
+ * one runs, and what lets the webhook find the operation without knowing whether there is one.
+ */
+export function workflowIdOf(callId: string): string {
+  return WORKFLOW_ID_PREFIX + canonicalId(callId);
+}

@@ -1,0 +1,44 @@
+/**
+ * The names that the outside world relies on. Anyone who starts, signals, queries or lists operations with another
+ * Temporal SDK or the Temporal CLI uses these very strings, so none may change without a new major version.
+ */
+
+/** The two workflow types, which are also the two actions of Graph's `call: mute` and `call: unmute`. */
+export type Action = 'mute' | 'unmute';
+
+export const DEFAULT_TASK_QUEUE = 'call-moderation';
+
+/** Signals of a running operation. The first three are fed by the webhook, `supersede` by clients. */
+export const SIGNAL = {
+  rosterUpdated: 'rosterUpdated',
+  callEnded: 'callEnded',
+  operationUpdated: 'operationUpdated',
+  supersede: 'supersede',
+} as const;
+
+export const QUERY = { operation: 'operation' } as const;
+
+/** Search attributes, all of type Keyword. */
+export const SEARCH_ATTRIBUTE = {
+  callId: 'ModerationCallId',
+  action: 'ModerationAction',
+  outcome: 'ModerationOutcome',
+  tenantId: 'ModerationTenantId',
+} as const;
+
+/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Cancelled` or the failure's type. */
+export const PENDING = 'Pending';
+
+/** `isMuted` in the roster once the action has taken effect. */
+export function wantedIsMuted(action: Action): boolean {
+  return action === 'mute';
+}
+
+/** The action that makes the roster show `isMuted`. */
+export function actionFor(isMuted: boolean): Action {
+  return isMuted ? 'mute' : 'unmute';
+}
+
+export function isAction(value: unknown): value is Action {
+  return value === 'mute' || value === 'unmute';
+}

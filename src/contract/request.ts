@@ -1,0 +1,73 @@
+import { canonicalId, isCallId } from './call-id.ts';
+
+/** What is asked of a `mute` or `unmute` operation: the only argument of both workflow types. */
+export interface ModerationRequest {
+  /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph gave it when the call was created or answered. */
+  callId: string;
+  /** Sent to Graph with the request and echoed by it, at most 256 characters. The run ID where absent. */
+  clientContext?: string;
+  /** The tenant to take the token from, for applications in many tenants: its ID or one of its domains. */
+  tenantId?: string;
+  /** Seconds from Graph's acceptance to the roster's confirmation, 1 to 300. */
+  confirmWithinSeconds?: number;
+  /** What to do to the call when the roster does not confirm. */
+  onUnconfirmed?: 'restore' | 'leave';
+  /** Who asked, for the audit trail: an opaque ID of a service or an object, at most 128 characters. Not a name. */
+  requestedBy?: string;
+  /** Why, for the audit trail, at most 256 characters. */
+  reason?: string;
+}
+
+export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
+
+type Rule = (value: unknown) => string | undefined;
+
+const text =
+  (most: number): Rule =>
+  (value) =>
+    typeof value === 'string' && value.length <= most
+      ? undefined
+      : `must be a string of at most ${most} characters; shorten it or leave it out`;
+
+const RULES: Record<keyof ModerationRequest, Rule> = {
+  callId: (value) =>
+    isCallId(value) ? undefined : 'must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it',
+  clientContext: text(256),
+  tenantId: (value) =>
+    typeof value === 'string' && /^[0-9a-zA-Z.-]{1,253}$/.test(value)
+      ? undefined
+      : 'must be the ID or a domain of a tenant; correct it or leave it out for the home tenant',
+  confirmWithinSeconds: (value) =>
+    typeof value === 'number' && value >= 1 && value <= 300
+      ? undefined
+      : `must be a number of seconds from 1 to 300; leave it out for ${DEFAULT_CONFIRM_WITHIN_SECONDS}`,
+  onUnconfirmed: (value) =>
+    value === 'restore' || value === 'leave' ? undefined : "must be 'restore' or 'leave'; leave it out for 'restore'",
+  requestedBy: text(128),
+  reason: text(256),
+};
+
+export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; faults: readonly string[] };
+
+/**
+ * Checks a request from anywhere: every fault is named with its field and its remedy, and none is guessed away. A
+ * request that holds comes back with its call ID in canonical form and without fields that are `undefined`.
+ */
+export function checkRequest(input: unknown): CheckedRequest {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    return { ok: false, faults: ['the input must be one object with at least the field callId'] };
+  }
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  const faults = given.flatMap(([field, value]) => {
+    if (!Object.hasOwn(RULES, field)) {
+      const known = Object.keys(RULES).join(', ');
+      return [`${JSON.stringify(field.slice(0, 64))} is not a field of a request; the fields are ${known}`];
+    }
+    const fault = RULES[field as keyof ModerationRequest](value);
+    return fault === undefined ? [] : [`${field} ${fault}`];
+  });
+  if (!given.some(([field]) => field === 'callId')) faults.unshift('callId is required');
+  if (faults.length > 0) return { ok: false, faults };
+  const request = Object.fromEntries(given) as unknown as ModerationRequest;
+  return { ok: true, request: { ...request, callId: canonicalId(request.callId) } };
+}

@@ -1,0 +1,129 @@
+import { isAction, type Action } from './names.ts';
+import { checkRequest, type ModerationRequest } from './request.ts';
+
+/** One participant of a roster, as much of it as an operation needs. */
+export interface RosterEntry {
+  id: string;
+  isMuted: boolean;
+  /** Of the audio stream, where the roster tells it. */
+  serverMuted?: boolean;
+  /** Place in the roster's order of changes, where the roster carries one. */
+  sequence?: number;
+  /** Left or was removed: the state is history. */
+  removed?: boolean;
+}
+
+/** Payload of `rosterUpdated`. */
+export interface RosterUpdate {
+  participants: RosterEntry[];
+  /** Order of the notification among its like (delta rosters). */
+  sequenceNumber?: number;
+  /** Whether the roster lists everyone (up to Graph's 100) or only what changed. */
+  full: boolean;
+}
+
+/** Payload of `callEnded`: Graph's `resultInfo`. */
+export interface CallEnd {
+  code?: number | string;
+  subcode?: number | string;
+  message?: string;
+}
+
+/** Payload of `operationUpdated`: a `commsOperation` that went on after Graph had answered the POST. */
+export interface OperationUpdate {
+  operationId: string;
+  clientContext?: string;
+  /** Graph's status in lower case: `notstarted`, `running`, `completed` or `failed`. */
+  status: string;
+  code?: number | string;
+  subcode?: number | string;
+  message?: string;
+}
+
+/** Payload of `supersede`: the operation that takes over. */
+export interface Successor {
+  action: Action;
+  request: ModerationRequest;
+}
+
+/*
+ * What follows reads a payload that may come from anyone. `undefined` means that it does not fit; a field that does not
+ * fit in an otherwise good payload is refused with it, for half of a signal is worse than none.
+ */
+
+type Fields = Record<string, unknown>;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isOptional(value: unknown, ...types: readonly string[]): boolean {
+  return value === undefined || value === null || types.includes(typeof value);
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 256;
+}
+
+function toEntry(value: unknown): RosterEntry | undefined {
+  if (!isFields(value) || !isId(value['id']) || typeof value['isMuted'] !== 'boolean') return undefined;
+  const { id, isMuted, serverMuted, sequence, removed } = value;
+  if (!isOptional(serverMuted, 'boolean') || !isOptional(sequence, 'number') || !isOptional(removed, 'boolean')) {
+    return undefined;
+  }
+  return {
+    id,
+    isMuted,
+    ...(typeof serverMuted === 'boolean' && { serverMuted }),
+    ...(typeof sequence === 'number' && { sequence }),
+    ...(removed === true && { removed }),
+  };
+}
+
+export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
+  if (!isFields(value) || typeof value['full'] !== 'boolean' || !Array.isArray(value['participants'])) return undefined;
+  const { full, sequenceNumber } = value;
+  if (!isOptional(sequenceNumber, 'number')) return undefined;
+  const participants: RosterEntry[] = [];
+  for (const item of value['participants'] as unknown[]) {
+    const entry = toEntry(item);
+    if (entry === undefined) return undefined;
+    participants.push(entry);
+  }
+  return { participants, full, ...(typeof sequenceNumber === 'number' && { sequenceNumber }) };
+}
+
+function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
+  if (!isOptional(code, 'number', 'string') || !isOptional(subcode, 'number', 'string')) return undefined;
+  if (!isOptional(message, 'string')) return undefined;
+  return {
+    ...((typeof code === 'number' || typeof code === 'string') && { code }),
+    ...((typeof subcode === 'number' || typeof subcode === 'string') && { subcode }),
+    ...(typeof message === 'string' && { message }),
+  };
+}
+
+/** A call may end without a reason, so no payload at all fits too. */
+export function toCallEnd(value: unknown): CallEnd | undefined {
+  if (value === undefined || value === null) return {};
+  return isFields(value) ? reasonOf(value) : undefined;
+}
+
+export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
+  if (!isFields(value) || !isId(value['operationId']) || typeof value['status'] !== 'string') return undefined;
+  const { operationId, status, clientContext } = value;
+  const reason = reasonOf(value);
+  if (reason === undefined || !isOptional(clientContext, 'string')) return undefined;
+  return {
+    operationId,
+    status: status.toLowerCase(),
+    ...reason,
+    ...(typeof clientContext === 'string' && { clientContext }),
+  };
+}
+
+export function toSuccessor(value: unknown): Successor | undefined {
+  if (!isFields(value) || !isAction(value['action'])) return undefined;
+  const checked = checkRequest(value['request']);
+  return checked.ok ? { action: value['action'], request: checked.request } : undefined;
+}
