@@ -26,6 +26,9 @@ export const SEARCH_ATTRIBUTE = {
   tenantId: 'ModerationTenantId',
 } as const;
 
+/** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
+export const SUCCESSOR_MEMO = 'supersededBy';
+
 /** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Cancelled` or the failure's type. */
 export const PENDING = 'Pending';
 

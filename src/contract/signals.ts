@@ -44,6 +44,8 @@ export interface OperationUpdate {
 export interface Successor {
   action: Action;
   request: ModerationRequest;
+  /** Of the starter's choice; stands in the memo of the run that takes over, so that its starter knows it. */
+  id?: string;
 }
 
 /*
@@ -124,6 +126,8 @@ export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
 
 export function toSuccessor(value: unknown): Successor | undefined {
   if (!isFields(value) || !isAction(value['action'])) return undefined;
+  const { action, id } = value;
   const checked = checkRequest(value['request']);
-  return checked.ok ? { action: value['action'], request: checked.request } : undefined;
+  if (!checked.ok || !isOptional(id, 'string')) return undefined;
+  return { action, request: checked.request, ...(typeof id === 'string' && { id: id.slice(0, 128) }) };
 }

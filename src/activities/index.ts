@@ -1,0 +1,153 @@
+import { activityInfo, ApplicationFailure } from '@temporalio/activity';
+import type { FailureType } from '../contract/failure.ts';
+import type { Action } from '../contract/names.ts';
+import type { GraphClient } from '../graph/client.ts';
+import { GraphError } from '../graph/errors.ts';
+import { findParticipant, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import type { Acceptance, Activities, ActionTarget, CallReading, CallTarget, ParticipantReading } from './types.ts';
+
+export interface ActivityOptions {
+  graph: GraphClient;
+  /** Tenants that a request may name, in lower case; any where absent. */
+  tenants?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * The activities over one Graph client. Each is one verb, and gives the workflow the two or three fields that it decides
+ * on, never a body of Graph's: those are large and name people.
+ */
+export function createActivities({ graph, tenants }: ActivityOptions): Activities {
+  const inTenant = async <T>({ tenantId }: CallTarget, work: () => Promise<T>): Promise<T> => {
+    try {
+      if (tenantId !== undefined && tenants?.has(tenantId.toLowerCase()) === false) throw notAllowed(tenantId);
+      return await work();
+    } catch (error) {
+      throw error instanceof GraphError ? toApplicationFailure(error) : error;
+    }
+  };
+  return {
+    readCall: (target) => inTenant(target, () => readCall(graph, target)),
+    readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
+    postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
+    postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
+  };
+}
+
+/**
+ * GET the call and its participants side by side. The roster tells how the application stands, and how many there are
+ * where the call itself does not show whether it is a group call. Peer-to-peer calls have none to give.
+ *
+ * https://learn.microsoft.com/graph/api/call-get and /call-list-participants
+ */
+async function readCall(graph: GraphClient, target: CallTarget): Promise<CallReading> {
+  const [call, participants] = await Promise.all([getCall(graph, target), getParticipants(graph, target)]);
+  const { participantId, state } = call;
+  const isGroupCall = call.hasGroupMarks || (participants?.length ?? 0) > 2;
+  if (participantId === undefined) return { state, isGroupCall };
+  const listed = participants === undefined ? undefined : findParticipant(participants, participantId);
+  // A list ends at 100 participants, so whoever is not in a long one may be in the call all the same.
+  const isCut = listed === undefined && (participants?.length ?? 0) >= 100;
+  const self = toMuteState(isCut ? await getParticipant(graph, target, participantId) : listed);
+  return { state, isGroupCall, participantId, ...(self !== undefined && { self }) };
+}
+
+/**
+ * GET the application's own participant: one entry, which the cap of 100 does not touch. Where it is not found, the list
+ * is read instead, and where that is not found either, the call: only then has it ended.
+ *
+ * https://learn.microsoft.com/graph/api/participant-get
+ */
+async function readParticipant(
+  graph: GraphClient,
+  target: CallTarget & { participantId?: string },
+): Promise<ParticipantReading> {
+  const participantId = target.participantId ?? (await getCall(graph, target)).participantId;
+  if (participantId === undefined) return {};
+  const own = toMuteState(await getParticipant(graph, target, participantId));
+  if (own !== undefined) return { participantId, self: own };
+  const participants = await getParticipants(graph, target);
+  if (participants === undefined) await getCall(graph, target);
+  const self = toMuteState(findParticipant(participants ?? [], participantId));
+  return { participantId, ...(self !== undefined && { self }) };
+}
+
+/**
+ * POST the action. Graph answers `completed` at once; `running`, `notStarted` and null mean that it goes on, and that the
+ * roster, or a failed operation, will tell.
+ *
+ * https://learn.microsoft.com/graph/api/call-mute and /call-unmute
+ */
+async function post(graph: GraphClient, action: Action, target: ActionTarget): Promise<Acceptance> {
+  const { callId, tenantId, clientContext } = target;
+  const what = `${action} call ${callId}`;
+  const path = ['communications', 'calls', callId, action];
+  const { body, headers } = await graph.post({ what, path, tenantId }, { clientContext });
+  const { id, status, code, subcode } = toOperation(body, headers['location']);
+  if (status !== 'failed') return { operationId: id, attempt: activityInfo().attempt };
+  const requestId = headers['request-id'];
+  throw new GraphError('OperationFailed', `Graph took the request to ${what} and reported that it failed. Try again.`, {
+    details: {
+      status: 200,
+      ...(code !== undefined && { code }),
+      ...(subcode !== undefined && { subcode }),
+      ...(typeof requestId === 'string' && { requestId }),
+    },
+  });
+}
+
+async function getCall(graph: GraphClient, { callId, tenantId }: CallTarget): Promise<ReturnType<typeof toCall>> {
+  const { body } = await graph.get({
+    what: `read call ${callId}`,
+    path: ['communications', 'calls', callId],
+    tenantId,
+  });
+  return toCall(body);
+}
+
+async function getParticipants(graph: GraphClient, { callId, tenantId }: CallTarget) {
+  const what = `read the roster of call ${callId}`;
+  const path = ['communications', 'calls', callId, 'participants'];
+  return toParticipants(await orNothing(graph.get({ what, path, tenantId })));
+}
+
+async function getParticipant(graph: GraphClient, { callId, tenantId }: CallTarget, participantId: string) {
+  const what = `read the application's participant in call ${callId}`;
+  const path = ['communications', 'calls', callId, 'participants', participantId];
+  return await orNothing(graph.get({ what, path, tenantId }));
+}
+
+const NOTHING_TO_SHOW: ReadonlySet<FailureType> = new Set(['CallNotFound', 'OperationFailed', 'PermissionDenied']);
+
+/**
+ * The body, or nothing where Graph has no such thing to show: no roster yet, a peer-to-peer call, a call that is gone. The
+ * call itself tells which, so only the call's own 404 counts.
+ */
+async function orNothing(answer: Promise<{ body: unknown }>): Promise<unknown> {
+  try {
+    return (await answer).body;
+  } catch (error) {
+    if (error instanceof GraphError && NOTHING_TO_SHOW.has(error.type)) return undefined;
+    throw error;
+  }
+}
+
+function notAllowed(tenantId: string): GraphError {
+  const fault = `tenantId ${tenantId} is not among MODERATION_TENANTS; name another tenant or have it added`;
+  return new GraphError('InvalidRequest', `Nothing was sent to Graph, for the request is not valid: ${fault}.`, {
+    details: { faults: [fault] },
+  });
+}
+
+/** As Temporal takes it: which failures are final, and when Graph wants to be asked again. */
+function toApplicationFailure({ type, message, details, isRetryable }: GraphError): ApplicationFailure {
+  const { retryAfterSeconds } = details;
+  return ApplicationFailure.create({
+    type,
+    message,
+    details: [{ ...details, attempt: activityInfo().attempt }],
+    nonRetryable: !isRetryable,
+    // Expected of Graph, and told in the operation's history: not worth a warning in the worker's log at every attempt.
+    ...(isRetryable && { category: 'BENIGN' as const }),
+    ...(isRetryable && retryAfterSeconds !== undefined && { nextRetryDelay: Math.max(retryAfterSeconds * 1_000, 100) }),
+  });
+}

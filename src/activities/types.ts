@@ -1,0 +1,52 @@
+import type { MuteState } from '../contract/operation.ts';
+
+/** The call that an activity is about, and the tenant whose token it takes. */
+export interface CallTarget {
+  callId: string;
+  tenantId?: string;
+}
+
+/** What an operation needs to know of a call before it sends anything. */
+export interface CallReading {
+  /** Graph's `call.state` in lower case, so that `Established` and `established` are one. */
+  state: string;
+  isGroupCall: boolean;
+  /** `call.myParticipantId`, in canonical form. */
+  participantId?: string;
+  /** The application's own participant, where the roster lists it. */
+  self?: MuteState;
+}
+
+/** The application's own participant as the roster has it now. */
+export interface ParticipantReading {
+  participantId?: string;
+  self?: MuteState;
+}
+
+/** Graph's answer to a mute or unmute. */
+export interface Acceptance {
+  /** Graph's ID of the operation, in canonical form; empty where Graph named none. */
+  operationId: string;
+  /** Which attempt was accepted, from 1. */
+  attempt: number;
+}
+
+export interface ParticipantTarget extends CallTarget {
+  participantId?: string;
+}
+
+export interface ActionTarget extends CallTarget {
+  clientContext: string;
+}
+
+/** What a workflow may ask of the world. */
+export interface Activities {
+  /** GET the call and its roster. */
+  readCall(target: CallTarget): Promise<CallReading>;
+  /** GET the application's own participant. */
+  readParticipant(target: ParticipantTarget): Promise<ParticipantReading>;
+  /** POST …/mute. */
+  postMute(target: ActionTarget): Promise<Acceptance>;
+  /** POST …/unmute. */
+  postUnmute(target: ActionTarget): Promise<Acceptance>;
+}

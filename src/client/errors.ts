@@ -1,0 +1,23 @@
+import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure.ts';
+
+/**
+ * Why an operation has no result, or could not be started. Stable, and made to `switch` on:
+ *
+ * - the contract's failure types, as the operation failed with them
+ * - `Cancelled`: somebody cancelled it
+ * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
+ * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`)
+ */
+export type ModerationErrorType = FailureType | typeof CANCELLED | 'Terminated' | 'TimedOut' | 'OperationInProgress';
+
+export class ModerationError extends Error {
+  override readonly name = 'ModerationError';
+  readonly type: ModerationErrorType;
+  readonly details: FailureDetails;
+
+  constructor(type: ModerationErrorType, message: string, details: FailureDetails = {}, cause?: unknown) {
+    super(message, { cause });
+    this.type = type;
+    this.details = details;
+  }
+}

@@ -1,0 +1,94 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { CANCELLED } from '../contract/failure.ts';
+import { QUERY, type Action } from '../contract/names.ts';
+import type { ModerationResult, OperationStatus } from '../contract/operation.ts';
+import { ModerationError } from './errors.ts';
+import { toModerationError } from './failure.ts';
+
+/** The run of Temporal that carries an operation out, and whether somebody else had started it. */
+export interface Run {
+  handle: WorkflowHandle;
+  runId: string;
+  joined: boolean;
+}
+
+export interface Operation {
+  callId: string;
+  workflowId: string;
+  action: Action;
+  /** A superseding operation has its run only once the superseded one has handed over. */
+  run: () => Promise<Run>;
+}
+
+/** An operation that was started, or joined while it ran. */
+export class OperationHandle {
+  readonly callId: string;
+  readonly workflowId: string;
+  readonly action: Action;
+  readonly #locate: () => Promise<Run>;
+  readonly #letGo = new AbortController();
+  #run: Promise<Run> | undefined;
+
+  constructor({ callId, workflowId, action, run }: Operation) {
+    this.callId = callId;
+    this.workflowId = workflowId;
+    this.action = action;
+    this.#locate = run;
+  }
+
+  /**
+   * Temporal's run. Of an operation that supersedes another it is known once that one has handed over, which takes as
+   * long as a request to Graph that is under way.
+   *
+   * @throws {ModerationError} `Superseded` where yet another operation was faster
+   */
+  async run(): Promise<Run> {
+    this.#run ??= this.#locate();
+    return await this.#run;
+  }
+
+  /**
+   * Waits until the roster has confirmed the operation.
+   *
+   * @throws {ModerationError} with the type of the failure; see `ModerationErrorType`
+   */
+  async result(): Promise<ModerationResult> {
+    const { signal } = this.#letGo;
+    const letGo = new Promise<never>((_, reject) => {
+      const refuse = (): void => reject(letGoError(this.callId));
+      if (signal.aborted) refuse();
+      else signal.addEventListener('abort', refuse, { once: true });
+    });
+    return await Promise.race([this.#result(), letGo]);
+  }
+
+  async #result(): Promise<ModerationResult> {
+    const { handle } = await this.run();
+    try {
+      return (await handle.result()) as ModerationResult;
+    } catch (error) {
+      throw await toModerationError(error, this.callId, handle);
+    }
+  }
+
+  /** Where the operation stands; answered by a worker, also after the operation has ended. */
+  async status(): Promise<OperationStatus> {
+    const { handle } = await this.run();
+    return await handle.query<OperationStatus>(QUERY.operation);
+  }
+
+  /**
+   * Cancels the operation: what was sent is undone. An operation that was joined belongs to whoever started it, so this
+   * handle only lets go of it, and its `result()` rejects with `Cancelled`.
+   */
+  async cancel(): Promise<void> {
+    const { handle, joined } = await this.run();
+    if (joined) this.#letGo.abort();
+    else await handle.cancel();
+  }
+}
+
+function letGoError(callId: string): ModerationError {
+  const message = `This handle has let go of the operation on call ${callId}, which it had joined. The operation goes on.`;
+  return new ModerationError(CANCELLED, message, { callId });
+}

@@ -1,0 +1,246 @@
+import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
+import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
+import { CLOUDS, type Cloud } from './graph/clouds.ts';
+import { isLoopback, isSafe } from './loopback.ts';
+
+/**
+ * The environment, read here and nowhere else. Each process asks for what it needs, and hears of every fault at once.
+ *
+ * `AZURE_*` are read by `@azure/identity` itself; of them only those stand here that mean something to us as well.
+ */
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Thrown with every fault of the environment in its message, each with the variable's name and the remedy. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration does not hold:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** What every process needs. */
+export interface CommonConfig {
+  temporal: ClientConnectConfig;
+  taskQueue: string;
+  logLevel: LogLevel;
+}
+
+export interface WorkerConfig extends CommonConfig {
+  graph: {
+    /** Root and version. */
+    url: string;
+    cloud: Cloud;
+    authorityHost: string;
+    /** In place of Microsoft Entra ID. */
+    token: string | undefined;
+  };
+  tenants: ReadonlySet<string> | undefined;
+  health: Address;
+}
+
+export interface WebhookConfig extends CommonConfig {
+  listen: Address;
+  path: string;
+  audience: string;
+  issuers: readonly string[];
+  openIdUrl: string;
+  forwardUrl: string | undefined;
+  tenants: ReadonlySet<string> | undefined;
+  /** Where health is served; the webhook's own address where absent. */
+  health: Address | undefined;
+}
+
+/** Where the signing keys of the global cloud's notifications are found. */
+const OPENID_URL = 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration';
+
+/** Issuers of the tokens that Graph's notifications carry. */
+const ISSUERS = 'https://api.botframework.com,https://graph.microsoft.com';
+
+const port = z.coerce
+  .number('must be a port, 0 to 65535')
+  .int('must be a port, 0 to 65535')
+  .min(0, 'must be a port, 0 to 65535')
+  .max(65_535, 'must be a port, 0 to 65535');
+
+const url = z
+  .string()
+  .refine((value) => URL.canParse(value), 'must be an absolute URL, such as https://bot.example.com/calls');
+
+/** HTTPS, or HTTP on this machine. */
+const safeUrl = url.refine(
+  (value) => !URL.canParse(value) || isSafe(new URL(value)),
+  'must be https:, for http: is allowed on a loopback address only',
+);
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const tenants = list.transform((items) => new Set(items.map((item) => item.toLowerCase())));
+
+const common = z.object({
+  MODERATION_TASK_QUEUE: z.string().max(1_000, 'must be at most 1000 characters').default(DEFAULT_TASK_QUEUE),
+  LOG_LEVEL: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`))
+    .default('info'),
+});
+
+const cloudName = z.string().superRefine((value, context) => {
+  if (Object.hasOwn(CLOUDS, value)) return;
+  const message =
+    value === 'china'
+      ? "cannot be china: Graph's cloud communications API does not exist in the cloud operated by 21Vianet"
+      : `must be one of ${Object.keys(CLOUDS).join(', ')}`;
+  context.addIssue({ code: 'custom', message });
+});
+
+const worker = common.extend({
+  MODERATION_GRAPH_CLOUD: cloudName.default('global'),
+  MODERATION_GRAPH_VERSION: z.enum(['v1.0', 'beta'], 'must be v1.0 or beta').default('v1.0'),
+  MODERATION_GRAPH_URL: safeUrl.optional(),
+  MODERATION_GRAPH_TOKEN: z.string().optional(),
+  MODERATION_TENANTS: tenants.optional(),
+  MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
+  MODERATION_HEALTH_PORT: port.default(9_465),
+  AZURE_AUTHORITY_HOST: safeUrl.optional(),
+});
+
+const webhook = common.extend({
+  MODERATION_GRAPH_CLOUD: cloudName.default('global'),
+  MODERATION_WEBHOOK_HOST: z.string().default('0.0.0.0'),
+  MODERATION_WEBHOOK_PORT: port.default(3_978),
+  MODERATION_WEBHOOK_PATH: z
+    .string()
+    .regex(/^\/[^?#*:\s]*$/, 'must be a path that begins with a slash, such as /api/calls')
+    .default('/api/calls'),
+  MODERATION_WEBHOOK_AUDIENCE: z.string().optional(),
+  MODERATION_WEBHOOK_ISSUERS: list
+    .refine((issuers) => issuers.length > 0, 'must name at least one issuer')
+    .prefault(ISSUERS),
+  MODERATION_WEBHOOK_OPENID_URL: safeUrl.optional(),
+  MODERATION_WEBHOOK_FORWARD_URL: url
+    .refine((value) => !URL.canParse(value) || /^https?:$/.test(new URL(value).protocol), 'must be http: or https:')
+    .optional(),
+  MODERATION_TENANTS: tenants.optional(),
+  MODERATION_HEALTH_HOST: z.string().optional(),
+  MODERATION_HEALTH_PORT: port.optional(),
+  AZURE_CLIENT_ID: z.string().optional(),
+});
+
+export function loadWorkerConfig(env: Environment): WorkerConfig {
+  const given = withoutEmpty(env);
+  const faults: string[] = [];
+  if (given['MODERATION_GRAPH_VERSION'] === 'beta' && isGovernment(given)) {
+    faults.push('MODERATION_GRAPH_VERSION: beta exists in the global cloud only; leave it out or set v1.0');
+  }
+  const override = given['MODERATION_GRAPH_URL'];
+  const isLocal = override !== undefined && URL.canParse(override) && isLoopback(new URL(override));
+  if (given['MODERATION_GRAPH_TOKEN'] !== undefined && !isLocal) {
+    faults.push(
+      'MODERATION_GRAPH_TOKEN: a fixed token is for a Graph on this machine; set MODERATION_GRAPH_URL to a loopback address, or leave it out and set AZURE_*',
+    );
+  }
+  const { values, temporal } = read(worker, given, faults);
+  const cloud: Cloud = CLOUDS[values.MODERATION_GRAPH_CLOUD as keyof typeof CLOUDS];
+  const root = (values.MODERATION_GRAPH_URL ?? cloud.graphUrl).replace(/\/+$/, '');
+  return {
+    ...commonOf(values, temporal),
+    graph: {
+      url: `${root}/${values.MODERATION_GRAPH_VERSION}`,
+      cloud,
+      authorityHost: values.AZURE_AUTHORITY_HOST ?? cloud.authorityHost,
+      token: values.MODERATION_GRAPH_TOKEN,
+    },
+    tenants: values.MODERATION_TENANTS,
+    health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
+  };
+}
+
+export function loadWebhookConfig(env: Environment): WebhookConfig {
+  const given = withoutEmpty(env);
+  const faults: string[] = [];
+  const audience = given['MODERATION_WEBHOOK_AUDIENCE'] ?? given['AZURE_CLIENT_ID'];
+  if (audience === undefined) {
+    faults.push(
+      "MODERATION_WEBHOOK_AUDIENCE: required, for without it every token would do; set it, or AZURE_CLIENT_ID, to the application's ID",
+    );
+  }
+  if (isGovernment(given) && given['MODERATION_WEBHOOK_OPENID_URL'] === undefined) {
+    faults.push(
+      `MODERATION_WEBHOOK_OPENID_URL: required in ${given['MODERATION_GRAPH_CLOUD']}, for Microsoft has not published where its signing keys are; ask its support`,
+    );
+  }
+  const { values, temporal } = read(webhook, given, faults);
+  const listen = { host: values.MODERATION_WEBHOOK_HOST, port: values.MODERATION_WEBHOOK_PORT };
+  const { MODERATION_HEALTH_HOST: healthHost, MODERATION_HEALTH_PORT: healthPort } = values;
+  const isApart = healthHost !== undefined || healthPort !== undefined;
+  return {
+    ...commonOf(values, temporal),
+    listen,
+    path: values.MODERATION_WEBHOOK_PATH,
+    audience: audience ?? '',
+    issuers: values.MODERATION_WEBHOOK_ISSUERS,
+    openIdUrl: values.MODERATION_WEBHOOK_OPENID_URL ?? OPENID_URL,
+    forwardUrl: values.MODERATION_WEBHOOK_FORWARD_URL,
+    tenants: values.MODERATION_TENANTS,
+    health: isApart ? { host: healthHost ?? listen.host, port: healthPort ?? listen.port } : undefined,
+  };
+}
+
+/** For the commands that talk to Temporal only. */
+export function loadClientConfig(env: Environment): CommonConfig {
+  const { values, temporal } = read(common, withoutEmpty(env), []);
+  return commonOf(values, temporal);
+}
+
+function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {
+  return { temporal, taskQueue: values.MODERATION_TASK_QUEUE, logLevel: values.LOG_LEVEL };
+}
+
+function isGovernment(given: Record<string, string>): boolean {
+  return given['MODERATION_GRAPH_CLOUD']?.startsWith('usgov-') === true;
+}
+
+/** A variable that is set to nothing counts as not set, as shells and compose files leave it. */
+function withoutEmpty(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1].trim() !== ''),
+  );
+}
+
+/** The values of `schema` and of Temporal's own variables, or one error with their faults beside those found before. */
+function read<T extends z.ZodType>(
+  schema: T,
+  given: Record<string, string>,
+  found: readonly string[],
+): { values: z.infer<T>; temporal: ClientConnectConfig } {
+  const parsed = schema.safeParse(given);
+  const issues = parsed.error?.issues ?? [];
+  const faults = [...issues.map(({ path, message }) => `${path.join('.')}: ${message}`), ...found];
+  let temporal: ClientConnectConfig | undefined;
+  try {
+    temporal = loadClientConnectConfig({ overrideEnvVars: given });
+  } catch (error) {
+    faults.push(`TEMPORAL_*: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!parsed.success || temporal === undefined || faults.length > 0) throw new ConfigError(faults);
+  return { values: parsed.data, temporal };
+}

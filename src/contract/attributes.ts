@@ -1,0 +1,22 @@
+import { PENDING, SEARCH_ATTRIBUTE, type Action } from './names.ts';
+import type { ModerationRequest } from './request.ts';
+
+/** A search attribute as Temporal's SDK takes it (`typedSearchAttributes`). */
+export interface KeywordAttribute {
+  key: { name: string; type: 'KEYWORD' };
+  value: string;
+}
+
+export function keyword(name: string, value: string): KeywordAttribute {
+  return { key: { name, type: 'KEYWORD' }, value };
+}
+
+/** The search attributes of an operation that starts. Clients set them; a workflow whose starter has not, does. */
+export function attributesOf(action: Action, { callId, tenantId }: ModerationRequest): KeywordAttribute[] {
+  return [
+    keyword(SEARCH_ATTRIBUTE.callId, callId),
+    keyword(SEARCH_ATTRIBUTE.action, action),
+    keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
+    ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+  ];
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, request, type Dispatcher } from 'undici';
+import { fieldOf, fromAnswer, GraphError } from './errors.ts';
+import type { TokenSource } from './tokens.ts';
+
+/**
+ * Requests to Graph's cloud-communications API, and nothing above them: no retries, for Temporal retries; no redirects,
+ * for they would carry the token elsewhere; one time limit for everything that an attempt does.
+ */
+
+/** A little less than the activity's own limit, so that Temporal hears why an attempt has failed. */
+const ATTEMPT_MS = 9_500;
+
+/** A full roster (100 participants) is some 100 KB. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+export interface GraphOptions {
+  /** Root and version, such as `https://graph.microsoft.com/v1.0`. */
+  url: string;
+  tokens: TokenSource;
+  userAgent: string;
+}
+
+export interface Call {
+  what: string;
+  /** Path segments below the version; each is encoded. */
+  path: readonly string[];
+  tenantId?: string | undefined;
+}
+
+export interface Success {
+  body: unknown;
+  headers: Record<string, string | string[] | undefined>;
+}
+
+export class GraphClient {
+  readonly #options: GraphOptions;
+  readonly #agent = new Agent({
+    keepAliveTimeout: 30_000,
+    connectTimeout: ATTEMPT_MS,
+    headersTimeout: ATTEMPT_MS,
+    bodyTimeout: ATTEMPT_MS,
+    maxResponseSize: MOST_BYTES,
+  });
+
+  constructor(options: GraphOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {GraphError} */
+  async get(call: Call): Promise<Success> {
+    return await this.#send('GET', call);
+  }
+
+  /** @throws {GraphError} */
+  async post(call: Call, body: object): Promise<Success> {
+    return await this.#send('POST', call, JSON.stringify(body));
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
+    const signal = AbortSignal.timeout(ATTEMPT_MS);
+    const clientRequestId = randomUUID();
+    const token = await within(signal, call, this.#options.tokens(call.tenantId));
+    const url = [this.#options.url, ...call.path.map(encodeURIComponent)].join('/');
+    const headers = {
+      accept: 'application/json',
+      authorization: `Bearer ${token}`,
+      'client-request-id': clientRequestId,
+      'user-agent': this.#options.userAgent,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    try {
+      const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
+      const text = await response.body.text();
+      const answer = { status: response.statusCode, headers: response.headers, body: parse(text) };
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      throw fromAnswer(call.what, answer, clientRequestId);
+    } catch (error) {
+      throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+    }
+  }
+}
+
+/** The token's share of an attempt's time. */
+async function within<T>(signal: AbortSignal, call: Call, work: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(unanswered(call, signal.reason)), { once: true });
+  });
+  return await Promise.race([work, late]);
+}
+
+function unanswered({ what }: Call, error: unknown, clientRequestId?: string): GraphError {
+  const code = fieldOf(error, 'code');
+  const name = typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
+  return new GraphError(
+    'GraphUnavailable',
+    `Graph did not answer when asked to ${what} (${name}). It is tried again, as long as there is time.`,
+    { isRetryable: true, details: { code: name, ...(clientRequestId !== undefined && { clientRequestId }) } },
+  );
+}
+
+/** Not every answer has a body, and not every body is JSON: what is missing shows where it is needed. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { canonicalId, sameId } from '../contract/call-id.ts';
+import type { MuteState } from '../contract/operation.ts';
+import { fieldOf } from './errors.ts';
+
+/**
+ * What an operation needs of Graph's `call`, `participant` and `commsOperation`. Both resources are open types: unknown
+ * properties are normal, known ones may be null or missing, and enums come in more than one case.
+ */
+
+/** Graph's `call`: https://learn.microsoft.com/graph/api/resources/call */
+export interface CallResource {
+  /** In lower case; empty where Graph did not tell. */
+  state: string;
+  participantId: string | undefined;
+  /** It has the coordinates of a meeting or chat, or more than one target. */
+  hasGroupMarks: boolean;
+}
+
+export function toCall(body: unknown): CallResource {
+  const targets = fieldOf(body, 'targets');
+  const participantId = textOf(fieldOf(body, 'myParticipantId'));
+  return {
+    state: textOf(fieldOf(body, 'state'))?.toLowerCase() ?? '',
+    participantId: participantId === undefined ? undefined : canonicalId(participantId),
+    hasGroupMarks:
+      isPresent(fieldOf(body, 'chatInfo')) ||
+      isPresent(fieldOf(body, 'meetingInfo')) ||
+      (Array.isArray(targets) && targets.length > 1),
+  };
+}
+
+/** The participants of `GET …/participants`, or nothing where the body is no collection. */
+export function toParticipants(body: unknown): readonly unknown[] | undefined {
+  const value = fieldOf(body, 'value');
+  return Array.isArray(value) ? value : undefined;
+}
+
+export function findParticipant(participants: readonly unknown[], id: string): unknown {
+  return participants.find((participant) => {
+    const own = textOf(fieldOf(participant, 'id'));
+    return own !== undefined && sameId(own, id);
+  });
+}
+
+/**
+ * `isMuted` of a participant and `serverMuted` of its audio stream, or nothing where Graph does not tell `isMuted`.
+ * https://learn.microsoft.com/graph/api/resources/participant
+ */
+export function toMuteState(participant: unknown): MuteState | undefined {
+  const isMuted = fieldOf(participant, 'isMuted');
+  if (typeof isMuted !== 'boolean') return undefined;
+  const streams = fieldOf(participant, 'mediaStreams');
+  const told = (Array.isArray(streams) ? (streams as unknown[]) : [])
+    .filter((stream) => textOf(fieldOf(stream, 'mediaType'))?.toLowerCase() === 'audio')
+    .map((stream) => fieldOf(stream, 'serverMuted'))
+    .filter((serverMuted) => typeof serverMuted === 'boolean');
+  return { isMuted, ...(told.length > 0 && { serverMuted: told.includes(true) }) };
+}
+
+/** Graph's `commsOperation`: https://learn.microsoft.com/graph/api/resources/commsoperation */
+export interface OperationResource {
+  /** In canonical form; from the body, else from the `Location` of the answer; empty where neither tells. */
+  id: string;
+  /** In lower case; empty for the `null` that means pending. */
+  status: string;
+  code: string | undefined;
+  subcode: string | undefined;
+}
+
+export function toOperation(body: unknown, location: unknown): OperationResource {
+  const fromLocation = typeof location === 'string' ? /\/operations\/([^/?#]+)/i.exec(location)?.[1] : undefined;
+  const result = fieldOf(body, 'resultInfo');
+  return {
+    id: canonicalId(textOf(fieldOf(body, 'id')) ?? fromLocation ?? ''),
+    status: textOf(fieldOf(body, 'status'))?.toLowerCase() ?? '',
+    code: numberAsText(fieldOf(result, 'code')),
+    subcode: numberAsText(fieldOf(result, 'subcode') ?? fieldOf(result, 'subCode')),
+  };
+}
+
+function numberAsText(value: unknown): string | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && /^-?\d{1,12}$/.test(text) ? text : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

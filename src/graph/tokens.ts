@@ -1,0 +1,81 @@
+import { DefaultAzureCredential, getBearerTokenProvider, type TokenCredential } from '@azure/identity';
+import { CLOUDS } from './clouds.ts';
+import { fieldOf, GraphError } from './errors.ts';
+
+/** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
+export type TokenSource = (tenantId?: string) => Promise<string>;
+
+/** For a simulator or a proxy on this machine; the configuration refuses it for any other Graph. */
+export function fixedToken(token: string): TokenSource {
+  return () => Promise.resolve(token);
+}
+
+export interface IdentityOptions {
+  authorityHost: string;
+  /** Root of the cloud's Graph: tokens are issued for it, also where requests go through a proxy. */
+  graphUrl: string;
+}
+
+/**
+ * Tokens from Microsoft Entra ID with whatever `DefaultAzureCredential` finds in the environment: a client secret, a
+ * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it ends,
+ * and asks once for all who wait.
+ */
+export function identityTokens({ authorityHost, graphUrl }: IdentityOptions): TokenSource {
+  const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === new URL(authorityHost).origin);
+  const credential: TokenCredential = new DefaultAzureCredential({
+    authorityHost,
+    additionallyAllowedTenants: ['*'],
+    // Entra ID vouches for its own hosts only; asked about another one (Azure Stack, a simulator) it refuses.
+    disableInstanceDiscovery: !isPublished,
+  });
+  const providers = new Map<string | undefined, () => Promise<string>>();
+  return async (tenantId) => {
+    let provider = providers.get(tenantId);
+    if (provider === undefined) {
+      provider = getBearerTokenProvider(forTenant(credential, tenantId), `${graphUrl}/.default`);
+      providers.set(tenantId, provider);
+    }
+    try {
+      return await provider();
+    } catch (error) {
+      providers.delete(tenantId); // It holds no token, and tenants that do not exist must not pile up.
+      throw toGraphError(error);
+    }
+  };
+}
+
+function forTenant(credential: TokenCredential, tenantId: string | undefined): TokenCredential {
+  if (tenantId === undefined) return credential;
+  return { getToken: (scopes, options) => credential.getToken(scopes, { ...options, tenantId }) };
+}
+
+/**
+ * Entra ID's own messages name the application and the tenant, and quote what was sent; only its error code goes on
+ * (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
+ */
+function toGraphError(error: unknown): GraphError {
+  const status = fieldOf(error, 'statusCode');
+  const response = fieldOf(error, 'errorResponse');
+  const message = error instanceof Error ? error.message : '';
+  const code = /AADSTS\d+/.exec(message)?.[0] ?? (error instanceof Error ? error.name : 'unknown');
+  const details = { code, ...(typeof status === 'number' && { status }) };
+  const isAnswered =
+    typeof status === 'number' ? status < 500 && status !== 429 && status !== 408 : response !== undefined;
+  const isUnconfigured = error instanceof Error && error.name === 'CredentialUnavailableError';
+  if (isAnswered || isUnconfigured || /AADSTS\d+/.test(message)) {
+    return new GraphError(
+      'Unauthorized',
+      `No token could be had from Microsoft Entra ID (${code}). Check the AZURE_* settings: tenant, client, and its secret, certificate or identity.`,
+      { details },
+    );
+  }
+  return new GraphError(
+    'GraphUnavailable',
+    `Microsoft Entra ID gave no token (${code}). It is tried again, as long as there is time.`,
+    {
+      isRetryable: true,
+      details,
+    },
+  );
+}

@@ -1,0 +1,191 @@
+import { access } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { request } from 'undici';
+import { createActivities } from './activities/index.ts';
+import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
+import { GraphClient } from './graph/client.ts';
+import { fixedToken, identityTokens, type TokenSource } from './graph/tokens.ts';
+import { createHealthServer } from './health/health.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { exitOnFault } from './process.ts';
+import { TemporalUnreachable } from './temporal/connect.ts';
+import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { USER_AGENT } from './version.ts';
+
+/**
+ * The worker process: it runs the workflows and asks Graph.
+ *
+ * It polls only once everything that an operation needs is there: a configuration that holds, a Temporal that answers,
+ * the search attributes. On SIGTERM and SIGINT it is not ready any more, takes no more work, and ends when the requests
+ * to Graph that it has under way are answered.
+ */
+
+/** Longer than one attempt at a request to Graph, which is never aborted. */
+const SHUTDOWN_GRACE = '11s';
+const SHUTDOWN_FORCE = '20s';
+
+export interface RunningWorker {
+  health: Address;
+  /** Settles when the worker has stopped, with the error that stopped it, if one did. */
+  stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface WorkerProcessOptions {
+  config: WorkerConfig;
+  log: Logger;
+  /** Where Temporal's own metrics of this process are served, if they are. */
+  coreMetrics?: Address | undefined;
+}
+
+/**
+ * @throws {TemporalUnreachable}
+ * @throws {SearchAttributesError}
+ */
+export async function startWorker({ config, log, coreMetrics }: WorkerProcessOptions): Promise<RunningWorker> {
+  const { temporal, taskQueue, graph, tenants } = config;
+  const namespace = temporal.namespace ?? 'default';
+  const connection = await connect(config);
+  const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
+  try {
+    const added = await ensureSearchAttributes(connection, namespace);
+    if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue,
+      activities: createActivities({ graph: graphClient, tenants }),
+      ...(await workflows()),
+      shutdownGraceTime: SHUTDOWN_GRACE,
+      shutdownForceTime: SHUTDOWN_FORCE,
+    });
+    const health = await serveHealth({ config, log, coreMetrics, worker, connection });
+    log.info({ taskQueue, namespace, graph: graph.url, health: health.address }, 'worker is polling');
+    const run = async (): Promise<void> => {
+      try {
+        await worker.run();
+      } finally {
+        await health.close();
+        await graphClient.close();
+        await connection.close();
+        log.info({}, 'worker has stopped');
+      }
+    };
+    const stopped = run();
+    const stop = async (): Promise<void> => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await stopped;
+    };
+    return { health: health.address, stopped, stop };
+  } catch (error) {
+    await graphClient.close();
+    await connection.close();
+    throw error;
+  }
+}
+
+async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(temporal.connectionOptions);
+  } catch (error) {
+    throw new TemporalUnreachable(temporal.connectionOptions.address, error);
+  }
+}
+
+function tokensFor({ token, authorityHost, cloud }: WorkerConfig['graph']): TokenSource {
+  return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl }) : fixedToken(token);
+}
+
+/** The bundle that `npm run build` has made beside this file, else the sources, which are bundled now. */
+async function workflows(): Promise<{ workflowBundle: { codePath: string } } | { workflowsPath: string }> {
+  const codePath = fileURLToPath(new URL('workflow-bundle.js', import.meta.url));
+  const isBuilt = await access(codePath).then(
+    () => true,
+    () => false,
+  );
+  if (isBuilt) return { workflowBundle: { codePath } };
+  return { workflowsPath: fileURLToPath(new URL('workflows/index.ts', import.meta.url)) };
+}
+
+interface HealthParts extends WorkerProcessOptions {
+  worker: Worker;
+  connection: NativeConnection;
+}
+
+async function serveHealth({ config, log, coreMetrics, worker, connection }: HealthParts) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const app = createHealthServer({
+    registry,
+    log,
+    alive: () => {
+      if (worker.getState() === 'FAILED') throw new Error('the worker has failed; start the process again');
+    },
+    checks: {
+      polling: () => {
+        if (worker.getStatus().workflowPollerState !== 'POLLING') throw new Error('the worker is not polling');
+      },
+      draining: () => {
+        if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState().toLowerCase()}`);
+      },
+      temporal: async () => {
+        await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.getSystemInfo({}));
+      },
+    },
+    ...(coreMetrics !== undefined && { extraMetrics: () => textOf(coreMetrics) }),
+  });
+  await app.listen(config.health);
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.health.port;
+  return { address: { host: config.health.host, port }, close: async () => await app.close() };
+}
+
+async function textOf({ host, port }: Address): Promise<string> {
+  const { body } = await request(`http://${host}:${port}/metrics`);
+  return await body.text();
+}
+
+/**
+ * Temporal's Core serves its metrics itself, on a port of its own; it gets one that only this machine sees, and `/metrics`
+ * passes them on. It is installed once a process and before the first connection.
+ */
+async function installRuntime(log: Logger): Promise<Address> {
+  const address = { host: '127.0.0.1', port: await freePort() };
+  Runtime.install({
+    logger: new DefaultLogger('TRACE', ({ level, message, meta }) => {
+      log[level.toLowerCase() as 'trace' | 'debug' | 'info' | 'warn' | 'error'](meta ?? {}, message);
+    }),
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+      metrics: { prometheus: { bindAddress: `${address.host}:${address.port}`, useSecondsForDurations: true } },
+    },
+  });
+  return address;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('this machine gave no free port');
+  return address.port;
+}
+
+/** Runs the worker until it is told to stop. */
+export async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadWorkerConfig(env);
+  const log = createLogger(config.logLevel, 'worker');
+  const coreMetrics = await installRuntime(log);
+  const worker = await startWorker({ config, log, coreMetrics });
+  await worker.stopped;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await exitOnFault(() => main(process.env));
+}

@@ -1,0 +1,36 @@
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { Activities } from '../activities/types.ts';
+
+/** One attempt at a request to Graph takes at most this long. */
+export const ATTEMPT_MS = 10_000;
+
+/** From asking to Graph's answer, with all attempts. */
+export const REQUEST_MS = 60_000;
+
+/** After a restore, until a read shows it. */
+export const VERIFY_MS = 10_000;
+
+/**
+ * Graph's answers decide which failures are retried (`src/graph/errors.ts` marks the others as not retryable), and a
+ * `Retry-After` of Graph takes the place of the interval.
+ */
+const OPTIONS = {
+  startToCloseTimeout: ATTEMPT_MS,
+  scheduleToCloseTimeout: REQUEST_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
+} satisfies ActivityOptions;
+
+/** Reads change nothing, so one that is no longer wanted is let go at once. */
+export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant'>>({
+  ...OPTIONS,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+/**
+ * A POST that is under way is never aborted: the activity does not heartbeat, so a cancellation cannot reach it. It keeps
+ * Temporal from trying once more, and the workflow waits for the answer of the attempt that runs.
+ */
+export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>>({
+  ...OPTIONS,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});

@@ -1,0 +1,127 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { isFailureType, type FailureDetails, type FailureType } from '../contract/failure.ts';
+import { wantedIsMuted, type Action } from '../contract/names.ts';
+import type { MuteState } from '../contract/operation.ts';
+import type { CallEnd } from '../contract/signals.ts';
+
+/** Why an operation does not succeed. Messages say what happened, to which call, and what to do. */
+export interface Failure {
+  type: FailureType | 'Cancelled';
+  message: string;
+  details: FailureDetails;
+}
+
+/** The failure with one more sentence, and with whether the call was put back. */
+export function withRestored(failure: Failure, restored: boolean, sentence: string): Failure {
+  return { ...failure, message: `${failure.message} ${sentence}`, details: { ...failure.details, restored } };
+}
+
+export function invalidRequest(faults: readonly string[]): Failure {
+  return {
+    type: 'InvalidRequest',
+    message: `Nothing was sent to Graph, for the request is not valid: ${faults.join('; ')}.`,
+    details: { faults },
+  };
+}
+
+export function callEnded(callId: string, { code, subcode }: CallEnd = {}): Failure {
+  const why = code === undefined ? '' : ` (code ${code}${subcode === undefined ? '' : `, subcode ${subcode}`})`;
+  return {
+    type: 'CallEnded',
+    message: `Call ${callId} has ended${why}: there is nothing left to mute, unmute or put back.`,
+    details: {
+      callId,
+      ...(code !== undefined && { code: String(code) }),
+      ...(subcode !== undefined && { subcode: String(subcode) }),
+    },
+  };
+}
+
+/** Seen by the starter of a superseded operation; the run itself continues as the successor. */
+export function superseded(callId: string): Failure {
+  return {
+    type: 'Superseded',
+    message: `Another operation on call ${callId} has taken over. Its result is what holds.`,
+    details: { callId },
+  };
+}
+
+export function notEstablished(callId: string, state: string): Failure {
+  return {
+    type: 'CallNotEstablished',
+    message: `Call ${callId} is ${state || 'in no known state'}, and only an established call can be muted or unmuted. Try again once it is established.`,
+    details: { callId, state },
+  };
+}
+
+export function notAGroupCall(callId: string): Failure {
+  return {
+    type: 'NotAGroupCall',
+    message: `Call ${callId} is not a group call, and Graph mutes and unmutes applications in group calls only. Stop the media in the application instead.`,
+    details: { callId },
+  };
+}
+
+export function operationFailed(callId: string, action: Action, { code, subcode }: CallEnd): Failure {
+  return {
+    type: 'OperationFailed',
+    message: `Graph accepted the ${action} of call ${callId} and then reported that it failed (code ${code ?? 'none'}, subcode ${subcode ?? 'none'}). Try again.`,
+    details: {
+      callId,
+      ...(code !== undefined && { code: String(code) }),
+      ...(subcode !== undefined && { subcode: String(subcode) }),
+    },
+  };
+}
+
+export function unconfirmed(callId: string, action: Action, seconds: number, seen: MuteState | undefined): Failure {
+  const shown = seen === undefined ? 'did not list the application' : `last showed isMuted ${seen.isMuted}`;
+  return {
+    type: 'Unconfirmed',
+    message: `Graph accepted the ${action} of call ${callId}, but within ${seconds} s the roster did not show isMuted ${wantedIsMuted(action)}; it ${shown}. Try again, or allow more time with confirmWithinSeconds.`,
+    details: { callId },
+  };
+}
+
+/** `failure` was to be undone, and undoing it failed because of `cause`, or because no read showed it. */
+export function restoreFailed(callId: string, action: Action, failure: Failure, cause?: Failure): Failure {
+  const why = cause?.message ?? 'the roster did not show what it had shown before.';
+  return {
+    type: 'RestoreFailed',
+    message: `The ${action} of call ${callId} was to be undone (${failure.type}), and that failed: ${why} Look at the call, then mute or unmute it as it should be.`,
+    details: { ...failure.details, ...cause?.details, callId, restored: false, failure: failure.type },
+  };
+}
+
+/**
+ * What the failure of an activity means to the operation. Activities fail with the contract's types and with messages
+ * for people; whatever else comes (a timeout, above all) is Graph, or the worker, not answering.
+ */
+export function fromActivity(error: unknown): Failure {
+  if (!(error instanceof ActivityFailure)) throw error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
+    return { type: cause.type, message: cause.message, details: detailsOf(cause) };
+  }
+  const last = cause instanceof TimeoutFailure ? cause.cause : undefined;
+  const why = last instanceof ApplicationFailure ? last.message : (cause?.message ?? error.message);
+  return {
+    type: 'GraphUnavailable',
+    message: `Graph did not answer ${error.activityType} in time (${why}). Try again once Graph and the worker are well.`,
+    details: last instanceof ApplicationFailure ? detailsOf(last) : {},
+  };
+}
+
+function detailsOf(failure: ApplicationFailure): FailureDetails {
+  const details: unknown = failure.details?.[0];
+  return typeof details === 'object' && details !== null ? details : {};
+}
+
+/** The time for all attempts ran out, not an attempt's own: the last one may still be under way. */
+export function mayBeUnderWay(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === 'SCHEDULE_TO_CLOSE'
+  );
+}

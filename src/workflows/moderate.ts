@@ -1,0 +1,117 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  defineQuery,
+  defineSignal,
+  log,
+  makeContinueAsNewFunc,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { attributesOf } from '../contract/attributes.ts';
+import { workflowIdOf } from '../contract/call-id.ts';
+import { CANCELLED } from '../contract/failure.ts';
+import { QUERY, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
+import type { ModerationResult, OperationStatus } from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
+import { invalidRequest, type Failure } from './failures.ts';
+import { Saga, type Inheritance } from './saga.ts';
+import { ensureAttributes, recordOutcome } from './visibility.ts';
+
+/**
+ * What Temporal sees of a saga: the check of its input, its signals and query, its search attributes, and how the run
+ * closes. The saga itself is in `saga.ts`.
+ */
+export async function moderate(action: Action, input: unknown, rest: readonly unknown[]): Promise<ModerationResult> {
+  const { workflowId, runId } = workflowInfo();
+  const checked = checkRequest(input);
+  if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
+  const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
+  if (!checked.ok || faults.length > 0) throw fail(invalidRequest(faults));
+
+  const { request } = checked;
+  const saga = new Saga(action, request, runId, inheritanceOf(rest));
+  // Before the first await, so that a signal that came with the start finds its handler.
+  listen(saga, workflowId);
+  const outcome = await CancellationScope.nonCancellable(() => saga.run());
+  if (outcome.kind === 'failed') throw fail(outcome.failure);
+  if (outcome.kind === 'superseded') {
+    recordOutcome('Superseded');
+    return await continueAs(outcome.successor, outcome.inheritance);
+  }
+  recordOutcome('Confirmed');
+  return outcome.result;
+}
+
+/** What a raw starter may have got wrong beside the request. */
+function faultsOfStart(request: ModerationRequest, rest: readonly unknown[]): string[] {
+  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
+  const expected = workflowIdOf(request.callId);
+  const faults: string[] = [];
+  if (workflowId !== expected) {
+    faults.push(`the workflow ID is ${workflowId}, but every operation on this call must run as ${expected}`);
+  }
+  if (rest.length > 0 && continuedFromExecutionRunId === undefined) {
+    faults.push('the input must be one object; leave out the other arguments');
+  }
+  return faults;
+}
+
+function inheritanceOf([first]: readonly unknown[]): Inheritance | undefined {
+  return typeof first === 'object' && first !== null ? (first as Inheritance) : undefined;
+}
+
+const descriptions = {
+  [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
+  [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+  [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
+  [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
+};
+
+function listen(saga: Saga, workflowId: string): void {
+  CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
+  setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
+    description: 'Where the operation stands, and what it has seen',
+  });
+  on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
+  on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
+  on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
+  const toOwnSuccessor = (payload: unknown): Successor | undefined => {
+    const successor = toSuccessor(payload);
+    return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
+  };
+  on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+}
+
+/** Signals may come from anyone: one that does not fit is left out, without a word of its content in the log. */
+function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T | undefined, take: (value: T) => void) {
+  const handle = (payload?: unknown): void => {
+    const value = parse(payload);
+    if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
+    else take(value);
+  };
+  setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
+}
+
+/**
+ * The failure that closes the run, after the outcome was recorded. A run that closes as cancelled cannot carry details in
+ * Temporal's TypeScript SDK, so they stand in its memo.
+ */
+function fail({ type, message, details }: Failure): ApplicationFailure | CancelledFailure {
+  recordOutcome(type);
+  if (type !== CANCELLED) return ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
+  upsertMemo({ [CANCELLED]: { message, ...details } });
+  return new CancelledFailure(message, [details]);
+}
+
+async function continueAs({ action, request, id }: Successor, inheritance: Inheritance): Promise<never> {
+  const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
+    workflowType: action,
+    typedSearchAttributes: attributesOf(action, request),
+    memo: id === undefined ? {} : { [SUCCESSOR_MEMO]: id },
+  });
+  return await continueAsNew(request, inheritance);
+}

@@ -1,0 +1,383 @@
+import { sleep } from '@temporalio/workflow';
+import type { Acceptance, CallReading, CallTarget } from '../activities/types.ts';
+import { sameId } from '../contract/call-id.ts';
+import { wantedIsMuted, type Action } from '../contract/names.ts';
+import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
+import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
+import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
+import { ATTEMPT_MS, posts, reads, VERIFY_MS } from './activities.ts';
+import { attempt, waitFor } from './attempt.ts';
+import {
+  callEnded,
+  mayBeUnderWay,
+  notAGroupCall,
+  notEstablished,
+  operationFailed,
+  restoreFailed,
+  superseded,
+  unconfirmed,
+  withRestored,
+  type Failure,
+} from './failures.ts';
+import { Interruptions, Stop } from './interruptions.ts';
+import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
+import { Roster } from './roster.ts';
+
+/**
+ * The saga of one operation on one call.
+ *
+ *     reading ──▶ requesting ──▶ confirming ──▶ confirmed
+ *        │             │              │
+ *        │             ├──────────────┴──▶ restoring ──▶ failed
+ *        └─────────────┴──────────────┴────────────────▶ failed
+ *
+ * reading     GET the call and its roster: is it a group call that goes on, which participant is the application, how
+ *             does it stand? Nothing has been sent, so what goes wrong here just fails.
+ * requesting  POST the action. Always, also where the roster shows the wanted state: that may be the client's own mute.
+ * confirming  Graph has accepted. A roster notification of the wanted state confirms, also one that came before Graph's
+ *             answer; where none comes, a read of the roster does.
+ * restoring   The POST may have taken effect and the operation is not to stand: POST what undoes it, then read until the
+ *             roster shows what was read before.
+ *
+ * A successor, the end of the call or a cancellation can interrupt at any moment (`interruptions.ts`). A cancelled
+ * operation is undone like one that was not confirmed; one whose call has ended has nothing to undo; one that is
+ * superseded hands over what it knows, and its successor goes on.
+ *
+ * Invariants:
+ *
+ * S1. What a restore goes back to was read before any POST of this operation, or of the one that it superseded, and it
+ *     stands in the history before the POST is sent: the POST is scheduled only once the read's completion is recorded.
+ * S2. A POST that was sent is waited for, until its answer or its time limit, before anything else is sent and before the
+ *     run ends or hands over. So none arrives late and undoes what came after it.
+ * S3. The roster is listened to from before the POST is sent, so no notification can come too early.
+ * S4. Every wait has a limit: reading, requesting and restoring that of their activities (`activities.ts`), one attempt
+ *     more where a POST was under way at the limit; confirming what the request says; verifying VERIFY_MS.
+ * S5. A successor that was signalled is never lost: it is looked for last, whatever the saga came to, and the server lets
+ *     no run close over a signal that it has not seen.
+ * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
+ */
+
+/** Pauses before the reads of the roster, from Graph's acceptance on. The last one repeats. */
+const READ_PAUSES_MS = [2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
+
+/** Pauses between the reads that verify a restore. The last one repeats. */
+const VERIFY_PAUSES_MS = [250, 500, 1_000, 2_000] as const;
+
+/** Failed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
+const MOST_FAILED_OPERATIONS = 16;
+
+/** What a run leaves to the one that supersedes it. */
+export interface Inheritance {
+  /** What the first run of the chain read, if it read anything (S1). */
+  before?: MuteState;
+  /** The call was read: where it is not found any more, it has ended. */
+  isCallKnown: boolean;
+  /** A POST may have been sent: what is read from here on is not what was there before (S1). */
+  isPosted: boolean;
+}
+
+export type Outcome =
+  | { kind: 'confirmed'; result: ModerationResult }
+  | { kind: 'failed'; failure: Failure }
+  | { kind: 'superseded'; successor: Successor; inheritance: Inheritance };
+
+export class Saga {
+  readonly interruptions: Interruptions;
+  readonly #action: Action;
+  readonly #request: ModerationRequest;
+  readonly #clientContext: string;
+  readonly #roster = new Roster();
+  readonly #failedOperations: OperationUpdate[] = [];
+
+  #phase: Phase = 'reading';
+  #before: MuteState | undefined;
+  #isCallKnown: boolean;
+  #isPosted: boolean;
+  #isAlreadyAsWanted = false;
+  #operationId = '';
+  #attempts = 0;
+  #requestedAt: number | undefined;
+  #acceptedAt: number | undefined;
+  #confirmedAt: number | undefined;
+
+  constructor(action: Action, request: ModerationRequest, runId: string, inheritance?: Inheritance) {
+    this.interruptions = new Interruptions(request.callId);
+    this.#action = action;
+    this.#request = request;
+    this.#clientContext = request.clientContext ?? runId;
+    this.#before = inheritance?.before;
+    this.#isCallKnown = inheritance?.isCallKnown ?? false;
+    this.#isPosted = inheritance?.isPosted ?? false;
+  }
+
+  rosterUpdated(update: RosterUpdate): void {
+    this.#roster.take(update);
+  }
+
+  operationUpdated(update: OperationUpdate): void {
+    const mayBeOurs = this.#requestedAt !== undefined && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
+    if (update.status === 'failed' && mayBeOurs) this.#failedOperations.push(update);
+  }
+
+  status(): OperationStatus {
+    const { participantId, lastSeen } = this.#roster;
+    return {
+      phase: this.#phase,
+      action: this.#action,
+      request: this.#request,
+      ...(participantId !== undefined && { participantId }),
+      ...(this.#before !== undefined && { before: this.#before }),
+      ...(lastSeen !== undefined && { lastSeen }),
+      attempts: this.#attempts,
+      ...(this.#requestedAt !== undefined && { requestedAt: iso(this.#requestedAt) }),
+      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
+      ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
+    };
+  }
+
+  /** Runs the saga to its end, in a scope that cannot be cancelled (S6). */
+  async run(): Promise<Outcome> {
+    const outcome = await this.#steps();
+    const { successor } = this.interruptions;
+    return successor === undefined ? outcome : { kind: 'superseded', successor, inheritance: this.#inheritance() }; // S5
+  }
+
+  async #steps(): Promise<Outcome> {
+    try {
+      await this.#read();
+      await this.#ask();
+      const confirmedBy = await this.#confirm();
+      return { kind: 'confirmed', result: this.#result(confirmedBy) };
+    } catch (stop) {
+      const failure = await this.#restore(this.#reasonOf(stop));
+      this.#phase = 'failed';
+      return { kind: 'failed', failure };
+    }
+  }
+
+  // reading
+
+  async #read(): Promise<void> {
+    const { callId } = this.#request;
+    const reading = await this.#unlessInterrupted(() =>
+      reads.readCall.executeWithOptions({ summary: `Read call ${callId}` }, [this.#target()]),
+    );
+    this.#isCallKnown = true;
+    this.#requireOngoingGroupCall(reading);
+    if (reading.participantId !== undefined) this.#roster.know(reading.participantId);
+    if (reading.self !== undefined) this.#roster.see(reading.self);
+    if (!this.#isPosted) this.#before ??= reading.self; // S1
+    this.#isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
+  }
+
+  #requireOngoingGroupCall({ state, isGroupCall }: CallReading): void {
+    const { callId } = this.#request;
+    if (state === 'terminating' || state === 'terminated') throw new Stop(callEnded(callId));
+    if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
+    if (!isGroupCall) throw new Stop(notAGroupCall(callId));
+  }
+
+  // requesting
+
+  async #ask(): Promise<void> {
+    this.#phase = 'requesting';
+    this.#requestedAt = Date.now();
+    this.#attempts = 1;
+    this.#roster.ask(); // S3
+    const acceptance = await this.#unlessInterrupted(() => this.#post(this.#action));
+    this.#attempts = acceptance.attempt;
+    this.#operationId = acceptance.operationId;
+    this.#acceptedAt = Date.now();
+  }
+
+  // confirming
+
+  async #confirm(): Promise<ModerationResult['confirmedBy']> {
+    this.#phase = 'confirming';
+    const seconds = this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
+    const deadline = Date.now() + seconds * 1_000;
+    const isSettled = (): boolean =>
+      this.#isNotified() || this.interruptions.any || this.#failedOperation() !== undefined;
+    const pauses = this.#isAlreadyAsWanted ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
+    for (let round = 0; ; round += 1) {
+      const left = deadline - Date.now();
+      await waitFor(isSettled, Math.min(pauseBefore(round, pauses), left), 'Wait for the roster');
+      if (this.#isNotified()) return 'notification';
+      this.#throwIfFailed();
+      this.interruptions.throwIfAny();
+      if (Date.now() >= deadline) throw this.#unconfirmed(seconds);
+      const self = await this.#readSelf(isSettled, deadline);
+      if (!this.#isNotified() && self?.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
+    }
+  }
+
+  #isNotified(): boolean {
+    return this.#roster.notified?.isMuted === wantedIsMuted(this.#action);
+  }
+
+  /** Once Graph has named the operation only its ID tells; `clientContext` may be the same in many. */
+  #failedOperation(): OperationUpdate | undefined {
+    return this.#failedOperations.find(({ operationId, clientContext }) =>
+      this.#operationId === '' ? clientContext === this.#clientContext : sameId(operationId, this.#operationId),
+    );
+  }
+
+  #throwIfFailed(): void {
+    const update = this.#failedOperation();
+    if (update !== undefined) throw new Stop(operationFailed(this.#request.callId, this.#action, update));
+  }
+
+  #unconfirmed(seconds: number): Stop {
+    return new Stop(unconfirmed(this.#request.callId, this.#action, seconds, this.#roster.lastSeen));
+  }
+
+  #result(confirmedBy: ModerationResult['confirmedBy']): ModerationResult {
+    const confirmedAt = Date.now();
+    this.#phase = 'confirmed';
+    this.#confirmedAt = confirmedAt;
+    return {
+      callId: this.#request.callId,
+      participantId: this.#roster.participantId ?? '',
+      action: this.#action,
+      isMuted: wantedIsMuted(this.#action),
+      confirmedBy,
+      clientContext: this.#clientContext,
+      operationId: this.#operationId,
+      requestedAt: iso(this.#requestedAt ?? confirmedAt),
+      acceptedAt: iso(this.#acceptedAt ?? confirmedAt),
+      confirmedAt: iso(confirmedAt),
+    };
+  }
+
+  // restoring
+
+  /** Undoes what the POST may have done, and tells what the operation fails with. */
+  async #restore(failure: Stop['reason']): Promise<Failure> {
+    const { callId, onUnconfirmed } = this.#request;
+    if (failure === 'Superseded') return superseded(callId);
+    this.#attempts = Math.max(this.#attempts, failure.details.attempt ?? 0);
+    if (!this.#isToBeUndone(failure)) return failure;
+    if (onUnconfirmed === 'leave') return withRestored(failure, false, 'The call was left as it is, as asked.');
+    if (failure.type === 'Unconfirmed' && isMutedByItsClient(this.#action, this.#roster.lastSeen)) {
+      const sentence =
+        'The server mutes it no longer: the client itself is muted, which only the application can change.';
+      return withRestored(failure, false, sentence);
+    }
+    if (this.#before === undefined) return withRestored(failure, false, 'What was there before is not known.');
+    const action = restoringAction(this.#action, this.#before);
+    if (action === undefined) return withRestored(failure, false, 'There was nothing to put back.');
+    this.#phase = 'restoring';
+    try {
+      await attempt(
+        () => this.interruptions.isFinal,
+        () => this.#post(action),
+      );
+      return (await this.#verify(this.#before))
+        ? withRestored(failure, true, 'The call was put back as it was.')
+        : restoreFailed(callId, this.#action, failure);
+    } catch (stop) {
+      const cause = this.#reasonOf(stop);
+      if (cause === 'Superseded') return superseded(callId);
+      return cause.type === 'CallEnded' ? cause : restoreFailed(callId, this.#action, failure, cause);
+    }
+  }
+
+  /**
+   * What Graph refused at the first attempt has not taken effect. Refused at a later one, an earlier attempt had no answer
+   * and may have.
+   */
+  #isToBeUndone({ type, details }: Failure): boolean {
+    if (this.#requestedAt === undefined || type === 'CallEnded') return false;
+    if (type === 'Unconfirmed' || type === 'GraphUnavailable' || type === 'Cancelled') return true;
+    return (details.attempt ?? 1) > 1;
+  }
+
+  /** Reads until the roster shows what was read before, at most VERIFY_MS. */
+  async #verify(before: MuteState): Promise<boolean> {
+    const deadline = Date.now() + VERIFY_MS;
+    const isLetGo = (): boolean => this.interruptions.isFinal;
+    for (let round = 0; Date.now() < deadline; round += 1) {
+      this.interruptions.throwIfFinal();
+      const self = await this.#readSelf(isLetGo, deadline);
+      if (self !== undefined && isRestored(before, self)) return true;
+      const pause = Math.min(pauseBefore(round, VERIFY_PAUSES_MS), deadline - Date.now());
+      await waitFor(isLetGo, pause, 'Wait before the roster is read again');
+    }
+    this.interruptions.throwIfFinal();
+    return false;
+  }
+
+  // what the steps are made of
+
+  #target(): CallTarget {
+    const { callId, tenantId } = this.#request;
+    return { callId, ...(tenantId !== undefined && { tenantId }) };
+  }
+
+  /** POSTs an action. An attempt that the limit of them all has cut off is waited for (S2). */
+  async #post(action: Action): Promise<Acceptance> {
+    this.#isPosted = true;
+    const post = action === 'mute' ? posts.postMute : posts.postUnmute;
+    const summary = `${action === 'mute' ? 'Mute' : 'Unmute'} call ${this.#request.callId}`;
+    const target = { ...this.#target(), clientContext: this.#clientContext };
+    try {
+      return await post.executeWithOptions({ summary }, [target]);
+    } catch (error) {
+      if (mayBeUnderWay(error)) await sleep(ATTEMPT_MS, { summary: 'Wait for an attempt that may be under way' });
+      throw error;
+    }
+  }
+
+  /**
+   * Reads the own participant, with Temporal's retries, at most until `deadline`. A read that fails tells nothing, and
+   * that is all, for a notification may still come; but a call that is gone is gone.
+   */
+  async #readSelf(isLetGo: () => boolean, deadline: number): Promise<MuteState | undefined> {
+    const { participantId } = this.#roster;
+    const target = { ...this.#target(), ...(participantId !== undefined && { participantId }) };
+    const options = { summary: 'Read the roster', scheduleToCloseTimeout: Math.max(1, deadline - Date.now()) };
+    try {
+      const reading = await attempt(isLetGo, () => reads.readParticipant.executeWithOptions(options, [target]));
+      if (reading?.participantId !== undefined) this.#roster.know(reading.participantId);
+      if (reading?.self !== undefined) this.#roster.see(reading.self);
+      return reading?.self;
+    } catch (stop) {
+      const reason = this.#reasonOf(stop);
+      if (reason === 'Superseded' || reason.type === 'CallEnded') throw new Stop(reason);
+      return undefined;
+    }
+  }
+
+  /** Why a step has stopped. A call that was read before and is not found any more has ended. */
+  #reasonOf(stop: unknown): Stop['reason'] {
+    if (!(stop instanceof Stop)) throw stop;
+    const { reason } = stop;
+    if (reason === 'Superseded' || reason.type !== 'CallNotFound' || !this.#isCallKnown) return reason;
+    const ended = callEnded(this.#request.callId);
+    return { ...ended, details: { ...reason.details, ...ended.details } };
+  }
+
+  async #unlessInterrupted<T>(activity: () => Promise<T>): Promise<T> {
+    this.interruptions.throwIfAny();
+    const result = await attempt(() => this.interruptions.any, activity);
+    this.interruptions.throwIfAny();
+    return result as T;
+  }
+
+  #inheritance(): Inheritance {
+    return {
+      isCallKnown: this.#isCallKnown,
+      isPosted: this.#isPosted,
+      ...(this.#before !== undefined && { before: this.#before }),
+    };
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** The pause before a round of reading, the first round being 0. */
+function pauseBefore(round: number, pauses: readonly number[]): number {
+  return pauses[Math.min(round, pauses.length - 1)] ?? 0;
+}
