@@ -1,7 +1,6 @@
 import { access } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
@@ -12,6 +11,7 @@ import { createHealthServer } from './health/health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
+import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { USER_AGENT } from './version.ts';
 
@@ -31,7 +31,7 @@ export interface RunningWorker {
   health: Address;
   /** Settles when the worker has stopped, with the error that stopped it, if one did. */
   stopped: Promise<void>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 export interface WorkerProcessOptions {
@@ -39,13 +39,15 @@ export interface WorkerProcessOptions {
   log: Logger;
   /** Where Temporal's own metrics of this process are served, if they are. */
   coreMetrics?: Address | undefined;
+  /** A bundle of the workflows to run in place of the one that was built. */
+  bundle?: { codePath: string } | undefined;
 }
 
 /**
  * @throws {TemporalUnreachable}
  * @throws {SearchAttributesError}
  */
-export async function startWorker({ config, log, coreMetrics }: WorkerProcessOptions): Promise<RunningWorker> {
+export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
   const { temporal, taskQueue, graph, tenants } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
@@ -58,7 +60,7 @@ export async function startWorker({ config, log, coreMetrics }: WorkerProcessOpt
       namespace,
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
-      ...(await workflows()),
+      ...(bundle === undefined ? await workflows() : { workflowBundle: bundle }),
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });
@@ -146,35 +148,6 @@ async function serveHealth({ config, log, coreMetrics, worker, connection }: Hea
 async function textOf({ host, port }: Address): Promise<string> {
   const { body } = await request(`http://${host}:${port}/metrics`);
   return await body.text();
-}
-
-/**
- * Temporal's Core serves its metrics itself, on a port of its own; it gets one that only this machine sees, and `/metrics`
- * passes them on. It is installed once a process and before the first connection.
- */
-async function installRuntime(log: Logger): Promise<Address> {
-  const address = { host: '127.0.0.1', port: await freePort() };
-  Runtime.install({
-    logger: new DefaultLogger('TRACE', ({ level, message, meta }) => {
-      log[level.toLowerCase() as 'trace' | 'debug' | 'info' | 'warn' | 'error'](meta ?? {}, message);
-    }),
-    telemetryOptions: {
-      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
-      metrics: { prometheus: { bindAddress: `${address.host}:${address.port}`, useSecondsForDurations: true } },
-    },
-  });
-  return address;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('this machine gave no free port');
-  return address.port;
 }
 
 /** Runs the worker until it is told to stop. */

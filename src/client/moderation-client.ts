@@ -1,34 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import {
-  WorkflowContinuedAsNewError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  type Client,
-  type WorkflowHandle,
-} from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { DEFAULT_TASK_QUEUE, isAction, QUERY, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
-import { JOINABLE_PHASES, type OperationStatus } from '../contract/operation.ts';
+import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
+import type { OperationStatus } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
-import type { Successor } from '../contract/signals.ts';
-import { attributesOf } from '../contract/attributes.ts';
 import { ModerationError } from './errors.ts';
-import { OperationHandle, type Run } from './operation-handle.ts';
-
-/**
- * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
- * is decided here:
- *
- * C1. The same action joins the running one, as long as that is reading, requesting or confirming and is not being
- *     cancelled. Its other fields stay as the running one has them.
- * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
- *     `queue` waits here until it has ended and tries again; `reject` throws.
- * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
- *     callers the last one wins and the others hear `Superseded`; none asks again, and there is no chase.
- * C4. Where the running operation ends before it has heard of its successor, there is no conflict any more, and the
- *     operation is started as if there had been none.
- */
+import { OperationHandle } from './operation-handle.ts';
+import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
+import { Runs } from './runs.ts';
+import { Starter, type OnConflict } from './starter.ts';
 
 export interface ModerationClientOptions {
   client: Client;
@@ -43,29 +22,17 @@ export interface ConflictOptions {
    *
    * @default 'supersede'
    */
-  onConflict?: 'supersede' | 'queue' | 'reject';
+  onConflict?: OnConflict;
 }
 
-/** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
-const MOST_STARTS = 20;
-
-/** How long to wait for a worker to tell the phase of a running operation, in ms. */
-const PHASE_WITHIN_MS = 3_000;
-
-interface Running {
-  handle: WorkflowHandle;
-  runId: string;
-  action: Action;
-  isBeingCancelled: boolean;
-}
-
+/** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
-  readonly #client: Client;
-  readonly #taskQueue: string;
+  readonly #runs: Runs;
+  readonly #starter: Starter;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
-    this.#client = client;
-    this.#taskQueue = taskQueue;
+    this.#runs = new Runs(client);
+    this.#starter = new Starter(this.#runs, taskQueue);
   }
 
   /**
@@ -82,6 +49,31 @@ export class ModerationClient {
     return await this.#moderate('unmute', request, options);
   }
 
+  /**
+   * The latest operation on a call, running or ended, or nothing where none is known (Temporal keeps ended ones for the
+   * namespace's retention time). `status` is answered by a worker, so it is missing where none is there.
+   */
+  async latest(callId: string): Promise<{ record: OperationRecord; status?: OperationStatus } | undefined> {
+    const handle = this.#runs.client.workflow.getHandle(workflowIdOf(callId));
+    try {
+      const record = toRecord(await handle.describe());
+      if (record === undefined) return undefined;
+      const status = await this.#runs.statusOf(this.#runs.of(record.workflowId, record.runId));
+      return { record, ...(status !== undefined && { status }) };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Operations, the latest first, as many as the caller takes. */
+  async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
+    for await (const info of this.#runs.client.workflow.list({ query: toQuery(filter) })) {
+      const record = toRecord(info);
+      if (record !== undefined) yield record;
+    }
+  }
+
   async #moderate(
     action: Action,
     input: ModerationRequest,
@@ -94,134 +86,7 @@ export class ModerationClient {
     }
     const { request } = checked;
     const { callId } = request;
-    const run = await this.#start(action, request, onConflict);
+    const run = await this.#starter.start(action, request, onConflict);
     return new OperationHandle({ callId, workflowId: workflowIdOf(callId), action, run });
   }
-
-  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
-  async #start(
-    action: Action,
-    request: ModerationRequest,
-    onConflict: NonNullable<ConflictOptions['onConflict']>,
-  ): Promise<() => Promise<Run>> {
-    for (let starts = 1; starts <= MOST_STARTS;) {
-      const started = await this.#startNew(action, request);
-      if (started !== undefined) return () => Promise.resolve(started);
-      const running = await this.#running(request.callId);
-      if (running === undefined) {
-        starts += 1; // C4
-      } else if (running.action === action && (await this.#isJoinable(running))) {
-        return () => Promise.resolve({ handle: running.handle, runId: running.runId, joined: true }); // C1
-      } else if (onConflict === 'reject') {
-        throw inProgress(request.callId, running.action);
-      } else if (onConflict === 'queue') {
-        await ended(running.handle);
-      } else {
-        const successor: Successor = { action, request, id: randomUUID() };
-        if (await this.#supersede(running, successor)) {
-          return () => this.#successorRun(running, successor); // C3
-        }
-        starts += 1; // C4
-      }
-    }
-    throw inProgress(request.callId, action);
-  }
-
-  /** The new run, or nothing where one is running. */
-  async #startNew(action: Action, request: ModerationRequest): Promise<Run | undefined> {
-    const workflowId = workflowIdOf(request.callId);
-    try {
-      const { firstExecutionRunId: runId } = await this.#client.workflow.start(action, {
-        workflowId,
-        workflowIdConflictPolicy: 'FAIL',
-        taskQueue: this.#taskQueue,
-        args: [request],
-        typedSearchAttributes: attributesOf(action, request),
-        staticSummary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${request.callId}`,
-      });
-      return { handle: this.#run(workflowId, runId), runId, joined: false };
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      throw error;
-    }
-  }
-
-  #run(workflowId: string, runId: string): WorkflowHandle {
-    return this.#client.workflow.getHandle(workflowId, runId, { followRuns: false });
-  }
-
-  /** The operation that runs on the call, if one still does. */
-  async #running(callId: string): Promise<Running | undefined> {
-    const workflowId = workflowIdOf(callId);
-    try {
-      const { status, type, runId, raw } = await this.#client.workflow.getHandle(workflowId).describe();
-      if (status.name !== 'RUNNING') return undefined;
-      if (!isAction(type))
-        throw new TypeError(`A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute`);
-      const isBeingCancelled = raw.workflowExtendedInfo?.cancelRequested === true;
-      return { handle: this.#run(workflowId, runId), runId, action: type, isBeingCancelled };
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
-  /** Where no worker tells the phase, the operation has not gone far, so it is joined. */
-  async #isJoinable({ handle, isBeingCancelled }: Running): Promise<boolean> {
-    if (isBeingCancelled) return false;
-    try {
-      const { phase } = await this.#client.withDeadline(Date.now() + PHASE_WITHIN_MS, () =>
-        handle.query<OperationStatus>(QUERY.operation),
-      );
-      return JOINABLE_PHASES.includes(phase);
-    } catch {
-      return true;
-    }
-  }
-
-  /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */
-  async #supersede({ handle }: Running, successor: Successor): Promise<boolean> {
-    try {
-      await handle.signal(SIGNAL.supersede, successor);
-      return true;
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error;
-    }
-  }
-
-  /** The run that the superseded one has continued as. */
-  async #successorRun({ handle }: Running, { action, request, id }: Successor): Promise<Run> {
-    const runId = await continuation(handle);
-    // It was ended from outside before it could hand over.
-    if (runId === undefined) return await (await this.#start(action, request, 'supersede'))();
-    const next = this.#run(handle.workflowId, runId);
-    const { type, memo } = await next.describe();
-    const isOurs = memo?.[SUCCESSOR_MEMO] === id;
-    if (!isOurs && type !== action) {
-      const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
-      throw new ModerationError('Superseded', message, { callId: request.callId });
-    }
-    return { handle: next, runId, joined: !isOurs };
-  }
-}
-
-/** The run ID that a run has continued as, or nothing where it has ended for good. */
-async function continuation(handle: WorkflowHandle): Promise<string | undefined> {
-  try {
-    await handle.result();
-  } catch (error) {
-    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
-    if (!(error instanceof WorkflowFailedError)) throw error;
-  }
-  return undefined;
-}
-
-async function ended(handle: WorkflowHandle): Promise<void> {
-  await continuation(handle);
-}
-
-function inProgress(callId: string, action: Action): ModerationError {
-  const message = `Call ${callId} is being ${action}d by another operation, so this one was not started. Wait for it, or let this one supersede it.`;
-  return new ModerationError('OperationInProgress', message, { callId });
 }

@@ -32,3 +32,9 @@ export function isCallId(value: unknown): value is string {
 export function workflowIdOf(callId: string): string {
   return WORKFLOW_ID_PREFIX + canonicalId(callId);
 }
+
+/** The call of a workflow ID, or nothing where the workflow is none of an operation. */
+export function callIdOf(workflowId: string): string | undefined {
+  const callId = workflowId.slice(WORKFLOW_ID_PREFIX.length);
+  return isCallId(callId) && workflowIdOf(callId) === workflowId ? callId : undefined;
+}

@@ -10,7 +10,7 @@ export interface DevServer {
   /** Root of Temporal's UI. */
   uiUrl: string;
   pid: number;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 export interface DevServerOptions {

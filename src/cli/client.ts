@@ -1,0 +1,18 @@
+import { ModerationClient } from '../client/moderation-client.ts';
+import { loadClientConfig } from '../config.ts';
+import { connectClient } from '../temporal/connect.ts';
+import type { Context } from './context.ts';
+
+/** Runs `work` with a client of the environment's Temporal, and closes its connection whatever comes. */
+export async function withClient<T>(
+  { process }: Context,
+  work: (moderation: ModerationClient, taskQueue: string) => Promise<T>,
+): Promise<T> {
+  const config = loadClientConfig(process.env);
+  const client = await connectClient(config);
+  try {
+    return await work(new ModerationClient({ client, taskQueue: config.taskQueue }), config.taskQueue);
+  } finally {
+    await client.connection.close();
+  }
+}

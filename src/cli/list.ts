@@ -1,0 +1,52 @@
+import type { ListFilter, OperationRecord } from '../client/records.ts';
+import { canonicalId } from '../contract/call-id.ts';
+import { withClient } from './client.ts';
+import type { Context } from './context.ts';
+import { DONE, printJson, reporting, WRONG_USE } from './exit.ts';
+import { table } from './table.ts';
+
+export interface ListFlags {
+  call?: string;
+  outcome?: string;
+  tenantId?: string;
+  limit: number;
+  json: boolean;
+}
+
+/** `list`: operations, the latest first. */
+export async function list(this: Context, { call, outcome, tenantId, limit, json }: ListFlags): Promise<void> {
+  await reporting(this, json, async () => {
+    if (!Number.isInteger(limit) || limit < 1) {
+      this.process.stderr.write('--limit must be a whole number, 1 or more\n');
+      return WRONG_USE;
+    }
+    const filter: ListFilter = {
+      ...(call !== undefined && { callId: canonicalId(call) }),
+      ...(outcome !== undefined && { outcome }),
+      ...(tenantId !== undefined && { tenantId }),
+    };
+    const records = await withClient(this, async (moderation) => await take(moderation.list(filter), limit));
+    if (json) printJson(this, records);
+    else if (records.length === 0) this.process.stderr.write('No operations.\n');
+    else {
+      const rows = records.map((record) => [
+        record.startedAt,
+        record.action,
+        record.outcome,
+        record.callId,
+        record.runId,
+      ]);
+      this.process.stdout.write(table([['STARTED', 'ACTION', 'OUTCOME', 'CALL', 'RUN'], ...rows]));
+    }
+    return DONE;
+  });
+}
+
+async function take(records: AsyncIterable<OperationRecord>, limit: number): Promise<OperationRecord[]> {
+  const taken: OperationRecord[] = [];
+  for await (const record of records) {
+    taken.push(record);
+    if (taken.length >= limit) break;
+  }
+  return taken;
+}

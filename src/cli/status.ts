@@ -1,0 +1,45 @@
+import { canonicalId, isCallId } from '../contract/call-id.ts';
+import { withClient } from './client.ts';
+import type { Context } from './context.ts';
+import { DONE, FAILED, printJson, reporting, WRONG_USE } from './exit.ts';
+import { table } from './table.ts';
+
+/** `status CALL`: what is or was going on on a call. */
+export async function status(this: Context, { json }: { json: boolean }, callId: string): Promise<void> {
+  await reporting(this, json, async () => {
+    if (!isCallId(callId)) {
+      this.process.stderr.write('CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID of the call as Graph gave it\n');
+      return WRONG_USE;
+    }
+    return await withClient(this, async (moderation) => {
+      const latest = await moderation.latest(callId);
+      if (json) printJson(this, latest ?? null);
+      if (latest === undefined) {
+        this.process.stderr.write(`No operation on call ${canonicalId(callId)} is known to Temporal.\n`);
+        return FAILED;
+      }
+      if (json) return DONE;
+      const { record, status: now } = latest;
+      const rows: [string, string | undefined][] = [
+        ['call', record.callId],
+        ['action', record.action],
+        ['outcome', record.outcome],
+        ['phase', now?.phase ?? 'not known: no worker answers'],
+        ['participant', now?.participantId],
+        ['before', now?.before && JSON.stringify(now.before)],
+        ['last seen', now?.lastSeen && JSON.stringify(now.lastSeen)],
+        ['requested by', now?.request.requestedBy],
+        ['reason', now?.request.reason],
+        ['started', record.startedAt],
+        ['requested', now?.requestedAt],
+        ['accepted', now?.acceptedAt],
+        ['confirmed', now?.confirmedAt],
+        ['closed', record.closedAt],
+        ['run', record.runId],
+      ];
+      const known = rows.filter((row): row is [string, string] => row[1] !== undefined);
+      this.process.stdout.write(table(known));
+      return DONE;
+    });
+  });
+}

@@ -1,0 +1,68 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { callIdOf } from '../contract/call-id.ts';
+import { isAction, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+
+/** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
+export interface OperationRecord {
+  callId: string;
+  action: Action;
+  /** `Pending`, `Confirmed`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
+  outcome: string;
+  tenantId?: string;
+  workflowId: string;
+  runId: string;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  closedAt?: string;
+}
+
+export interface ListFilter {
+  callId?: string;
+  action?: Action;
+  outcome?: string;
+  tenantId?: string;
+}
+
+/** The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations. */
+export function toQuery({ callId, action, outcome, tenantId }: ListFilter): string {
+  const terms: [string, string | undefined][] = [
+    [SEARCH_ATTRIBUTE.callId, callId],
+    [SEARCH_ATTRIBUTE.outcome, outcome],
+    [SEARCH_ATTRIBUTE.tenantId, tenantId],
+  ];
+  const given = terms.filter((term): term is [string, string] => term[1] !== undefined);
+  const types = action === undefined ? "WorkflowType IN ('mute', 'unmute')" : `WorkflowType = '${action}'`;
+  return [types, ...given.map(([name, value]) => `${name} = ${quote(value)}`)].join(' AND ');
+}
+
+function quote(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** The record of a run, or nothing where the run is none of ours. */
+export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRecord | undefined {
+  const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes } = info;
+  const callId = callIdOf(workflowId);
+  if (!isAction(type) || callId === undefined) return undefined;
+  const attribute = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
+  const tenantId = attribute(SEARCH_ATTRIBUTE.tenantId);
+  const recorded = attribute(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
+  const isEndedByTemporal = recorded === PENDING && status.name !== 'RUNNING';
+  return {
+    callId,
+    action: type,
+    outcome: isEndedByTemporal ? (ENDED[status.name] ?? status.name) : recorded,
+    ...(tenantId !== undefined && { tenantId }),
+    workflowId,
+    runId,
+    startedAt: startTime.toISOString(),
+    ...(closeTime !== undefined && { closedAt: closeTime.toISOString() }),
+  };
+}
+
+/** How Temporal's own endings are called here, where the workflow had no say. */
+const ENDED: Readonly<Record<string, string>> = {
+  TERMINATED: 'Terminated',
+  TIMED_OUT: 'TimedOut',
+  CANCELLED: 'Cancelled',
+};

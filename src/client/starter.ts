@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import {
+  WorkflowContinuedAsNewError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { attributesOf } from '../contract/attributes.ts';
+import { workflowIdOf } from '../contract/call-id.ts';
+import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
+import { JOINABLE_PHASES } from '../contract/operation.ts';
+import type { ModerationRequest } from '../contract/request.ts';
+import type { Successor } from '../contract/signals.ts';
+import { ModerationError } from './errors.ts';
+import type { Run } from './operation-handle.ts';
+import type { Runs } from './runs.ts';
+
+/**
+ * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
+ * is decided here:
+ *
+ * C1. The same action joins the running one, as long as that is reading, requesting or confirming and is not being
+ *     cancelled. Its other fields stay as the running one has them.
+ * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
+ *     `queue` waits here until it has ended and tries again; `reject` throws.
+ * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
+ *     callers the last one wins and the others hear `Superseded`; none asks again, and there is no chase.
+ * C4. Where the running operation ends before it has heard of its successor, there is no conflict any more, and the
+ *     operation is started as if there had been none.
+ */
+
+export type OnConflict = 'supersede' | 'queue' | 'reject';
+
+/** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
+const MOST_STARTS = 20;
+
+interface Running {
+  handle: WorkflowHandle;
+  runId: string;
+  action: Action;
+  isBeingCancelled: boolean;
+}
+
+export class Starter {
+  readonly #runs: Runs;
+  readonly #taskQueue: string;
+
+  constructor(runs: Runs, taskQueue: string) {
+    this.#runs = runs;
+    this.#taskQueue = taskQueue;
+  }
+
+  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
+  async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
+    for (let starts = 1; starts <= MOST_STARTS;) {
+      const started = await this.#startNew(action, request);
+      if (started !== undefined) return () => Promise.resolve(started);
+      const running = await this.#running(request.callId);
+      if (running === undefined) {
+        starts += 1; // C4
+      } else if (running.action === action && (await this.#isJoinable(running))) {
+        return () => Promise.resolve({ handle: running.handle, runId: running.runId, joined: true }); // C1
+      } else if (onConflict === 'reject') {
+        throw inProgress(request.callId, running.action);
+      } else if (onConflict === 'queue') {
+        await ended(running.handle);
+      } else {
+        const successor: Successor = { action, request, id: randomUUID() };
+        if (await this.#supersede(running, successor)) {
+          return () => this.#successorRun(running, successor); // C3
+        }
+        starts += 1; // C4
+      }
+    }
+    throw inProgress(request.callId, action);
+  }
+
+  /** The new run, or nothing where one is running. */
+  async #startNew(action: Action, request: ModerationRequest): Promise<Run | undefined> {
+    const workflowId = workflowIdOf(request.callId);
+    try {
+      const { firstExecutionRunId: runId } = await this.#runs.client.workflow.start(action, {
+        workflowId,
+        workflowIdConflictPolicy: 'FAIL',
+        taskQueue: this.#taskQueue,
+        args: [request],
+        typedSearchAttributes: attributesOf(action, request),
+        staticSummary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${request.callId}`,
+      });
+      return { handle: this.#runs.of(workflowId, runId), runId, joined: false };
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The operation that runs on the call, if one still does. */
+  async #running(callId: string): Promise<Running | undefined> {
+    const workflowId = workflowIdOf(callId);
+    try {
+      const { status, type, runId, raw } = await this.#runs.client.workflow.getHandle(workflowId).describe();
+      if (status.name !== 'RUNNING') return undefined;
+      if (!isAction(type))
+        throw new TypeError(`A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute`);
+      const isBeingCancelled = raw.workflowExtendedInfo?.cancelRequested === true;
+      return { handle: this.#runs.of(workflowId, runId), runId, action: type, isBeingCancelled };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Where no worker tells the phase, the operation has not gone far, so it is joined. */
+  async #isJoinable({ handle, isBeingCancelled }: Running): Promise<boolean> {
+    if (isBeingCancelled) return false;
+    const status = await this.#runs.statusOf(handle);
+    return status === undefined || JOINABLE_PHASES.includes(status.phase);
+  }
+
+  /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */
+  async #supersede({ handle }: Running, successor: Successor): Promise<boolean> {
+    try {
+      await handle.signal(SIGNAL.supersede, successor);
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** The run that the superseded one has continued as. */
+  async #successorRun({ handle }: Running, { action, request, id }: Successor): Promise<Run> {
+    const runId = await continuation(handle);
+    // It was ended from outside before it could hand over.
+    if (runId === undefined) return await (await this.start(action, request, 'supersede'))();
+    const next = this.#runs.of(handle.workflowId, runId);
+    const { type, memo } = await next.describe();
+    const isOurs = memo?.[SUCCESSOR_MEMO] === id;
+    if (!isOurs && type !== action) {
+      const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
+      throw new ModerationError('Superseded', message, { callId: request.callId });
+    }
+    return { handle: next, runId, joined: !isOurs };
+  }
+}
+
+/** The run ID that a run has continued as, or nothing where it has ended for good. */
+async function continuation(handle: WorkflowHandle): Promise<string | undefined> {
+  try {
+    await handle.result();
+  } catch (error) {
+    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
+    if (!(error instanceof WorkflowFailedError)) throw error;
+  }
+  return undefined;
+}
+
+async function ended(handle: WorkflowHandle): Promise<void> {
+  await continuation(handle);
+}
+
+function inProgress(callId: string, action: Action): ModerationError {
+  const message = `Call ${callId} is being ${action}d by another operation, so this one was not started. Wait for it, or let this one supersede it.`;
+  return new ModerationError('OperationInProgress', message, { callId });
+}

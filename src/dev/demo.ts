@@ -1,0 +1,106 @@
+import { ModerationClient } from '../client/moderation-client.ts';
+import { loadClientConfig } from '../config.ts';
+import type { Action } from '../contract/names.ts';
+import { exitOnFault } from '../process.ts';
+import type { LogEntry } from '../simulator/index.ts';
+import { connectClient } from '../temporal/connect.ts';
+import { startStack, type Stack } from './stack.ts';
+import { uiLink } from './ui-link.ts';
+
+/**
+ * `npm run demo`: makes a group call in the simulator, mutes and unmutes the application in it through everything that a
+ * deployment has, and shows each step as it happens.
+ */
+
+const say = (line = ''): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Events of Graph become steps of the operation that is being shown. */
+class Narrator {
+  #since = 0;
+  #action: Action | undefined;
+  #isAsked = false;
+
+  begin(action: Action, title: string): void {
+    say(`\n${title}`);
+    this.#since = Date.now();
+    this.#action = action;
+    this.#isAsked = false;
+  }
+
+  end(): void {
+    this.#action = undefined;
+  }
+
+  step(what: string): void {
+    say(`  ${String(Date.now() - this.#since).padStart(6)} ms  ${what}`);
+  }
+
+  /** Each entry comes twice: when it begins, and when it is filled in. */
+  graph(entry: LogEntry): void {
+    if (this.#action === undefined) return;
+    if (entry.type === 'request' && entry.action !== undefined) {
+      if (!this.#isAsked) this.step(`Graph is asked: POST ${entry.path}`);
+      this.#isAsked = true;
+      if (entry.outcome === 'answered') this.step(`Graph answers ${entry.status} completed; nothing is certain yet`);
+    } else if (entry.type === 'request' && entry.outcome === 'answered' && this.#isAsked) {
+      this.step('the roster is read');
+    } else if (entry.type === 'notification' && entry.kind === 'roster') {
+      this.#notification(entry.outcome, entry.own?.isMuted, entry.status);
+    }
+  }
+
+  #notification(outcome: string | undefined, isMuted: boolean | undefined, status: number | undefined): void {
+    if (outcome === 'dropped') this.step('a roster notification is lost on its way');
+    if (outcome === 'delivered') {
+      this.step(`a roster notification says isMuted ${isMuted}; the webhook checked it and answered ${status}`);
+    }
+  }
+}
+
+async function demo(): Promise<void> {
+  const narrator = new Narrator();
+  say('call-moderation: a mute that you can rely on\n');
+  const stack = await startStack({
+    ports: { temporal: 0, ui: 0, graph: 0, webhook: 0 },
+    env: process.env,
+    onProgress: say,
+    onGraphEvent: (_, entry) => narrator.graph(entry),
+  });
+  try {
+    await show(stack, narrator);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function show(stack: Stack, narrator: Narrator): Promise<void> {
+  const client = await connectClient(loadClientConfig(stack.env));
+  try {
+    const moderation = new ModerationClient({ client });
+    const { id: callId } = stack.graph.createCall({ callbackUri: stack.webhook.callbackUrl, participants: 4 });
+    say(`\nA group call of 4, the application among them: ${callId}`);
+
+    await operate('mute', 'Mute the application');
+    await operate('unmute', 'Unmute it again');
+    stack.graph.setFaults(callId, { notifications: [{ drop: true, times: 1 }] });
+    await operate('mute', 'Mute it once more, and lose the notification');
+    say('\nDone. Leave it running, with your own calls: npx call-moderation dev');
+
+    async function operate(action: Action, title: string): Promise<void> {
+      narrator.begin(action, title);
+      const handle = await moderation[action]({ callId, requestedBy: 'demo', reason: title });
+      narrator.step('asked: the operation is durable from here on');
+      const result = await handle.result();
+      narrator.step(`confirmed: isMuted ${result.isMuted}, by ${result.confirmedBy}`);
+      narrator.end();
+      const { runId } = await handle.run();
+      say(`  in the Temporal UI while this runs: ${uiLink(stack.temporal.uiUrl, handle.workflowId, runId)}`);
+    }
+  } finally {
+    await client.connection.close();
+  }
+}
+
+await exitOnFault(demo);

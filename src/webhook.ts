@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { pathToFileURL } from 'node:url';
+import { loadWebhookConfig, type WebhookConfig } from './config.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { exitOnFault } from './process.ts';
+import { lazyClient } from './temporal/connect.ts';
+import { createWebhookServer } from './webhook/server.ts';
+
+/**
+ * The webhook process: it takes Graph's notifications and signals the operations.
+ *
+ * It listens at once, whether or not Temporal and the signing keys can be reached: until they are it answers 503, and
+ * nothing is lost. On SIGTERM and SIGINT it is not ready any more, answers what has begun, and ends.
+ */
+
+export interface RunningWebhook {
+  /** Root of the address it listens on. */
+  url: string;
+  /** Where Graph's notifications go. */
+  callbackUrl: string;
+  /** Not ready any more, though still serving. */
+  drain: () => void;
+  stop: () => Promise<void>;
+}
+
+export async function startWebhook({ config, log }: { config: WebhookConfig; log: Logger }): Promise<RunningWebhook> {
+  const { listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl } = config;
+  const client = lazyClient(config);
+  const server = createWebhookServer({
+    client,
+    path,
+    audience,
+    issuers,
+    openIdUrl,
+    forwardUrl,
+    log,
+    ...(tenants !== undefined && { tenants: [...tenants] }),
+    ...(health !== undefined && { healthAddress: health }),
+  });
+  try {
+    const { webhook: url, health: healthUrl } = await server.listen(listen);
+    log.info({ url, path, health: healthUrl, forward: forwardUrl !== undefined }, 'webhook is listening');
+    const stop = async (): Promise<void> => {
+      await server.close();
+      await client.connection.close();
+      log.info({}, 'webhook has stopped');
+    };
+    return { url, callbackUrl: `${url}${path}`, drain: () => server.drain(), stop };
+  } catch (error) {
+    await server.close();
+    await client.connection.close();
+    throw error;
+  }
+}
+
+/** How long a load balancer has to see that the process is not ready any more, in ms. */
+const DRAIN_MS = 1_000;
+
+/** Runs the webhook until it is told to stop. */
+export async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadWebhookConfig(env);
+  const webhook = await startWebhook({ config, log: createLogger(config.logLevel, 'webhook') });
+  await Promise.race(['SIGTERM', 'SIGINT'].map(async (signal) => await once(process, signal)));
+  webhook.drain();
+  await new Promise((resolve) => {
+    setTimeout(resolve, DRAIN_MS);
+  });
+  await webhook.stop();
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await exitOnFault(() => main(process.env));
+}
