@@ -8,7 +8,7 @@ import type { RosterUpdate } from '../contract/signals.ts';
  * Nothing ties a roster to a request: it carries no `clientContext` and no operation ID. What counts is therefore when
  * it came, and its place in the order where it carries one:
  *
- * R1. Before the participant is known, a roster says nothing: any of its entries may be somebody else.
+ * R1. Before the participant is known, a roster says nothing but its place in the order: any entry may be somebody else.
  * R2. A roster that came before the POST was sent confirms nothing, nor does a repetition of it: one whose sequence is
  *     not above the highest that was seen by then.
  * R3. An older roster never undoes a newer one: one whose sequence is below the highest seen is dropped. Rosters without
@@ -54,7 +54,7 @@ export class Roster {
   /** Takes a roster notification in. */
   take(update: RosterUpdate): void {
     const own = this.#participantId;
-    if (own === undefined) return; // R1
+    if (own === undefined) return this.#place(update); // R1
     const entry = update.participants.findLast(({ id }) => sameId(id, own));
     if (entry === undefined || entry.removed === true) return; // R5
     const sequence = entry.sequence ?? update.sequenceNumber;
@@ -66,6 +66,12 @@ export class Roster {
     const isRepetition =
       sequence !== undefined && this.#highestWhenAsked !== undefined && sequence <= this.#highestWhenAsked;
     if (this.#asked && !isRepetition) this.#notified = this.#lastSeen;
+  }
+
+  #place({ participants, sequenceNumber }: RosterUpdate): void {
+    for (const sequence of [sequenceNumber, ...participants.map((entry) => entry.sequence)]) {
+      if (sequence !== undefined) this.#highest = Math.max(sequence, this.#highest ?? sequence);
+    }
   }
 
   /** Takes in what a read of the roster has shown. */

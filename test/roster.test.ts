@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RosterEntry } from '../src/contract/signals.ts';
+import { Roster } from '../src/workflows/roster.ts';
+
+/** The rules R1 to R6 of `src/workflows/roster.ts`. */
+
+const OWN = '05491616-385f-44a8-9974-18cc5f9933c1';
+
+function known(): Roster {
+  const roster = new Roster();
+  roster.know(OWN);
+  return roster;
+}
+
+function update(entry: Partial<RosterEntry> = {}, sequenceNumber?: number) {
+  const participants = [{ id: OWN, isMuted: true, ...entry }];
+  return { participants, full: sequenceNumber === undefined, ...(sequenceNumber !== undefined && { sequenceNumber }) };
+}
+
+describe('what a roster says of the application', () => {
+  test('R1: nothing, before the participant is known', () => {
+    const roster = new Roster();
+    roster.ask();
+    roster.take(update());
+    roster.know(OWN);
+    expect(roster.notified).toBeUndefined();
+    expect(roster.lastSeen).toBeUndefined();
+  });
+
+  test('R2: one from before the POST confirms nothing, nor does its repetition', () => {
+    const roster = known();
+    roster.take(update({}, 4));
+    expect(roster.notified).toBeUndefined();
+    roster.ask();
+    roster.take(update({}, 4));
+    expect(roster.notified).toBeUndefined();
+    roster.take(update({}, 5));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R3: an older one is dropped', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ isMuted: true, sequence: 9 }));
+    roster.take(update({ isMuted: false, sequence: 8 }));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R4: the newest decides', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ isMuted: true }));
+    roster.take(update({ isMuted: false }));
+    expect(roster.notified).toEqual({ isMuted: false });
+  });
+
+  test('R5: one who was removed is history', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ removed: true }));
+    expect(roster.notified).toBeUndefined();
+  });
+
+  test('R6: what is not told of serverMuted stays as told since the POST, and no longer', () => {
+    const roster = known();
+    roster.see({ isMuted: true, serverMuted: true });
+    roster.ask();
+    roster.take(update());
+    expect(roster.lastSeen).toEqual({ isMuted: true });
+    roster.see({ isMuted: true, serverMuted: false });
+    roster.take(update());
+    expect(roster.lastSeen).toEqual({ isMuted: true, serverMuted: false });
+    roster.take(update({ isMuted: false }));
+    expect(roster.lastSeen).toEqual({ isMuted: false });
+  });
+
+  test('finds the participant in any spelling, and not another one', () => {
+    const roster = known();
+    roster.ask();
+    roster.take({ participants: [{ id: OWN.replaceAll('-', '').toUpperCase(), isMuted: true }], full: true });
+    expect(roster.notified).toEqual({ isMuted: true });
+    roster.take({ participants: [{ id: 'somebody', isMuted: false }], full: true });
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('in whatever order numbered rosters arrive, the one with the highest number stands', () => {
+    const numbers = fc.uniqueArray(fc.nat({ max: 1_000 }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(numbers, (sequences) => {
+        const roster = known();
+        roster.ask();
+        for (const sequence of sequences) roster.take(update({ sequence, isMuted: sequence % 2 === 0 }));
+        expect(roster.notified?.isMuted).toBe(Math.max(...sequences) % 2 === 0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,41 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import type { TestProject } from 'vitest/node';
+import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
+import { freePort } from '../../src/free-port.ts';
+import { startDevServer } from '../../src/temporal/dev-server.ts';
+
+/** One Temporal dev server and one bundle of the workflows for all test files; each file has its own task queue. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const cli = await findTemporalCli({
+    path: process.env['MODERATION_TEMPORAL_CLI'],
+    searchPath: process.env['PATH'],
+    onProgress: (message) => process.stderr.write(`${message}\n`),
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'call-moderation-'));
+  const bundle = join(folder, 'workflow-bundle.js');
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  const [temporal, { code }] = await Promise.all([
+    startDevServer({ cli, port: await freePort(), uiPort: await freePort() }),
+    bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
+  ]);
+  await writeFile(bundle, code);
+  project.provide('temporalAddress', temporal.address);
+  project.provide('temporalCli', cli);
+  project.provide('workflowBundle', bundle);
+  return async () => {
+    await temporal.stop();
+    await rm(folder, { recursive: true });
+  };
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    temporalAddress: string;
+    temporalCli: string;
+    workflowBundle: string;
+  }
+}

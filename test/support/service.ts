@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { ModerationClient } from '../../src/client/moderation-client.ts';
+import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import { loadClientConfig, loadWebhookConfig, loadWorkerConfig, type Environment } from '../../src/config.ts';
+import { workflowIdOf } from '../../src/contract/call-id.ts';
+import type { OperationStatus, Phase } from '../../src/contract/operation.ts';
+import {
+  GraphSimulator,
+  type LogEntry,
+  type NewCall,
+  type NotificationEntry,
+  type RequestEntry,
+  type SimulatorOptions,
+} from '../../src/simulator/index.ts';
+import { connectClient } from '../../src/temporal/connect.ts';
+import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
+import { startWorker, type RunningWorker } from '../../src/worker.ts';
+
+/**
+ * The service as it is deployed, in the test's process: a worker and a webhook, wired by the environment's variables,
+ * between a real Temporal server and the Graph simulator. Every message travels over HTTP and gRPC.
+ */
+export class Service {
+  readonly graph: GraphSimulator;
+  readonly env: Environment;
+  readonly client: Client;
+  readonly moderation: ModerationClient;
+  #webhook: RunningWebhook;
+  #worker: RunningWorker;
+
+  private constructor(
+    graph: GraphSimulator,
+    env: Environment,
+    client: Client,
+    webhook: RunningWebhook,
+    worker: RunningWorker,
+  ) {
+    this.graph = graph;
+    this.env = env;
+    this.client = client;
+    this.#webhook = webhook;
+    this.#worker = worker;
+    const taskQueue = env['MODERATION_TASK_QUEUE'] ?? '';
+    this.moderation = new ModerationClient({ client, taskQueue });
+  }
+
+  static async start(overrides: Environment = {}, simulator: SimulatorOptions = {}): Promise<Service> {
+    silenceTemporal();
+    const graph = await GraphSimulator.start({ fixedToken: 'fixed-token', ...simulator });
+    const env = { ...environmentFor(graph), ...overrides };
+    const client = await connectClient(loadClientConfig(env));
+    const webhook = await startWebhook({ config: loadWebhookConfig(env), log });
+    const worker = await startWorker({
+      config: loadWorkerConfig(env),
+      log,
+      bundle: { codePath: inject('workflowBundle') },
+    });
+    return new Service(graph, env, client, webhook, worker);
+  }
+
+  get callbackUrl(): string {
+    return this.#webhook.callbackUrl;
+  }
+
+  get taskQueue(): string {
+    return this.env['MODERATION_TASK_QUEUE'] ?? '';
+  }
+
+  get workerHealth(): RunningWorker['health'] {
+    return this.#worker.health;
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.stop();
+    await this.graph.close();
+    await this.#webhook.stop();
+    await this.client.connection.close();
+  }
+
+  /** A group call of three, established, the application unmuted in it; `given` says otherwise. */
+  call(given: Partial<NewCall> = {}): TestCall {
+    return new TestCall(this, this.graph.createCall({ callbackUri: this.callbackUrl, ...given }));
+  }
+}
+
+/** A call in the simulator, and what tests ask of it. */
+export class TestCall {
+  readonly id: string;
+  readonly participantId: string;
+  readonly #service: Service;
+
+  constructor(service: Service, { id, myParticipantId }: { id: string; myParticipantId: string }) {
+    this.#service = service;
+    this.id = id;
+    this.participantId = myParticipantId;
+  }
+
+  get workflowId(): string {
+    return workflowIdOf(this.id);
+  }
+
+  /** The application as Graph has it. */
+  get self(): { isMuted: boolean; serverMuted: boolean } {
+    const { participants } = this.#service.graph.describe(this.id);
+    const self = participants.find(({ id }) => id === this.participantId);
+    if (self === undefined) throw new Error('the application is not in the call');
+    return { isMuted: self.isMuted, serverMuted: self.serverMuted };
+  }
+
+  get log(): readonly LogEntry[] {
+    return this.#service.graph.log(this.id);
+  }
+
+  /** Every mute and unmute that Graph was asked for, in order. */
+  get posts(): string[] {
+    return this.requests.flatMap(({ action }) => (action === undefined ? [] : [action]));
+  }
+
+  get requests(): RequestEntry[] {
+    return this.log.filter((entry) => entry.type === 'request');
+  }
+
+  get rosters(): NotificationEntry[] {
+    return this.log.filter((entry) => entry.type === 'notification').filter(({ kind }) => kind === 'roster');
+  }
+
+  /** Until something holds, looked at whenever the call's log gets or changes an entry. */
+  async until(isDone: () => boolean, ms = 15_000): Promise<void> {
+    if (!isDone()) await this.#service.graph.waitFor(this.id, () => isDone(), ms);
+  }
+
+  /** Until Graph has been asked to `action`, whether or not it has answered. */
+  async untilAsked(action: 'mute' | 'unmute', times = 1): Promise<void> {
+    await this.until(() => this.posts.filter((post) => post === action).length >= times);
+  }
+}
+
+export function environmentFor(graph: GraphSimulator): Record<string, string> {
+  return {
+    LOG_LEVEL: 'silent',
+    TEMPORAL_ADDRESS: inject('temporalAddress'),
+    MODERATION_TASK_QUEUE: `test-${randomUUID()}`,
+    MODERATION_GRAPH_URL: graph.url,
+    MODERATION_GRAPH_TOKEN: 'fixed-token',
+    MODERATION_WEBHOOK_HOST: '127.0.0.1',
+    MODERATION_WEBHOOK_PORT: '0',
+    MODERATION_WEBHOOK_AUDIENCE: graph.addresses.appId,
+    MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
+    MODERATION_HEALTH_PORT: '0',
+  };
+}
+
+export const log = pino({ level: 'silent' });
+
+let isSilent = false;
+
+/** Temporal's own log would bury the tests' output; it is installed once a process. */
+function silenceTemporal(): void {
+  if (isSilent) return;
+  isSilent = true;
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+}
+
+/** Waits until the operation is in `phase`, as a worker tells it. */
+export async function untilPhase(handle: OperationHandle, phase: Phase, ms = 15_000): Promise<OperationStatus> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const status = await handle.status();
+    if (status.phase === phase) return status;
+    if (Date.now() > deadline) throw new Error(`the operation is ${status.phase} and not ${phase} after ${ms} ms`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+}
