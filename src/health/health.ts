@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { answerErrors, errorBody, refuseOtherMethods, type Log } from './http-error.ts';
+import { createHttpServer } from './http-server.ts';
+import { inTime } from './in-time.ts';
+
+/**
+ * `/livez`, `/readyz` and `/metrics`, for the webhook and the worker alike. Live is the process itself: a failing
+ * `livez` gets it killed, so nothing outside may make it fail. Ready is what it needs to be of use: each check by name.
+ */
+
+const CHECK_TIMEOUT_MS = 2000;
+
+/** Fine when it returns or resolves; what it throws says what is wrong. */
+export type Check = () => void | Promise<void>;
+
+export interface HealthOptions {
+  /** What readiness rests on, by name. */
+  checks: Readonly<Record<string, Check>>;
+  registry: Registry;
+  log: Log;
+  /** Whether the process itself is past help. */
+  alive?: Check;
+  /** Further metrics as Prometheus text, such as those of Temporal's Core. */
+  extraMetrics?: () => Promise<string>;
+}
+
+export async function healthPlugin(app: FastifyInstance, options: HealthOptions): Promise<void> {
+  const { checks, registry, log, alive, extraMetrics } = options;
+  answerErrors(app, log);
+
+  app.get('/livez', async (_request, reply) => {
+    const fault = alive && (await faultOf(alive));
+    if (fault === undefined) return { status: 'live' };
+    return reply.code(503).send({ status: 'failed', ...errorBody(503, fault) });
+  });
+
+  // Probes that come together share one round of checks: they are an open door to Temporal otherwise.
+  let running: Promise<Record<string, string>> | undefined;
+  app.get('/readyz', async (_request, reply) => {
+    running ??= runChecks(checks).finally(() => (running = undefined));
+    const results = await running;
+    const faults = Object.entries(results).filter(([, result]) => result !== 'ok');
+    if (faults.length === 0) return { status: 'ready', checks: results };
+    const message = faults.map(([name, fault]) => `${name}: ${fault}`).join('; ');
+    return reply.code(503).send({ status: 'not ready', checks: results, ...errorBody(503, message) });
+  });
+
+  app.get('/metrics', async (_request, reply) => {
+    const [own, extra] = await Promise.all([registry.metrics(), extraMetrics?.().catch(() => '')]);
+    return reply.type(registry.contentType).send(extra === undefined || extra === '' ? own : `${own}\n${extra}`);
+  });
+
+  for (const path of ['/livez', '/readyz', '/metrics']) refuseOtherMethods(app, path, ['GET', 'HEAD']);
+}
+
+/** A server of its own for health, where it listens apart from the webhook, or where there is no webhook. */
+export function createHealthServer(options: HealthOptions): FastifyInstance {
+  const app = createHttpServer(options);
+  void app.register(healthPlugin, options);
+  return app;
+}
+
+async function runChecks(checks: HealthOptions['checks']): Promise<Record<string, string>> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, (await faultOf(check)) ?? 'ok'] as const),
+  );
+  return Object.fromEntries(results);
+}
+
+async function faultOf(check: Check): Promise<string | undefined> {
+  try {
+    await inTime(CHECK_TIMEOUT_MS, check, () => new Error('no answer in 2 s'));
+    return undefined;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    return message.split('\n')[0]?.slice(0, 200) || 'failed';
+  }
+}

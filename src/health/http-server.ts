@@ -1,0 +1,57 @@
+import { METHODS } from 'node:http';
+import { fastify, type FastifyInstance } from 'fastify';
+import { answerError, answerErrors, errorBody, HttpError, toHttpError, type Log } from './http-error.ts';
+
+export interface HttpServerOptions {
+  log: Log;
+  /** Milliseconds in which a client must have sent its request; a slower one is cut. */
+  requestTimeout?: number;
+}
+
+/**
+ * An HTTP server of ours, still without routes: errors in one shape, slow clients cut, and no parser for anything, so
+ * that a route takes only the bodies that it asks for.
+ *
+ * While it closes, requests that still come on open connections are served: turning them away would only make the
+ * sender send them again.
+ */
+export function createHttpServer({ log, requestTimeout = 15_000 }: HttpServerOptions): FastifyInstance {
+  const app = fastify({
+    requestTimeout,
+    connectionTimeout: 15_000,
+    // Node looks for requests out of time only every 30 s unless told otherwise.
+    http: { connectionsCheckingInterval: Math.min(1000, requestTimeout), headersTimeout: requestTimeout },
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => {
+      void answerError(toHttpError(error), log, request, reply);
+    },
+    clientErrorHandler(error, socket) {
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const [status, text] = CLIENT_ERRORS[error.code] ?? [400, 'Bad Request'];
+      log.warn({ status, reason: error.code }, 'request refused');
+      const body = JSON.stringify(errorBody(status, CLIENT_ERROR_MESSAGE));
+      const head = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
+      socket.end([`HTTP/1.1 ${status} ${text}`, ...head, '', body].join('\r\n'));
+    },
+  });
+  // Known to the router, a method on a known path can be told from a path that is not known.
+  const unknown = METHODS.filter((method) => method !== 'CONNECT' && !app.supportedMethods.includes(method));
+  for (const method of unknown) app.addHttpMethod(method);
+  app.removeAllContentTypeParsers();
+  answerErrors(app, log);
+  app.setNotFoundHandler((request, reply) => {
+    const error = new HttpError(404, 'path', 'There is nothing at this path. Check the path of the address.');
+    return answerError(error, log, request, reply);
+  });
+  return app;
+}
+
+const CLIENT_ERROR_MESSAGE = 'The request did not arrive whole, in time and as HTTP. Send it again.';
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+};

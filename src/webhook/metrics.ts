@@ -1,0 +1,54 @@
+import { Counter, Histogram, Registry } from 'prom-client';
+
+/** What the webhook counts. Labels hold words of ours only: nothing of a notification and no ID. */
+export class WebhookMetrics {
+  readonly registry: Registry;
+  readonly notifications: Counter<'kind' | 'fate'>;
+  readonly answers: Counter<'status'>;
+  readonly tokensRefused: Counter<'fault'>;
+  readonly handOverSeconds: Histogram<'signal' | 'fate'>;
+  readonly keyFetches: Counter<'outcome'>;
+  readonly forwards: Counter<'outcome'>;
+
+  constructor(registry = new Registry()) {
+    const registers = [registry];
+    this.registry = registry;
+    this.notifications = new Counter({
+      name: 'call_moderation_notifications_total',
+      help: 'Notifications by kind and by what became of them.',
+      labelNames: ['kind', 'fate'],
+      registers,
+    });
+    this.answers = new Counter({
+      name: 'call_moderation_webhook_answers_total',
+      help: 'Requests to the webhook by the status they were answered with.',
+      labelNames: ['status'],
+      registers,
+    });
+    this.tokensRefused = new Counter({
+      name: 'call_moderation_tokens_refused_total',
+      help: 'Bearer tokens that did not hold, by fault.',
+      labelNames: ['fault'],
+      registers,
+    });
+    this.handOverSeconds = new Histogram({
+      name: 'call_moderation_hand_over_seconds',
+      help: 'Time that Temporal took for a signal. Merged rosters are one signal.',
+      labelNames: ['signal', 'fate'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    });
+    this.keyFetches = new Counter({
+      name: 'call_moderation_signing_key_fetches_total',
+      help: "Fetches of Graph's signing keys by outcome.",
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.forwards = new Counter({
+      name: 'call_moderation_forwards_total',
+      help: 'Requests passed on to the bot by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { answerErrors, HttpError, notJson, refuseOtherMethods } from '../health/http-error.ts';
+import { Webhook, type WebhookOptions } from './webhook.ts';
+
+/**
+ * The HTTP edge, as a Fastify plugin. It is encapsulated: parsers, hooks and the form of errors are those of the
+ * webhook's own routes, and the server that it is mounted in keeps its own.
+ *
+ * Order of the checks: method and content type with the headers, size with the body, then the token, then the body's
+ * content. The body stays bytes until the token holds.
+ */
+
+const BODY_LIMIT = 1024 * 1024;
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/;
+
+/** For a bot's own Fastify server: `await app.register(webhookPlugin, options)`. */
+export async function webhookPlugin(app: FastifyInstance, options: WebhookOptions): Promise<void> {
+  await mountWebhook(app, new Webhook(options));
+}
+
+export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Promise<void> {
+  const { path, log, metrics } = webhook;
+  answerErrors(app, log);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => {
+    done(null, body);
+  });
+  app.addHook('onReady', async () => webhook.start());
+  app.addHook('onClose', async () => webhook.close());
+  app.addHook('onResponse', async (_request, reply) => metrics.answers.inc({ status: reply.statusCode }));
+
+  app.post(path, { bodyLimit: BODY_LIMIT, onRequest: checkHead }, async (request, reply) => {
+    const { url, rawHeaders } = request.raw;
+    const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
+    const answer = await webhook.receive({ url: url ?? path, headers: request.headers, rawHeaders, body });
+    reply.code(answer.statusCode).headers(answer.headers ?? {});
+    // Given an empty body, the framework would make up a type for it.
+    return reply.send(answer.body?.length === 0 ? undefined : answer.body);
+  });
+  refuseOtherMethods(app, path, ['POST']);
+}
+
+/** What the head of a request can be refused for. */
+async function checkHead({ raw, headers }: FastifyRequest): Promise<void> {
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (!JSON_TYPE.test(type)) throw notJson();
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new HttpError(415, 'content-encoding', 'The body is compressed. Send it without a content encoding.');
+  }
+  if (raw.readableDidRead) {
+    throw new HttpError(500, 'body-read', 'The body was read before the webhook got it. Mount it before any parser.');
+  }
+}

@@ -1,0 +1,61 @@
+import type { Fate, HandOver } from './hand-over.ts';
+import { Lanes } from './lanes.ts';
+import type { WebhookMetrics } from './metrics.ts';
+import type { Notification } from './notification.ts';
+
+/** Hand-over failed for these calls; what was sent for them can be sent again. */
+export class NotHandedOver extends Error {
+  readonly callIds: readonly string[];
+
+  constructor(callIds: readonly string[], cause: unknown) {
+    super('Notifications could not be handed over.', { cause });
+    this.name = 'NotHandedOver';
+    this.callIds = callIds;
+  }
+}
+
+/** Where each notification of a request goes, and the account of it. */
+export class Router {
+  readonly #lanes: Lanes;
+  readonly #metrics: WebhookMetrics;
+
+  constructor(handOver: HandOver, metrics: WebhookMetrics) {
+    this.#metrics = metrics;
+    this.#lanes = new Lanes(async (notification, deadline) => {
+      const stop = metrics.handOverSeconds.startTimer({ signal: notification.kind });
+      try {
+        const fate = await handOver(notification, deadline);
+        stop({ fate });
+        return fate;
+      } catch (error) {
+        stop({ fate: 'failed' });
+        throw error;
+      }
+    });
+  }
+
+  /** Resolves when every notification has ended where it goes; throws `NotHandedOver` where one could not. */
+  async take(notifications: readonly Notification[], deadline: number): Promise<void> {
+    const results = await Promise.allSettled(notifications.map((notification) => this.#send(notification, deadline)));
+    const failed = notifications.filter((_, i) => results[i]?.status === 'rejected');
+    if (failed.length === 0) return;
+    const callIds = [...new Set(failed.flatMap(({ callId }) => callId ?? []))];
+    throw new NotHandedOver(callIds, results.find((result) => result.status === 'rejected')?.reason);
+  }
+
+  async #send(notification: Notification, deadline: number): Promise<void> {
+    let fate: Fate | 'ignored' | 'failed' = 'failed';
+    try {
+      fate = await this.#fateOf(notification, deadline);
+    } finally {
+      this.#metrics.notifications.inc({ kind: notification.kind, fate });
+    }
+  }
+
+  async #fateOf(notification: Notification, deadline: number): Promise<Fate | 'ignored'> {
+    if (!('payload' in notification)) return 'ignored';
+    // A roster that tells nobody's mute state says nothing, and must not replace one that does.
+    if (notification.kind === 'rosterUpdated' && notification.payload.participants.length === 0) return 'ignored';
+    return this.#lanes.send(notification, deadline);
+  }
+}

@@ -1,0 +1,88 @@
+import type { Client } from '@temporalio/client';
+import type { FastifyInstance } from 'fastify';
+import { createHealthServer, healthPlugin, type Check, type HealthOptions } from '../health/health.ts';
+import { createHttpServer } from '../health/http-server.ts';
+import { mountWebhook } from './plugin.ts';
+import { Webhook, type WebhookOptions } from './webhook.ts';
+
+/**
+ * The webhook's own process: the webhook and its health, on one address or on two.
+ *
+ *     serving ──drain()──▶ draining ──close()──▶ closed
+ *
+ * Draining serves on but is not ready, so that whoever balances the load sends new requests elsewhere before the
+ * server goes away. Closing lets every request that has begun have its answer.
+ */
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export type WebhookServerOptions = WebhookOptions & {
+  /** Where health listens when not beside the webhook. */
+  healthAddress?: Address | undefined;
+  /** What readiness rests on besides keys and draining, such as `temporalCheck(client)`. */
+  checks?: Readonly<Record<string, Check>> | undefined;
+  requestTimeout?: number;
+};
+
+export interface WebhookServer {
+  /** Resolves with the addresses that it listens on. */
+  listen(address: Address): Promise<{ webhook: string; health: string }>;
+  drain(): void;
+  close(): Promise<void>;
+}
+
+const TEMPORAL_TIMEOUT_MS = 2000;
+
+/** Whether Temporal can be reached. */
+export function temporalCheck(client: Client): Check {
+  return async () => {
+    const { workflowService } = client.connection;
+    await client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, () => workflowService.getSystemInfo({}));
+  };
+}
+
+export function createWebhookServer(options: WebhookServerOptions): WebhookServer {
+  let draining = false;
+  const webhook = new Webhook(options);
+  const health: HealthOptions = {
+    checks: {
+      ...('client' in options && { temporal: temporalCheck(options.client) }),
+      ...options.checks,
+      keys: () => demand(webhook.keys.held, 'the signing keys have not been fetched yet'),
+      draining: () => demand(!draining, 'the process is going away'),
+    },
+    registry: webhook.metrics.registry,
+    log: options.log,
+  };
+  const app = createHttpServer(options);
+  void app.register(async (scope) => mountWebhook(scope, webhook));
+  let healthApp: FastifyInstance | undefined;
+  if (options.healthAddress === undefined) void app.register(healthPlugin, health);
+  else healthApp = createHealthServer(health);
+
+  return {
+    async listen(address) {
+      const [webhookUrl, healthUrl] = await Promise.all([
+        app.listen(address),
+        healthApp?.listen(options.healthAddress),
+      ]);
+      return { webhook: webhookUrl, health: healthUrl ?? webhookUrl };
+    },
+    drain() {
+      draining = true;
+    },
+    async close() {
+      draining = true;
+      await app.close();
+      // Last, so that what is still being answered can be watched.
+      await healthApp?.close();
+    },
+  };
+}
+
+function demand(holds: boolean, fault: string): void {
+  if (!holds) throw new Error(fault);
+}

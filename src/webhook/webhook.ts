@@ -1,0 +1,135 @@
+import type { Client } from '@temporalio/client';
+import { HttpError, type Log } from '../health/http-error.ts';
+import { ArrivalOrder } from './arrival-order.ts';
+import { BodyError, entriesOf, parseJson } from './body.ts';
+import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot.ts';
+import { forwardTo, type Forward } from './forward.ts';
+import { handOverTo, type HandOver } from './hand-over.ts';
+import { WebhookMetrics } from './metrics.ts';
+import { toNotification, type Notification } from './notification.ts';
+import { NotHandedOver, Router } from './router.ts';
+import { KeysUnavailable, SigningKeys } from './signing-keys.ts';
+import { TokenRefused, TokenVerifier } from './token.ts';
+
+/**
+ * One way through: verify → parse → project → route. Content type and size were checked by the HTTP edge (`plugin.ts`);
+ * no JSON is parsed before the token holds, and nothing is answered 202 before Temporal has it.
+ *
+ * From the body's last byte everything of ours takes at most 4.5 s together, so that even a failure is answered within
+ * the 5 s of the contract.
+ */
+
+const ANSWER_WITHIN_MS = 4500;
+const RETRY_AFTER = { 'retry-after': '2' };
+
+export type WebhookOptions = WebhookRules & ({ client: Client } | { handOver: HandOver });
+
+export interface WebhookRules {
+  path: string;
+  /** The app ID that tokens are issued for. */
+  audience: string;
+  issuers: readonly string[];
+  /** Where the signing keys are found. */
+  openIdUrl: string;
+  /** Tenants whose calls are taken; any where absent or empty. */
+  tenants?: readonly string[] | undefined;
+  /** The bot's own webhook, when ours stands in front of it. */
+  forwardUrl?: string | undefined;
+  /** The bot's own function, when it has mounted ours. Not together with `forwardUrl`. */
+  onNotifications?: OnNotifications | undefined;
+  log: Log;
+  metrics?: WebhookMetrics | undefined;
+}
+
+export class Webhook {
+  readonly path: string;
+  readonly log: Log;
+  readonly metrics: WebhookMetrics;
+  readonly keys: SigningKeys;
+  readonly #verifier: TokenVerifier;
+  readonly #arrivals = new ArrivalOrder();
+  readonly #router: Router;
+  readonly #forward: Forward | undefined;
+  readonly #bot: Bot | undefined;
+
+  constructor(options: WebhookOptions) {
+    const { openIdUrl, forwardUrl, onNotifications, log, metrics = new WebhookMetrics() } = options;
+    if (forwardUrl !== undefined && onNotifications !== undefined) {
+      throw new TypeError('forwardUrl and onNotifications are two ways to the one bot: give one of them.');
+    }
+    this.path = options.path;
+    this.log = log;
+    this.metrics = metrics;
+    this.keys = new SigningKeys({ openIdUrl, log, onRefresh: (outcome) => metrics.keyFetches.inc({ outcome }) });
+    this.#verifier = new TokenVerifier(this.keys, options);
+    this.#router = new Router('client' in options ? handOverTo(options.client) : options.handOver, metrics);
+    this.#forward = forwardUrl === undefined ? undefined : forwardTo(forwardUrl, metrics);
+    this.#bot = onNotifications === undefined ? this.#forward?.bot : botOf(onNotifications);
+  }
+
+  start(): void {
+    this.keys.start();
+  }
+
+  async close(): Promise<void> {
+    this.keys.stop();
+    await this.#forward?.close();
+  }
+
+  /** Throws `HttpError` for everything that the contract answers with an error. */
+  async receive(request: BotRequest): Promise<Answer> {
+    const deadline = Date.now() + ANSWER_WITHIN_MS;
+    return this.#arrivals.proceed(this.#verify(request.headers.authorization), () => this.#take(request, deadline));
+  }
+
+  async #take(request: BotRequest, deadline: number): Promise<Answer> {
+    const notifications = notificationsOf(request.body);
+    // To us a body in another form is a fault; to the bot it may be what it waits for.
+    const isFault = notifications instanceof HttpError;
+    if (isFault && this.#bot === undefined) throw notifications;
+    const answered = this.#bot?.(request);
+    // Should the hand-over fail first, nobody waits for the bot's answer any more.
+    answered?.catch(() => undefined);
+    if (!isFault) await this.#handOver(notifications, deadline);
+    const answer = await answered;
+    if (answer === undefined && isFault) throw notifications;
+    return answer ?? { statusCode: 202 };
+  }
+
+  async #verify(authorization: string | undefined): Promise<void> {
+    try {
+      await this.#verifier.verify(authorization);
+    } catch (error) {
+      if (error instanceof TokenRefused) {
+        this.metrics.tokensRefused.inc({ fault: error.fault });
+        const message = 'The token is missing or does not hold. Send the bearer token that Graph issues for this app.';
+        throw new HttpError(401, `token-${error.fault}`, message, { headers: { 'www-authenticate': 'Bearer' } });
+      }
+      if (error instanceof KeysUnavailable) {
+        const message = 'The signing keys cannot be fetched, so the token cannot be told. Send it again.';
+        throw new HttpError(503, 'keys-unavailable', message, { headers: RETRY_AFTER, cause: error.cause });
+      }
+      throw error;
+    }
+  }
+
+  async #handOver(notifications: readonly Notification[], deadline: number): Promise<void> {
+    try {
+      await this.#router.take(notifications, deadline);
+    } catch (error) {
+      if (!(error instanceof NotHandedOver)) throw error;
+      const message = 'Temporal cannot be reached. Nothing was lost: send it again.';
+      const log = { callIds: error.callIds.slice(0, 10) };
+      throw new HttpError(503, 'temporal-unavailable', message, { headers: RETRY_AFTER, cause: error.cause, log });
+    }
+  }
+}
+
+function notificationsOf(body: Buffer): Notification[] | HttpError {
+  try {
+    return entriesOf(parseJson(body)).map(toNotification);
+  } catch (error) {
+    if (error instanceof BodyError) return new HttpError(400, `body-${error.code}`, error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,259 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { RosterEntry, RosterUpdate } from '../src/contract/signals.ts';
+import { TemporalUnavailable, type Handed } from '../src/webhook/hand-over.ts';
+import { Lanes } from '../src/webhook/lanes.ts';
+import { mergeRosters } from '../src/webhook/roster.ts';
+import { CALL, deltaEntry, entry, notifications, participant, Recorder, rig, rosterEntry } from './webhook-kit.ts';
+
+const soon = (): number => Date.now() + 4500;
+
+function full(...participants: RosterEntry[]): RosterUpdate {
+  return { participants, full: true };
+}
+
+function delta(sequenceNumber: number | undefined, ...participants: RosterEntry[]): RosterUpdate {
+  const sequence = sequenceNumber === undefined ? {} : { sequence: sequenceNumber };
+  return {
+    participants: participants.map((one) => ({ ...one, ...sequence })),
+    full: false,
+    ...(sequenceNumber !== undefined && { sequenceNumber }),
+  };
+}
+
+const muted = (id: string): RosterEntry => ({ id, isMuted: true });
+const open = (id: string): RosterEntry => ({ id, isMuted: false });
+
+const roster = (payload: RosterUpdate, callId = CALL): Handed => ({ kind: 'rosterUpdated', callId, payload });
+const end: Handed = { kind: 'callEnded', callId: CALL, payload: {} };
+const operation: Handed = {
+  kind: 'operationUpdated',
+  callId: CALL,
+  payload: { operationId: 'op', status: 'running' },
+};
+
+describe('merging', () => {
+  it.each<[string, RosterUpdate[], RosterUpdate]>([
+    ['a full roster replaces a full one', [full(muted('a'), muted('b')), full(open('a'))], full(open('a'))],
+    ['a full roster replaces a delta', [delta(7, muted('a')), full(open('b'))], full(open('b'))],
+    [
+      'a delta on a full roster leaves it full',
+      [full(muted('a'), muted('b')), delta(3, open('b'))],
+      { participants: [muted('a'), { ...open('b'), sequence: 3 }], full: true, sequenceNumber: 3 },
+    ],
+    [
+      'deltas add up',
+      [delta(1, muted('a')), delta(2, open('b'))],
+      {
+        participants: [
+          { ...muted('a'), sequence: 1 },
+          { ...open('b'), sequence: 2 },
+        ],
+        full: false,
+        sequenceNumber: 2,
+      },
+    ],
+    ['a later delta replaces', [delta(1, muted('a')), delta(2, open('a'))], delta(2, open('a'))],
+    ['an older delta does not', [delta(2, open('a')), delta(1, muted('a'))], delta(2, open('a'))],
+    ['one of the same number does', [delta(2, open('a')), delta(2, muted('a'))], delta(2, muted('a'))],
+    [
+      'without numbers the later one does',
+      [delta(undefined, open('a')), delta(undefined, muted('a'))],
+      delta(undefined, muted('a')),
+    ],
+    [
+      'a full roster that is older for a participant keeps the newer state',
+      [delta(5, open('a')), full({ ...muted('a'), sequence: 4 })],
+      full({ ...open('a'), sequence: 5 }),
+    ],
+    [
+      'nothing of a replaced state stays',
+      [full({ ...muted('a'), serverMuted: true }), full(muted('a'))],
+      full(muted('a')),
+    ],
+  ])('%s', (_what, updates, merged) => {
+    expect(mergeRosters(updates)).toEqual(merged);
+  });
+});
+
+const many = (from: string): RosterUpdate => delta(1, ...Array.from({ length: 600 }, (_, i) => muted(`${from}${i}`)));
+
+describe('a lane', () => {
+  it('hands over the first roster at once and merges those that come meanwhile', async () => {
+    const recorder = new Recorder();
+    const lanes = new Lanes(recorder.handOver);
+    const began = performance.now();
+    await lanes.send(roster(full(open('a'))), soon());
+    expect(performance.now() - began).toBeLessThan(50);
+    const fates = await Promise.all([
+      lanes.send(roster(delta(1, muted('b'))), soon()),
+      lanes.send(roster(full(muted('a'))), soon()),
+      lanes.send(roster(delta(2, muted('c'))), soon()),
+    ]);
+    expect(fates).toEqual(['handed-over', 'handed-over', 'handed-over']);
+    expect(recorder.handed.map(({ payload }) => payload)).toEqual([
+      full(open('a')),
+      { participants: [muted('a'), { ...muted('c'), sequence: 2 }], full: true, sequenceNumber: 2 },
+    ]);
+    const [first, second] = recorder.handed;
+    expect(second!.at - first!.at).toBeGreaterThanOrEqual(100);
+    expect(second!.at - first!.at).toBeLessThan(150);
+  });
+
+  it('answers only when the hand-over that contains the roster has ended, and keeps the order when it is slow', async () => {
+    const recorder = new Recorder();
+    const releases: (() => void)[] = [];
+    recorder.before = () => new Promise<void>((resolve) => releases.push(resolve));
+    const lanes = new Lanes(recorder.handOver);
+    const ended: number[] = [];
+    const sent = Array.from({ length: 5 }, async (_, i) => {
+      if (i > 0) await vi.waitUntil(() => releases.length > 0);
+      await lanes.send(roster(delta(i, muted(`p${i}`))), soon());
+      ended.push(i);
+    });
+    await vi.waitUntil(() => releases.length === 1);
+    // Longer than the interval: still only one at a time.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(recorder.handed).toHaveLength(1);
+    expect(ended).toEqual([]);
+    releases[0]!();
+    await vi.waitUntil(() => releases.length === 2);
+    expect(ended).toEqual([0]);
+    expect(recorder.handed[1]!.payload).toMatchObject({ sequenceNumber: 4, participants: { length: 4 } });
+    releases[1]!();
+    await Promise.all(sent);
+    expect(ended).toEqual([0, 1, 2, 3, 4]);
+    expect(recorder.mostAtOnce).toBe(1);
+  });
+
+  it('never tells the end of a call before the rosters that came first, nor after it those that came later', async () => {
+    const recorder = new Recorder();
+    const lanes = new Lanes(recorder.handOver);
+    await Promise.all(
+      [roster(full(open('a'))), roster(full(muted('a'))), operation, end, roster(full(open('b')))].map((one) =>
+        lanes.send(one, soon()),
+      ),
+    );
+    expect(
+      recorder.handed.map(({ kind, payload }) => [kind, 'full' in payload && payload.participants[0]?.id]),
+    ).toEqual([
+      ['rosterUpdated', 'a'],
+      ['operationUpdated', false],
+      ['callEnded', false],
+      ['rosterUpdated', 'b'],
+    ]);
+    expect(recorder.mostAtOnce).toBe(1);
+  });
+
+  it('holds up no other call', async () => {
+    const recorder = new Recorder();
+    recorder.before = ({ callId }) => (callId === CALL ? new Promise(() => undefined) : undefined);
+    const lanes = new Lanes(recorder.handOver);
+    void lanes.send(roster(full(muted('a'))), soon());
+    await expect(lanes.send(roster(full(muted('a')), 'other'), soon())).resolves.toBe('handed-over');
+  });
+
+  it('gives all of a batch its failure, and goes on', async () => {
+    const recorder = new Recorder();
+    const lanes = new Lanes(recorder.handOver);
+    await lanes.send(roster(full(muted('a'))), soon());
+    recorder.before = () => Promise.reject(new TemporalUnavailable('down'));
+    const failed = [1, 2, 3].map((i) => lanes.send(roster(delta(i, muted('a'))), soon()));
+    const results = await Promise.allSettled(failed);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    recorder.before = () => undefined;
+    await expect(lanes.send(roster(full(open('a'))), soon())).resolves.toBe('handed-over');
+    expect(recorder.handed).toHaveLength(3);
+  });
+
+  it('does not send what has waited past its deadline', async () => {
+    const recorder = new Recorder();
+    let release!: () => void;
+    recorder.before = () => new Promise<void>((resolve) => (release = resolve));
+    const lanes = new Lanes(recorder.handOver);
+    const first = lanes.send(roster(full(muted('a'))), soon());
+    await vi.waitUntil(() => recorder.handed.length === 1);
+    const late = lanes.send(roster(full(open('a'))), Date.now() + 20);
+    const lateEnd = lanes.send(end, Date.now() + 20);
+    setTimeout(() => release(), 50);
+    await expect(first).resolves.toBe('handed-over');
+    await expect(late).rejects.toThrow(TemporalUnavailable);
+    await expect(lateEnd).rejects.toThrow(TemporalUnavailable);
+    expect(recorder.handed).toHaveLength(1);
+  });
+
+  it('splits what would be more than a signal should hold', async () => {
+    const recorder = new Recorder();
+    const lanes = new Lanes(recorder.handOver);
+    await Promise.all(['a', 'b', 'c'].map((from) => lanes.send(roster(many(from)), soon())));
+    expect(recorder.handed.map(({ payload }) => 'full' in payload && payload.participants.length)).toEqual([1200, 600]);
+  });
+
+  it('is gone when its call is quiet', async () => {
+    const lanes = new Lanes(new Recorder().handOver);
+    await Promise.all(Array.from({ length: 100 }, (_, i) => lanes.send(roster(full(muted('a')), `call-${i}`), soon())));
+    expect(lanes.size).toBe(100);
+    await vi.waitUntil(() => lanes.size === 0);
+    expect(lanes.size).toBe(0);
+  });
+});
+
+describe('a storm over HTTP', () => {
+  it('of rosters on one call becomes at most ten hand-overs a second, and the last state wins', async () => {
+    const storm = await rig();
+    storm.recorder.before = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const answers: Promise<Response>[] = [];
+    const began = performance.now();
+    let sent = 0;
+    while (performance.now() - began < 1200) {
+      const isMuted = sent % 2 === 0;
+      answers.push(storm.post(notifications(rosterEntry(CALL, participant('bot', isMuted)))));
+      sent += 1;
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+    await Promise.all(answers);
+    answers.push(storm.post(notifications(rosterEntry(CALL, participant('bot', true, { rosterSequenceNumber: 1 })))));
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(sent).toBeGreaterThan(100);
+    expect(new Set(statuses)).toEqual(new Set([202]));
+
+    const times = storm.recorder.handed.map(({ at }) => at);
+    for (const from of times) {
+      expect(times.filter((at) => at >= from && at < from + 1000).length).toBeLessThanOrEqual(10);
+    }
+    expect(times.length).toBeGreaterThanOrEqual(10);
+    expect(storm.recorder.handed.at(-1)?.payload).toMatchObject({ participants: [{ isMuted: true, sequence: 1 }] });
+    const counted = await storm.metrics.notifications.get();
+    expect(counted.values).toEqual([{ labels: { kind: 'rosterUpdated', fate: 'handed-over' }, value: sent + 1 }]);
+    await storm.close();
+  });
+
+  it('of deltas loses nobody', async () => {
+    const storm = await rig();
+    await Promise.all(
+      Array.from({ length: 120 }, (_, i) =>
+        storm.post(notifications(deltaEntry(CALL, i + 1, participant(`p${i % 40}`, i >= 80)))),
+      ),
+    );
+    const rosters = storm.recorder.handed.flatMap(({ payload }) => ('full' in payload ? [payload] : []));
+    expect(rosters.length).toBeLessThan(15);
+    const last = mergeRosters(rosters);
+    expect(last.full).toBe(false);
+    expect(last.sequenceNumber).toBe(120);
+    expect(last.participants).toHaveLength(40);
+    expect(last.participants.every(({ isMuted, sequence }) => isMuted && sequence! > 80)).toBe(true);
+    await storm.close();
+  });
+
+  it('of everything keeps what came over one connection in its order', async () => {
+    const storm = await rig();
+    const body = notifications(
+      ...Array.from({ length: 20 }, (_, i) => rosterEntry(CALL, participant('bot', i % 2 === 0))),
+      rosterEntry(CALL, participant('bot', true)),
+      entry(`/communications/calls/${CALL}`, undefined, 'deleted'),
+    );
+    expect((await storm.post(body)).status).toBe(202);
+    expect(storm.recorder.handed.map(({ kind }) => kind)).toEqual(['rosterUpdated', 'callEnded']);
+    expect(storm.recorder.handed[0]?.payload).toEqual(full(muted('bot')));
+    await storm.close();
+  });
+});
