@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
+import { collectDefaultMetrics } from 'prom-client';
 import { loadWebhookConfig, type WebhookConfig } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { lazyClient } from './temporal/connect.ts';
+import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
 
 /**
@@ -26,6 +28,8 @@ export interface RunningWebhook {
 export async function startWebhook({ config, log }: { config: WebhookConfig; log: Logger }): Promise<RunningWebhook> {
   const { listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl } = config;
   const client = lazyClient(config);
+  const metrics = new WebhookMetrics();
+  collectDefaultMetrics({ register: metrics.registry });
   const server = createWebhookServer({
     client,
     path,
@@ -34,6 +38,7 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
     openIdUrl,
     forwardUrl,
     log,
+    metrics,
     ...(tenants !== undefined && { tenants: [...tenants] }),
     ...(health !== undefined && { healthAddress: health }),
   });

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
-import { answerErrors, errorBody, refuseOtherMethods, type Log } from './http-error.ts';
-import { createHttpServer } from './http-server.ts';
-import { inTime } from './in-time.ts';
+import { answerErrors, errorBody, refuseOtherMethods, type Log } from '../http/http-error.ts';
+import { createHttpServer } from '../http/http-server.ts';
+import { inTime } from '../http/in-time.ts';
 
 /**
  * `/livez`, `/readyz` and `/metrics`, for the webhook and the worker alike. Live is the process itself: a failing

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { HttpError } from '../health/http-error.ts';
-import { inTime } from '../health/in-time.ts';
+import { HttpError } from '../http/http-error.ts';
+import { inTime } from '../http/in-time.ts';
 
 /**
  * Graph knows one callback for each call, and that is the bot's. So what passes our checks goes to the bot as well, as

@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { inTime } from '../health/in-time.ts';
+import { inTime } from '../http/in-time.ts';
 import { SIGNAL } from '../contract/names.ts';
 import type { Notification } from './notification.ts';
 

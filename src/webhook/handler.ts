@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createHttpServer } from '../health/http-server.ts';
+import { createHttpServer } from '../http/http-server.ts';
 import { webhookPlugin } from './plugin.ts';
 import type { WebhookOptions } from './webhook.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { answerErrors, HttpError, notJson, refuseOtherMethods } from '../health/http-error.ts';
+import { answerErrors, HttpError, notJson, refuseOtherMethods } from '../http/http-error.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 
 /**

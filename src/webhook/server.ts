@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { createHealthServer, healthPlugin, type Check, type HealthOptions } from '../health/health.ts';
-import { createHttpServer } from '../health/http-server.ts';
+import { createHttpServer } from '../http/http-server.ts';
 import { mountWebhook } from './plugin.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 

@@ -1,5 +1,5 @@
 import { errors, type CryptoKey, type FlattenedJWSInput, type JWTHeaderParameters, type LocalJWKSet } from 'jose';
-import type { Log } from '../health/http-error.ts';
+import type { Log } from '../http/http-error.ts';
 import { fetchKeys, isTrustworthy } from './key-document.ts';
 import { TokenBucket } from './token-bucket.ts';
 

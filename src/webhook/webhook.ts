@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { HttpError, type Log } from '../health/http-error.ts';
+import { HttpError, type Log } from '../http/http-error.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { BodyError, entriesOf, parseJson } from './body.ts';
 import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot.ts';
