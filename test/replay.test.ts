@@ -1,0 +1,185 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { temporal } from '@temporalio/proto';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { OperationHandle } from '../src/client/operation-handle.ts';
+import { CANCELLED, FAILURE_TYPES } from '../src/contract/failure.ts';
+import type { Faults } from '../src/simulator/index.ts';
+import { VERSION } from '../src/version.ts';
+import { Service, untilPhase } from './support/service.ts';
+
+/**
+ * Histories of operations, one for each way that an operation can take, kept in `test/histories/{version}` and replayed
+ * with today's workflows: a change that would strand an operation that runs while a new version is deployed fails here.
+ *
+ * `RECORD=1 npx vitest run test/replay.test.ts` runs every way anew and writes the histories of this version. Those of
+ * versions that were released are never written again.
+ */
+
+const FOLDER = fileURLToPath(new URL('histories', import.meta.url));
+const isRecording = process.env['RECORD'] === '1';
+
+async function files(): Promise<string[]> {
+  const names = await readdir(FOLDER, { recursive: true }).catch(() => []);
+  return names.filter((name) => name.endsWith('.json')).toSorted();
+}
+
+/** Under its own workflow ID, for the workflows check theirs. */
+async function replay(history: temporal.api.history.v1.IHistory): Promise<void> {
+  const { workflowId } = history.events?.[0]?.workflowExecutionStartedEventAttributes ?? {};
+  const options = { workflowBundle: { codePath: inject('workflowBundle') } };
+  await Worker.runReplayHistory(options, history, workflowId ?? undefined);
+}
+
+function closingOf({ events }: temporal.api.history.v1.IHistory): string {
+  const last = events?.at(-1);
+  const failure = last?.workflowExecutionFailedEventAttributes?.failure?.applicationFailureInfo?.type;
+  if (failure !== undefined && failure !== null) return failure;
+  if (last?.workflowExecutionCompletedEventAttributes) return 'Confirmed';
+  if (last?.workflowExecutionCanceledEventAttributes) return CANCELLED;
+  return last?.workflowExecutionContinuedAsNewEventAttributes ? 'Superseded' : 'open';
+}
+
+const untold: Faults = { notifications: [{ on: 'roster', drop: true, times: 'forever' }] };
+const refusedRestore: Faults = { requests: [{ on: 'unmute', answer: { status: 403, code: '7503' } }], ...untold };
+
+interface Way {
+  name: string;
+  closes: string;
+  faults?: Faults;
+  request?: object;
+  /** What happens once the operation has begun. */
+  then?: (handle: OperationHandle, service: Service) => Promise<void>;
+  state?: 'establishing';
+}
+
+const ways: readonly Way[] = [
+  { name: 'confirmed-by-notification', closes: 'Confirmed' },
+  { name: 'confirmed-by-read', closes: 'Confirmed', faults: untold },
+  {
+    name: 'confirmed-after-throttling',
+    closes: 'Confirmed',
+    faults: { requests: [{ on: 'mute', answer: { status: 429, retryAfter: 1 } }] },
+  },
+  {
+    name: 'confirmed-early',
+    closes: 'Confirmed',
+    faults: {
+      requests: [{ on: 'mute', latencyMs: 500, effect: { afterMs: 0 } }],
+      notifications: [{ on: 'roster', early: true }],
+    },
+  },
+  { name: 'unconfirmed-restored', closes: 'Unconfirmed', faults: untold, request: { confirmWithinSeconds: 1 } },
+  {
+    name: 'unconfirmed-left',
+    closes: 'Unconfirmed',
+    faults: untold,
+    request: { confirmWithinSeconds: 1, onUnconfirmed: 'leave' },
+  },
+  { name: 'restore-failed', closes: 'RestoreFailed', faults: refusedRestore, request: { confirmWithinSeconds: 1 } },
+  {
+    name: 'refused',
+    closes: 'PermissionDenied',
+    faults: { requests: [{ on: 'mute', answer: { status: 403, code: '7504' } }] },
+  },
+  {
+    name: 'graph-unavailable',
+    closes: 'GraphUnavailable',
+    faults: { requests: [{ on: 'mute', answer: { status: 503, retryAfter: 600 } }] },
+  },
+  { name: 'not-established', closes: 'CallNotEstablished', state: 'establishing' },
+  {
+    name: 'call-ended',
+    closes: 'CallEnded',
+    faults: untold,
+    then: async (handle, { graph }) => {
+      await untilPhase(handle, 'confirming');
+      await graph.endCall(handle.callId);
+    },
+  },
+  {
+    name: 'cancelled-while-confirming',
+    closes: CANCELLED,
+    faults: untold,
+    then: async (handle) => {
+      await untilPhase(handle, 'confirming');
+      await handle.cancel();
+    },
+  },
+  {
+    name: 'cancelled-while-reading',
+    closes: CANCELLED,
+    faults: { requests: [{ on: 'getCall', latencyMs: 1_500 }] },
+    then: async (handle) => {
+      await untilPhase(handle, 'reading');
+      await handle.cancel();
+    },
+  },
+  {
+    name: 'superseded-while-requesting',
+    closes: 'Superseded',
+    faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] },
+    then: async (handle, { moderation }) => {
+      await untilPhase(handle, 'requesting');
+      await (await moderation.unmute({ callId: handle.callId })).result();
+    },
+  },
+];
+
+let service: Service;
+beforeAll(async () => {
+  service = await Service.start();
+});
+afterAll(async () => await service.stop());
+
+describe.concurrent('an operation that has just run is replayed', () => {
+  test.each(ways)('$name', async ({ name, closes, faults, request, then, state }) => {
+    const call = service.call({ ...(faults && { faults }), ...(state && { state }) });
+    const handle = await service.moderation.mute({ callId: call.id, ...request });
+    await then?.(handle, service);
+    await handle.result().catch(() => undefined);
+    const history = await (await handle.run()).handle.fetchHistory();
+    expect(closingOf(history)).toBe(closes);
+    await replay(history);
+    if (isRecording) await record(name, history);
+  });
+});
+
+describe('an operation of before is replayed', async () => {
+  const recorded = await files();
+
+  test.each(recorded)('%s', async (file) => {
+    const history = historyFromJSON(JSON.parse(await readFile(join(FOLDER, file), 'utf8')));
+    const way = ways.find(({ name }) => name === basename(file, '.json'));
+    expect(closingOf(history)).toBe(way?.closes);
+    await replay(history);
+  });
+
+  test('in every way that there is', () => {
+    const known = recorded.map((file) => basename(file, '.json'));
+    expect(known).toEqual(expect.arrayContaining(ways.map(({ name }) => name)));
+    const types: readonly string[] = [...FAILURE_TYPES, CANCELLED, 'Confirmed'];
+    for (const { closes } of ways) expect(types).toContain(closes);
+  });
+
+  test('and one that took another way is told from it', async () => {
+    const [file = ''] = recorded.filter((name) => name.endsWith('confirmed-by-read.json'));
+    const text = await readFile(join(FOLDER, file), 'utf8');
+    const changed = historyFromJSON(JSON.parse(text.replaceAll('"postMute"', '"postUnmute"')));
+    await expect(replay(changed)).rejects.toThrow(/postUnmute|Nondeterminism/);
+  });
+});
+
+/** Who ran it is nobody's business: identities name the machine. */
+async function record(name: string, history: temporal.api.history.v1.IHistory): Promise<void> {
+  const folder = join(FOLDER, VERSION);
+  await mkdir(folder, { recursive: true });
+  const text = JSON.stringify(JSON.parse(historyToJSON(history)), undefined, 1);
+  await writeFile(
+    join(folder, `${name}.json`),
+    `${text.replaceAll(/"identity": "[^"]*"/g, '"identity": "recorded"')}\n`,
+  );
+}
