@@ -1,5 +1,4 @@
-import { access } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { request } from 'undici';
@@ -14,6 +13,7 @@ import { TemporalUnreachable } from './temporal/connect.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { USER_AGENT } from './version.ts';
+import { loadWorkflows, type WorkflowBundle } from './workflow-bundle.ts';
 
 /**
  * The worker process: it runs the workflows and asks Graph.
@@ -40,7 +40,7 @@ export interface WorkerProcessOptions {
   /** Where Temporal's own metrics of this process are served, if they are. */
   coreMetrics?: Address | undefined;
   /** A bundle of the workflows to run in place of the one that was built. */
-  bundle?: { codePath: string } | undefined;
+  bundle?: WorkflowBundle | undefined;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       namespace,
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
-      ...(bundle === undefined ? await workflows() : { workflowBundle: bundle }),
+      workflowBundle: bundle ?? (await loadWorkflows()),
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });
@@ -99,17 +99,6 @@ async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
 
 function tokensFor({ token, authorityHost, cloud }: WorkerConfig['graph']): TokenSource {
   return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl }) : fixedToken(token);
-}
-
-/** The bundle that `npm run build` has made beside this file, else the sources, which are bundled now. */
-async function workflows(): Promise<{ workflowBundle: { codePath: string } } | { workflowsPath: string }> {
-  const codePath = fileURLToPath(new URL('workflow-bundle.js', import.meta.url));
-  const isBuilt = await access(codePath).then(
-    () => true,
-    () => false,
-  );
-  if (isBuilt) return { workflowBundle: { codePath } };
-  return { workflowsPath: fileURLToPath(new URL('workflows/index.ts', import.meta.url)) };
 }
 
 interface HealthParts extends WorkerProcessOptions {

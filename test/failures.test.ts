@@ -262,4 +262,40 @@ describe.concurrent('what does not fit is ignored', () => {
     await raw.signal(SIGNAL.supersede, { action: 'unmute', request: { callId: call.id, misspelt: true } });
     expect(await handle.result()).toMatchObject({ action: 'mute', isMuted: true });
   });
+
+  test('payloads that cannot even be read, as a signal and as the input', async () => {
+    const { workflowService } = service.client;
+    const unreadable = [
+      { metadata: { encoding: Buffer.from('binary/unheard-of') }, data: Buffer.from('x') },
+      { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"full":') },
+    ];
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] } });
+    const handle = await service.moderation.mute({ callId: call.id });
+    await untilPhase(handle, 'requesting');
+    for (const payload of unreadable) {
+      for (const signalName of Object.values(SIGNAL)) {
+        await workflowService.signalWorkflowExecution({
+          namespace: 'default',
+          workflowExecution: { workflowId: call.workflowId },
+          signalName,
+          input: { payloads: [payload] },
+        });
+      }
+    }
+    expect(await handle.result()).toMatchObject({ isMuted: true });
+
+    for (const [index, payload] of unreadable.entries()) {
+      const workflowId = `call-moderation/unreadable-${index}`;
+      await workflowService.startWorkflowExecution({
+        namespace: 'default',
+        workflowId,
+        workflowType: { name: 'mute' },
+        taskQueue: { name: service.taskQueue },
+        requestId: workflowId,
+        input: { payloads: [payload] },
+      });
+      const run = service.client.workflow.getHandle(workflowId);
+      await expect(run.result()).rejects.toMatchObject({ cause: { type: 'InvalidRequest' } });
+    }
+  });
 });

@@ -10,7 +10,7 @@ const NAMES = Object.values(SEARCH_ATTRIBUTE);
 export type OperatorConnection = Pick<Connection, 'operatorService'>;
 
 /** Thrown where operations could not be shown in Temporal's lists, and would not even start. */
-export class SearchAttributesError extends Error {
+class SearchAttributesError extends Error {
   override readonly name = 'SearchAttributesError';
 
   constructor(namespace: string, missing: readonly string[], cause: unknown) {

@@ -37,7 +37,7 @@ export interface WebhookServer {
 const TEMPORAL_TIMEOUT_MS = 2000;
 
 /** Whether Temporal can be reached. */
-export function temporalCheck(client: Client): Check {
+function temporalCheck(client: Client): Check {
   return async () => {
     const { workflowService } = client.connection;
     await client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, () => workflowService.getSystemInfo({}));

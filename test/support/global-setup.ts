@@ -1,12 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
 import { freePort } from '../../src/free-port.ts';
 import { startDevServer } from '../../src/temporal/dev-server.ts';
+import { bundleWorkflows } from '../../src/workflow-bundle.ts';
 
 /** One Temporal dev server and one bundle of the workflows for all test files; each file has its own task queue. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -17,10 +16,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const folder = await mkdtemp(join(tmpdir(), 'call-moderation-'));
   const bundle = join(folder, 'workflow-bundle.js');
-  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  const [temporal, { code }] = await Promise.all([
+  const [temporal, code] = await Promise.all([
     startDevServer({ cli, port: await freePort(), uiPort: await freePort() }),
-    bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
+    bundleWorkflows(),
   ]);
   await writeFile(bundle, code);
   project.provide('temporalAddress', temporal.address);

@@ -1,0 +1,5 @@
+/** Graph's calls as the activities use them, for workers of one's own. */
+export { GraphClient, type GraphOptions } from './client.ts';
+export { CLOUDS, type Cloud, type CloudName } from './clouds.ts';
+export { GraphError } from './errors.ts';
+export { fixedToken, identityTokens, type IdentityOptions, type TokenSource } from './tokens.ts';
