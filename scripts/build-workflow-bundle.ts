@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
+import type * as source from '../src/workflow-bundle.ts';
 
 /** Bundles the workflows of `dist` ahead, so that a worker starts without doing so, and runs just what was built. */
-const built = (await import(
-  new URL('../dist/workflow-bundle.js', import.meta.url).href
-)) as typeof import('../src/workflow-bundle.ts');
+const built = (await import(new URL('../dist/workflow-bundle.js', import.meta.url).href)) as typeof source;
 await writeFile(built.BUNDLE_PATH, await built.bundleWorkflows());

@@ -181,13 +181,13 @@ describe.concurrent('every form of notification confirms', () => {
   });
 });
 
-describe.concurrent('order', () => {
-  const roster = (id: string, isMuted: boolean, sequence: number): RosterUpdate => ({
-    full: false,
-    sequenceNumber: sequence,
-    participants: [{ id, isMuted, sequence }],
-  });
+const roster = (id: string, isMuted: boolean, sequence: number): RosterUpdate => ({
+  full: false,
+  sequenceNumber: sequence,
+  participants: [{ id, isMuted, sequence }],
+});
 
+describe.concurrent('order', () => {
   test('an older delta roster does not undo a newer one', async () => {
     const call = service.call({
       faults: {

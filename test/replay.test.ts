@@ -52,7 +52,7 @@ interface Way {
   faults?: Faults;
   request?: object;
   /** What happens once the operation has begun. */
-  then?: (handle: OperationHandle, service: Service) => Promise<void>;
+  meanwhile?: (handle: OperationHandle, service: Service) => Promise<void>;
   state?: 'establishing';
 }
 
@@ -95,7 +95,7 @@ const ways: readonly Way[] = [
     name: 'call-ended',
     closes: 'CallEnded',
     faults: untold,
-    then: async (handle, { graph }) => {
+    meanwhile: async (handle, { graph }) => {
       await untilPhase(handle, 'confirming');
       await graph.endCall(handle.callId);
     },
@@ -104,7 +104,7 @@ const ways: readonly Way[] = [
     name: 'cancelled-while-confirming',
     closes: CANCELLED,
     faults: untold,
-    then: async (handle) => {
+    meanwhile: async (handle) => {
       await untilPhase(handle, 'confirming');
       await handle.cancel();
     },
@@ -113,7 +113,7 @@ const ways: readonly Way[] = [
     name: 'cancelled-while-reading',
     closes: CANCELLED,
     faults: { requests: [{ on: 'getCall', latencyMs: 1_500 }] },
-    then: async (handle) => {
+    meanwhile: async (handle) => {
       await untilPhase(handle, 'reading');
       await handle.cancel();
     },
@@ -122,7 +122,7 @@ const ways: readonly Way[] = [
     name: 'superseded-while-requesting',
     closes: 'Superseded',
     faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] },
-    then: async (handle, { moderation }) => {
+    meanwhile: async (handle, { moderation }) => {
       await untilPhase(handle, 'requesting');
       await (await moderation.unmute({ callId: handle.callId })).result();
     },
@@ -136,10 +136,10 @@ beforeAll(async () => {
 afterAll(async () => await service.stop());
 
 describe.concurrent('an operation that has just run is replayed', () => {
-  test.each(ways)('$name', async ({ name, closes, faults, request, then, state }) => {
+  test.each(ways)('$name', async ({ name, closes, faults, request, meanwhile, state }) => {
     const call = service.call({ ...(faults && { faults }), ...(state && { state }) });
     const handle = await service.moderation.mute({ callId: call.id, ...request });
-    await then?.(handle, service);
+    await meanwhile?.(handle, service);
     await handle.result().catch(() => undefined);
     const history = await (await handle.run()).handle.fetchHistory();
     expect(closingOf(history)).toBe(closes);
@@ -166,7 +166,7 @@ describe('an operation of before is replayed', async () => {
   });
 
   test('and one that took another way is told from it', async () => {
-    const [file = ''] = recorded.filter((name) => name.endsWith('confirmed-by-read.json'));
+    const file = recorded.find((name) => name.endsWith('confirmed-by-read.json')) ?? '';
     const text = await readFile(join(FOLDER, file), 'utf8');
     const changed = historyFromJSON(JSON.parse(text.replaceAll('"postMute"', '"postUnmute"')));
     await expect(replay(changed)).rejects.toThrow(/postUnmute|Nondeterminism/);
