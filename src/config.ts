@@ -85,6 +85,13 @@ const safeUrl = url.refine(
   'must be https:, for http: is allowed on a loopback address only',
 );
 
+/** A version and paths are appended to it. */
+const graphUrl = safeUrl.refine((value) => {
+  if (!URL.canParse(value)) return true;
+  const { search, hash, username } = new URL(value);
+  return `${search}${hash}${username}` === '';
+}, 'must be a root without query, fragment and user, such as http://127.0.0.1:3979');
+
 const list = z.string().transform((value) =>
   value
     .split(',')
@@ -92,7 +99,9 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
-const tenants = list.transform((items) => new Set(items.map((item) => item.toLowerCase())));
+const tenants = list
+  .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
+  .transform((items) => new Set(items.map((item) => item.toLowerCase())));
 
 const common = z.object({
   MODERATION_TASK_QUEUE: z.string().max(1_000, 'must be at most 1000 characters').default(DEFAULT_TASK_QUEUE),
@@ -115,7 +124,7 @@ const cloudName = z.string().superRefine((value, context) => {
 const worker = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
   MODERATION_GRAPH_VERSION: z.enum(['v1.0', 'beta'], 'must be v1.0 or beta').default('v1.0'),
-  MODERATION_GRAPH_URL: safeUrl.optional(),
+  MODERATION_GRAPH_URL: graphUrl.optional(),
   MODERATION_GRAPH_TOKEN: z.string().optional(),
   MODERATION_TENANTS: tenants.optional(),
   MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
@@ -190,8 +199,16 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
   }
   const { values, temporal } = read(webhook, given, faults);
   const listen = { host: values.MODERATION_WEBHOOK_HOST, port: values.MODERATION_WEBHOOK_PORT };
-  const { MODERATION_HEALTH_HOST: healthHost, MODERATION_HEALTH_PORT: healthPort } = values;
-  const isApart = healthHost !== undefined || healthPort !== undefined;
+  const health = {
+    host: values.MODERATION_HEALTH_HOST ?? listen.host,
+    port: values.MODERATION_HEALTH_PORT ?? listen.port,
+  };
+  const isApart = health.host !== listen.host || health.port !== listen.port;
+  if (isApart && health.port === listen.port && health.port !== 0 && [health.host, listen.host].some(isWildcard)) {
+    throw new ConfigError([
+      `MODERATION_HEALTH_PORT: must differ from MODERATION_WEBHOOK_PORT (${listen.port}), for ${listen.host} and ${health.host} overlap`,
+    ]);
+  }
   return {
     ...commonOf(values, temporal),
     listen,
@@ -201,7 +218,7 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
     openIdUrl: values.MODERATION_WEBHOOK_OPENID_URL ?? OPENID_URL,
     forwardUrl: values.MODERATION_WEBHOOK_FORWARD_URL,
     tenants: values.MODERATION_TENANTS,
-    health: isApart ? { host: healthHost ?? listen.host, port: healthPort ?? listen.port } : undefined,
+    health: isApart ? health : undefined,
   };
 }
 
@@ -213,6 +230,11 @@ export function loadClientConfig(env: Environment): CommonConfig {
 
 function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {
   return { temporal, taskQueue: values.MODERATION_TASK_QUEUE, logLevel: values.LOG_LEVEL };
+}
+
+/** Listens on every address of the machine. */
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 function isGovernment(given: Record<string, string>): boolean {

@@ -119,6 +119,45 @@ describe.concurrent('the opposite action', () => {
     expect((await second.status()).before).toBeUndefined();
   });
 
+  test.each([
+    { name: 'cancelled before it has sent anything', type: 'Cancelled', on: 'getCall' },
+    { name: 'refused by Graph at once', type: 'PermissionDenied', on: 'unmute' },
+  ] as const)('that is $name undoes what the first has done', async ({ type, on }) => {
+    const call = service.call({ faults: untold });
+    const first = await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 60 });
+    await untilPhase(first, 'confirming');
+    const rule = on === 'getCall' ? { on, latencyMs: 2_000 } : { on, answer: { status: 403, code: '7504' } };
+    service.graph.setFaults(call.id, { requests: [rule], ...untold });
+    const second = await service.moderation.unmute({ callId: call.id });
+    if (type === 'Cancelled') await second.cancel();
+    expect((await failureOf(second, type)).details.restored).toBe(true);
+    expect(call.self.isMuted).toBe(false);
+  });
+
+  test('gives way to the first one asked for again, while it waits for a request under way', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_500 }] } });
+    await service.moderation.mute({ callId: call.id });
+    await call.untilAsked('mute');
+    const second = await service.moderation.unmute({ callId: call.id });
+    const heard = failureOf(second, 'Superseded');
+    const third = await service.moderation.mute({ callId: call.id });
+    expect(await third.result()).toMatchObject({ action: 'mute', isMuted: true });
+    await heard;
+    expect(call.self.isMuted).toBe(true);
+  });
+
+  test('is started although nobody asks for its result, where the running one ends without having heard', async () => {
+    const call = service.call();
+    const stuck = await service.client.workflow.start('mute', {
+      workflowId: call.workflowId,
+      taskQueue: 'nobody-works-here',
+      args: [{ callId: call.id }],
+    });
+    await service.moderation.unmute({ callId: call.id });
+    await stuck.terminate();
+    await call.untilAsked('unmute');
+  });
+
   test('is confirmed for a raw client that follows the first run', async () => {
     const call = service.call({ faults: untold });
     const raw = await service.client.workflow.start('mute', {

@@ -104,6 +104,15 @@ describe.concurrent('an operation that the roster does not confirm', () => {
   });
 });
 
+describe.concurrent('what took effect late', () => {
+  test('is seen by a read just before the time is over', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', effect: { afterMs: 5_800 } }], ...untold } });
+    const result = await (await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 8 })).result();
+    expect(result).toMatchObject({ confirmedBy: 'roster-read' });
+    expect(call.posts).toEqual(['mute']);
+  });
+});
+
 describe.concurrent('a restore that fails', () => {
   test('because Graph refuses it', async () => {
     const call = service.call({
@@ -209,6 +218,36 @@ describe.concurrent('a cancelled operation', () => {
     expect((await failureOf(handle, 'RestoreFailed')).details).toMatchObject({ failure: 'Cancelled', restored: false });
   });
 
+  test('whose POST Graph has refused meanwhile has nothing to undo', async () => {
+    const refused = { on: 'mute', latencyMs: 1_000, answer: { status: 403, code: '7503' } } as const;
+    const call = service.call({ faults: { requests: [refused] } });
+    const handle = await service.moderation.mute({ callId: call.id });
+    await call.untilAsked('mute');
+    await handle.cancel();
+    expect((await failureOf(handle, 'Cancelled')).details.restored).toBeUndefined();
+    expect(call.posts).toEqual(['mute']);
+  });
+
+  test('waits also for a POST that the limit of all attempts cuts off', { timeout: 120_000 }, async () => {
+    const call = service.call({
+      faults: {
+        requests: [
+          { on: 'mute', answer: { status: 429, retryAfter: 52 } },
+          { on: 'mute', latencyMs: 8_900 },
+        ],
+        ...untold,
+      },
+    });
+    const handle = await service.moderation.mute({ callId: call.id });
+    await call.until(() => call.posts.length === 2, 70_000);
+    await handle.cancel();
+    expect((await failureOf(handle, 'Cancelled')).details.restored).toBe(true);
+    const [, late, undo] = call.requests.filter(({ action }) => action !== undefined);
+    expect(undo).toMatchObject({ action: 'unmute' });
+    expect(undo?.startedAt).toBeGreaterThanOrEqual(late?.endedAt ?? Infinity);
+    expect(call.self.isMuted).toBe(false);
+  });
+
   test('that is confirmed already stays confirmed', async () => {
     const call = service.call();
     const handle = await service.moderation.mute({ callId: call.id });
@@ -273,6 +312,22 @@ describe.concurrent('while Graph is unavailable', () => {
     });
     const error = await failureOf(await service.moderation.mute({ callId: call.id }), 'OperationFailed');
     expect(error.details).toMatchObject({ attempt: 2, restored: true });
+    expect(call.self.isMuted).toBe(false);
+  });
+
+  test('what failed only after an attempt without an answer is undone, also where that showed later', async () => {
+    const ends = { status: 'failed', afterMs: 300 } as const;
+    const call = service.call({
+      faults: {
+        requests: [
+          { on: 'mute', answer: 'reset', effect: true },
+          { on: 'mute', operation: { status: 'running', ends } },
+        ],
+        notifications: [{ on: 'roster', drop: true, times: 'forever' }],
+      },
+    });
+    const error = await failureOf(await service.moderation.mute({ callId: call.id }), 'OperationFailed');
+    expect(error.details.restored).toBe(true);
     expect(call.self.isMuted).toBe(false);
   });
 

@@ -2,7 +2,7 @@ import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import type { FailureType } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
 import type { GraphClient } from '../graph/client.ts';
-import { GraphError } from '../graph/errors.ts';
+import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { findParticipant, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
 import type { Acceptance, Activities, ActionTarget, CallReading, CallTarget, ParticipantReading } from './types.ts';
 
@@ -81,17 +81,17 @@ async function post(graph: GraphClient, action: Action, target: ActionTarget): P
   const { callId, tenantId, clientContext } = target;
   const what = `${action} call ${callId}`;
   const path = ['communications', 'calls', callId, action];
-  const { body, headers } = await graph.post({ what, path, tenantId }, { clientContext });
-  const { id, status, code, subcode } = toOperation(body, headers['location']);
-  if (status !== 'failed') return { operationId: id, attempt: activityInfo().attempt };
-  const requestId = headers['request-id'];
+  const success = await graph.post({ what, path, tenantId }, { clientContext });
+  const { id, status, code, subcode } = toOperation(success.body, success.headers['location']);
+  const requestId = requestIdOf(success);
+  const answer = {
+    status: success.status,
+    clientRequestId: success.clientRequestId,
+    ...(requestId !== undefined && { requestId }),
+  };
+  if (status !== 'failed') return { operationId: id, attempt: activityInfo().attempt, answer };
   throw new GraphError('OperationFailed', `Graph took the request to ${what} and reported that it failed. Try again.`, {
-    details: {
-      status: 200,
-      ...(code !== undefined && { code }),
-      ...(subcode !== undefined && { subcode }),
-      ...(typeof requestId === 'string' && { requestId }),
-    },
+    details: { ...answer, ...(code !== undefined && { code }), ...(subcode !== undefined && { subcode }) },
   });
 }
 

@@ -1,3 +1,4 @@
+import type { FailureDetails } from '../contract/failure.ts';
 import type { MuteState } from '../contract/operation.ts';
 
 /** The call that an activity is about, and the tenant whose token it takes. */
@@ -29,6 +30,8 @@ export interface Acceptance {
   operationId: string;
   /** Which attempt was accepted, from 1. */
   attempt: number;
+  /** Graph's status and request ID, and ours, for the details of a failure that comes later. */
+  answer: Pick<FailureDetails, 'status' | 'requestId' | 'clientRequestId'>;
 }
 
 export interface ParticipantTarget extends CallTarget {

@@ -34,6 +34,8 @@ export class OperationHandle {
     this.workflowId = workflowId;
     this.action = action;
     this.#locate = run;
+    // Looked for at once, whether or not anyone asks: one that was ended before it heard of this is started anew (C4).
+    this.run().catch(() => undefined);
   }
 
   /**
@@ -43,8 +45,14 @@ export class OperationHandle {
    * @throws {ModerationError} `Superseded` where yet another operation was faster
    */
   async run(): Promise<Run> {
-    this.#run ??= this.#locate();
-    return await this.#run;
+    const run = (this.#run ??= this.#locate());
+    try {
+      return await run;
+    } catch (error) {
+      // An outcome stays; that Temporal could not be asked does not.
+      if (!(error instanceof ModerationError) && this.#run === run) this.#run = undefined;
+      throw error;
+    }
   }
 
   /**
@@ -78,7 +86,7 @@ export class OperationHandle {
   }
 
   /**
-   * Cancels the operation: what was sent is undone. An operation that was joined belongs to whoever started it, so this
+   * Cancels the operation: what was sent is undone. One that supersedes another is cancelled once that has handed over. An operation that was joined belongs to whoever started it, so this
    * handle only lets go of it, and its `result()` rejects with `Cancelled`.
    */
   async cancel(): Promise<void> {

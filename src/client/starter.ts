@@ -40,6 +40,8 @@ interface Running {
   runId: string;
   action: Action;
   isBeingCancelled: boolean;
+  /** The opposite action is being asked of Graph. */
+  isRestoring: boolean;
 }
 
 export class Starter {
@@ -99,23 +101,28 @@ export class Starter {
   async #running(callId: string): Promise<Running | undefined> {
     const workflowId = workflowIdOf(callId);
     try {
-      const { status, type, runId, raw } = await this.#runs.client.workflow.getHandle(workflowId).describe();
-      if (status.name !== 'RUNNING') return undefined;
-      if (!isAction(type))
-        throw new TypeError(`A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute`);
+      const { closeTime, type, runId, raw } = await this.#runs.client.workflow.getHandle(workflowId).describe();
+      if (closeTime !== undefined) return undefined;
+      if (!isAction(type)) {
+        const message = `A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute. End it.`;
+        throw new ModerationError('OperationInProgress', message, { callId });
+      }
       const isBeingCancelled = raw.workflowExtendedInfo?.cancelRequested === true;
-      return { handle: this.#runs.of(workflowId, runId), runId, action: type, isBeingCancelled };
+      const undoes = type === 'mute' ? 'postUnmute' : 'postMute';
+      const isRestoring = raw.pendingActivities?.some(({ activityType }) => activityType?.name === undoes) === true;
+      return { handle: this.#runs.of(workflowId, runId), runId, action: type, isBeingCancelled, isRestoring };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
   }
 
-  /** Where no worker tells the phase, the operation has not gone far, so it is joined. */
-  async #isJoinable({ handle, isBeingCancelled }: Running): Promise<boolean> {
+  /** Where no worker tells the phase, what is asked of Graph just now does. */
+  async #isJoinable({ handle, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
     if (isBeingCancelled) return false;
     const status = await this.#runs.statusOf(handle);
-    return status === undefined || JOINABLE_PHASES.includes(status.phase);
+    if (status === undefined) return !isRestoring;
+    return status.supersededBy === undefined && JOINABLE_PHASES.includes(status.phase);
   }
 
   /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */

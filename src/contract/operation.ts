@@ -33,6 +33,8 @@ export interface OperationStatus {
   requestedAt?: string;
   acceptedAt?: string;
   confirmedAt?: string;
+  /** The action that has taken over, or takes over as soon as no request is under way. */
+  supersededBy?: Action;
 }
 
 /** Result of a confirmed operation. Times are ISO 8601 in UTC. */

@@ -8,8 +8,8 @@ import type { TokenSource } from './tokens.ts';
  * for they would carry the token elsewhere; one time limit for everything that an attempt does.
  */
 
-/** A little less than the activity's own limit, so that Temporal hears why an attempt has failed. */
-const ATTEMPT_MS = 9_500;
+/** Less than the activity's own limit, so that an attempt is over when Temporal gives it up, also in a slow worker. */
+const ATTEMPT_MS = 9_000;
 
 /** A full roster (100 participants) is some 100 KB. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -29,6 +29,8 @@ export interface Call {
 }
 
 export interface Success {
+  status: number;
+  clientRequestId: string;
   body: unknown;
   headers: Record<string, string | string[] | undefined>;
 }
@@ -76,9 +78,9 @@ export class GraphClient {
     try {
       const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
       const text = await response.body.text();
-      const answer = { status: response.statusCode, headers: response.headers, body: parse(text) };
+      const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
       if (answer.status >= 200 && answer.status < 300) return answer;
-      throw fromAnswer(call.what, answer, clientRequestId);
+      throw fromAnswer(call.what, answer);
     } catch (error) {
       throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
     }
@@ -96,11 +98,10 @@ async function within<T>(signal: AbortSignal, call: Call, work: Promise<T>): Pro
 function unanswered({ what }: Call, error: unknown, clientRequestId?: string): GraphError {
   const code = fieldOf(error, 'code');
   const name = typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
-  return new GraphError(
-    'GraphUnavailable',
-    `Graph did not answer when asked to ${what} (${name}). It is tried again, as long as there is time.`,
-    { isRetryable: true, details: { code: name, ...(clientRequestId !== undefined && { clientRequestId }) } },
-  );
+  return new GraphError('GraphUnavailable', `Graph did not answer when asked to ${what} (${name}).`, {
+    isRetryable: true,
+    details: { code: name, ...(clientRequestId !== undefined && { clientRequestId }) },
+  });
 }
 
 /** Not every answer has a body, and not every body is JSON: what is missing shows where it is needed. */

@@ -19,6 +19,7 @@ export class GraphError extends Error {
 /** As much of an HTTP answer as an error needs. */
 export interface Answer {
   status: number;
+  clientRequestId: string;
   headers: Record<string, string | string[] | undefined>;
   body: unknown;
 }
@@ -30,13 +31,13 @@ export interface Answer {
  * puts in `error.code`: 8522 (call not found), 7503 (calling is not enabled for the application), 7504 (the tenant has not
  * consented).
  */
-export function fromAnswer(what: string, answer: Answer, clientRequestId: string): GraphError {
+export function fromAnswer(what: string, answer: Answer): GraphError {
   const code = codeOf(answer.body);
   const requestId = requestIdOf(answer);
   const retryAfterSeconds = retryAfterOf(answer);
   const details: FailureDetails = {
     status: answer.status,
-    clientRequestId,
+    clientRequestId: answer.clientRequestId,
     ...(code !== undefined && { code }),
     ...(requestId !== undefined && { requestId }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
@@ -65,12 +66,12 @@ function meaningOf(status: number, code: string | undefined, retryAfterSeconds: 
   if (status === 429) {
     const remedy =
       retryAfterSeconds === undefined
-        ? 'it is throttling. It is tried again soon.'
-        : `it is throttling. It is tried again after ${retryAfterSeconds} s, if there is time.`;
+        ? 'it is throttling.'
+        : `it is throttling, and wants to be asked again after ${retryAfterSeconds} s.`;
     return { type: 'GraphUnavailable', remedy, isRetryable: true };
   }
   if (status === 408 || status >= 500) {
-    const remedy = 'it cannot do it now. It is tried again, as long as there is time.';
+    const remedy = 'it cannot do it now.';
     return { type: 'GraphUnavailable', remedy, isRetryable: true };
   }
   if (status >= 300 && status < 400) {
@@ -109,7 +110,7 @@ function toCode(value: unknown): string | undefined {
   return typeof code === 'string' && /^[A-Za-z0-9_.-]{1,64}$/.test(code) ? code : undefined;
 }
 
-function requestIdOf({ headers, body }: Answer): string | undefined {
+export function requestIdOf({ headers, body }: Pick<Answer, 'headers' | 'body'>): string | undefined {
   const inner = fieldOf(fieldOf(body, 'error'), 'innerError') ?? fieldOf(fieldOf(body, 'error'), 'innererror');
   return toCode(headers['request-id']) ?? toCode(fieldOf(inner, 'request-id'));
 }

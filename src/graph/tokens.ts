@@ -51,6 +51,15 @@ function forTenant(credential: TokenCredential, tenantId: string | undefined): T
 }
 
 /**
+ * What passes, in the words of MSAL and the codes of Entra ID: `@azure/identity` gives whatever befalls a client secret or
+ * a certificate, an outage too, as a 400 of its own.
+ */
+const PASSING =
+  /temporarily_unavailable|network_error|endpoints_resolution_error|openid_config_error|AADSTS(90006|90012|90033|90055)\b/;
+
+const UNCONFIGURED: ReadonlySet<string> = new Set(['CredentialUnavailableError', 'AggregateAuthenticationError']);
+
+/**
  * Entra ID's own messages name the application and the tenant, and quote what was sent; only its error code goes on
  * (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
  */
@@ -60,22 +69,26 @@ function toGraphError(error: unknown): GraphError {
   const message = error instanceof Error ? error.message : '';
   const code = /AADSTS\d+/.exec(message)?.[0] ?? (error instanceof Error ? error.name : 'unknown');
   const details = { code, ...(typeof status === 'number' && { status }) };
-  const isAnswered =
-    typeof status === 'number' ? status < 500 && status !== 429 && status !== 408 : response !== undefined;
-  const isUnconfigured = error instanceof Error && error.name === 'CredentialUnavailableError';
-  if (isAnswered || isUnconfigured || /AADSTS\d+/.test(message)) {
+  // Of the credentials that were tried, those that are not set up say nothing of the network.
+  const tried = fieldOf(error, 'errors');
+  const said = Array.isArray(tried)
+    ? (tried as Error[])
+        .filter(({ name }) => name !== 'CredentialUnavailableError')
+        .map((each) => each.message)
+        .join()
+    : message;
+  const isPassing = PASSING.test(said) || (typeof status === 'number' && (status >= 500 || status === 429));
+  const isAnswered = typeof status === 'number' || response !== undefined || /AADSTS\d+/.test(message);
+  const isUnconfigured = error instanceof Error && UNCONFIGURED.has(error.name);
+  if ((isAnswered || isUnconfigured) && !isPassing) {
     return new GraphError(
       'Unauthorized',
       `No token could be had from Microsoft Entra ID (${code}). Check the AZURE_* settings: tenant, client, and its secret, certificate or identity.`,
       { details },
     );
   }
-  return new GraphError(
-    'GraphUnavailable',
-    `Microsoft Entra ID gave no token (${code}). It is tried again, as long as there is time.`,
-    {
-      isRetryable: true,
-      details,
-    },
-  );
+  return new GraphError('GraphUnavailable', `Microsoft Entra ID gave no token (${code}).`, {
+    isRetryable: true,
+    details,
+  });
 }

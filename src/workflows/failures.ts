@@ -11,16 +11,23 @@ export interface Failure {
   details: FailureDetails;
 }
 
+/** The failure as people are to read it: with the call that it is about, and with what can be done. */
+export function about(callId: string, { type, message, details }: Failure): Failure {
+  const said = message.includes(callId) ? message : `Call ${callId}: ${message}`;
+  const remedy = type === 'GraphUnavailable' ? ' The time for it has run out: ask again later.' : '';
+  return { type, message: `${said}${remedy}`, details: { callId, ...details } };
+}
+
 /** The failure with one more sentence, and with whether the call was put back. */
 export function withRestored(failure: Failure, restored: boolean, sentence: string): Failure {
   return { ...failure, message: `${failure.message} ${sentence}`, details: { ...failure.details, restored } };
 }
 
-export function invalidRequest(faults: readonly string[]): Failure {
+export function invalidRequest(faults: readonly string[], callId?: string): Failure {
   return {
     type: 'InvalidRequest',
     message: `Nothing was sent to Graph, for the request is not valid: ${faults.join('; ')}.`,
-    details: { faults },
+    details: { faults, ...(callId !== undefined && { callId }) },
   };
 }
 
@@ -107,7 +114,7 @@ export function fromActivity(error: unknown): Failure {
   const why = last instanceof ApplicationFailure ? last.message : (cause?.message ?? error.message);
   return {
     type: 'GraphUnavailable',
-    message: `Graph did not answer ${error.activityType} in time (${why}). Try again once Graph and the worker are well.`,
+    message: `Graph, or the worker, did not answer ${error.activityType} in time: ${why}.`,
     details: last instanceof ApplicationFailure ? detailsOf(last) : {},
   };
 }
@@ -117,11 +124,21 @@ function detailsOf(failure: ApplicationFailure): FailureDetails {
   return typeof details === 'object' && details !== null ? details : {};
 }
 
-/** The time for all attempts ran out, not an attempt's own: the last one may still be under way. */
+/**
+ * Temporal has given up waiting, for an attempt or for all of them: the last one may still be under way, in a worker that
+ * is slow or has lost its connection.
+ */
 export function mayBeUnderWay(error: unknown): boolean {
   return (
     error instanceof ActivityFailure &&
     error.cause instanceof TimeoutFailure &&
-    error.cause.timeoutType === 'SCHEDULE_TO_CLOSE'
+    (error.cause.timeoutType === 'SCHEDULE_TO_CLOSE' || error.cause.timeoutType === 'START_TO_CLOSE')
   );
+}
+
+/** Graph refused the first attempt: nothing has taken effect. */
+export function isRefusedAtOnce(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return false;
+  const { cause } = error;
+  return isFailureType(cause.type) && cause.type !== 'GraphUnavailable' && detailsOf(cause).attempt === 1;
 }

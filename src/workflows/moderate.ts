@@ -30,7 +30,8 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
   const checked = checkRequest(input);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
   const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
-  if (!checked.ok || faults.length > 0) throw fail(invalidRequest(faults));
+  if (!checked.ok || faults.length > 0)
+    throw fail(invalidRequest(faults, checked.ok ? checked.request.callId : undefined));
 
   const { request } = checked;
   const saga = new Saga(action, request, runId, inheritanceOf(rest));
@@ -111,7 +112,8 @@ async function continueAs({ action, request, id }: Successor, inheritance: Inher
   const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
     workflowType: action,
     typedSearchAttributes: attributesOf(action, request),
-    memo: id === undefined ? {} : { [SUCCESSOR_MEMO]: id },
+    // Said also where there is none: a memo that is not given is carried over.
+    memo: { [SUCCESSOR_MEMO]: id ?? '' },
   });
   return await continueAsNew(request, inheritance);
 }

@@ -12,12 +12,14 @@ function target(before: MuteState): boolean {
 }
 
 /**
- * The action that undoes `action`, or nothing: where nothing was read, or where what was read is what was asked for. A
- * participant that only its own client had muted is covered by that: its `serverMuted: false` is what an unmute asks for,
- * so no restore ever mutes what no server had muted.
+ * The action that puts `before` back after `action`, or where only the operation that was superseded has acted, after none.
+ * Nothing where nothing was read, or where what was read is what was asked for. A participant that only its own client
+ * had muted is covered by that: its `serverMuted: false` is what an unmute asks for, so no restore ever mutes what no
+ * server had muted.
  */
-export function restoringAction(action: Action, before: MuteState | undefined): Action | undefined {
-  if (before === undefined || target(before) === wantedIsMuted(action)) return undefined;
+export function restoringAction(action: Action | undefined, before: MuteState | undefined): Action | undefined {
+  if (before === undefined) return undefined;
+  if (action !== undefined && target(before) === wantedIsMuted(action)) return undefined;
   return actionFor(target(before));
 }
 

@@ -1,6 +1,7 @@
-import { sleep } from '@temporalio/workflow';
+import { CancellationScope, sleep } from '@temporalio/workflow';
 import type { Acceptance, CallReading, CallTarget } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
+import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
 import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
@@ -8,7 +9,9 @@ import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signa
 import { ATTEMPT_MS, posts, reads, VERIFY_MS } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import {
+  about,
   callEnded,
+  isRefusedAtOnce,
   mayBeUnderWay,
   notAGroupCall,
   notEstablished,
@@ -60,6 +63,9 @@ import { Roster } from './roster.ts';
 /** Pauses before the reads of the roster, from Graph's acceptance on. The last one repeats. */
 const READ_PAUSES_MS = [2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
 
+/** The last read comes so long before the deadline, so that what has taken effect by then is seen. */
+const LAST_READ_MS = 1_000;
+
 /** Pauses between the reads that verify a restore. The last one repeats. */
 const VERIFY_PAUSES_MS = [250, 500, 1_000, 2_000] as const;
 
@@ -93,8 +99,12 @@ export class Saga {
   #before: MuteState | undefined;
   #isCallKnown: boolean;
   #isPosted: boolean;
+  /** The run that this one supersedes may have changed the call. */
+  readonly #isInherited: boolean;
+  #isRefused = false;
   #isAlreadyAsWanted = false;
   #operationId = '';
+  #answer: FailureDetails = {};
   #attempts = 0;
   #requestedAt: number | undefined;
   #acceptedAt: number | undefined;
@@ -108,6 +118,7 @@ export class Saga {
     this.#before = inheritance?.before;
     this.#isCallKnown = inheritance?.isCallKnown ?? false;
     this.#isPosted = inheritance?.isPosted ?? false;
+    this.#isInherited = this.#isPosted;
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -132,6 +143,7 @@ export class Saga {
       ...(this.#requestedAt !== undefined && { requestedAt: iso(this.#requestedAt) }),
       ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
       ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
+      ...(this.interruptions.successor !== undefined && { supersededBy: this.interruptions.successor.action }),
     };
   }
 
@@ -186,6 +198,7 @@ export class Saga {
     this.#roster.ask(); // S3
     const acceptance = await this.#unlessInterrupted(() => this.#post(this.#action));
     this.#attempts = acceptance.attempt;
+    this.#answer = acceptance.answer;
     this.#operationId = acceptance.operationId;
     this.#acceptedAt = Date.now();
   }
@@ -201,7 +214,10 @@ export class Saga {
     const pauses = this.#isAlreadyAsWanted ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
     for (let round = 0; ; round += 1) {
       const left = deadline - Date.now();
-      await waitFor(isSettled, Math.min(pauseBefore(round, pauses), left), 'Wait for the roster');
+      const untilLast = left - LAST_READ_MS;
+      const pause = pauseBefore(round, pauses);
+      const wait = round > 0 && untilLast > 0 ? Math.min(pause, untilLast) : Math.min(pause, left);
+      await waitFor(isSettled, wait, 'Wait for the roster');
       if (this.#isNotified()) return 'notification';
       this.#throwIfFailed();
       this.interruptions.throwIfAny();
@@ -252,11 +268,13 @@ export class Saga {
   // restoring
 
   /** Undoes what the POST may have done, and tells what the operation fails with. */
-  async #restore(failure: Stop['reason']): Promise<Failure> {
+  async #restore(reason: Stop['reason']): Promise<Failure> {
     const { callId, onUnconfirmed } = this.#request;
-    if (failure === 'Superseded') return superseded(callId);
+    if (reason === 'Superseded') return superseded(callId);
+    const failure = { ...reason, details: { ...this.#answer, ...reason.details } };
     this.#attempts = Math.max(this.#attempts, failure.details.attempt ?? 0);
-    if (!this.#isToBeUndone(failure)) return failure;
+    const hasActed = this.#mayHaveActed(failure);
+    if (failure.type === 'CallEnded' || !(hasActed || this.#isInherited)) return failure;
     if (onUnconfirmed === 'leave') return withRestored(failure, false, 'The call was left as it is, as asked.');
     if (failure.type === 'Unconfirmed' && isMutedByItsClient(this.#action, this.#roster.lastSeen)) {
       const sentence =
@@ -264,7 +282,7 @@ export class Saga {
       return withRestored(failure, false, sentence);
     }
     if (this.#before === undefined) return withRestored(failure, false, 'What was there before is not known.');
-    const action = restoringAction(this.#action, this.#before);
+    const action = restoringAction(hasActed ? this.#action : undefined, this.#before);
     if (action === undefined) return withRestored(failure, false, 'There was nothing to put back.');
     this.#phase = 'restoring';
     try {
@@ -283,13 +301,12 @@ export class Saga {
   }
 
   /**
-   * What Graph refused at the first attempt has not taken effect. Refused at a later one, an earlier attempt had no answer
-   * and may have.
+   * Whether this operation's own POST may have taken effect. One that Graph refused, or reported as failed, at the first
+   * attempt has not; at a later one, an earlier attempt had no answer and may have.
    */
-  #isToBeUndone({ type, details }: Failure): boolean {
-    if (this.#requestedAt === undefined || type === 'CallEnded') return false;
-    if (type === 'Unconfirmed' || type === 'GraphUnavailable' || type === 'Cancelled') return true;
-    return (details.attempt ?? 1) > 1;
+  #mayHaveActed({ type }: Failure): boolean {
+    if (this.#requestedAt === undefined || this.#isRefused) return false;
+    return type !== 'OperationFailed' || this.#attempts > 1;
   }
 
   /** Reads until the roster shows what was read before, at most VERIFY_MS. */
@@ -323,7 +340,12 @@ export class Saga {
     try {
       return await post.executeWithOptions({ summary }, [target]);
     } catch (error) {
-      if (mayBeUnderWay(error)) await sleep(ATTEMPT_MS, { summary: 'Wait for an attempt that may be under way' });
+      if (mayBeUnderWay(error)) {
+        // Never cut short: an interruption has cancelled, or may cancel, the scope in which this runs.
+        const wait = { summary: 'Wait for an attempt that may be under way' };
+        await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
+      }
+      this.#isRefused = isRefusedAtOnce(error);
       throw error;
     }
   }
@@ -352,8 +374,10 @@ export class Saga {
   #reasonOf(stop: unknown): Stop['reason'] {
     if (!(stop instanceof Stop)) throw stop;
     const { reason } = stop;
-    if (reason === 'Superseded' || reason.type !== 'CallNotFound' || !this.#isCallKnown) return reason;
-    const ended = callEnded(this.#request.callId);
+    const { callId } = this.#request;
+    if (reason === 'Superseded') return reason;
+    if (reason.type !== 'CallNotFound' || !this.#isCallKnown) return about(callId, reason);
+    const ended = callEnded(callId);
     return { ...ended, details: { ...reason.details, ...ended.details } };
   }
 
