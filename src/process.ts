@@ -11,7 +11,13 @@ export async function exitOnFault(main: () => Promise<void>): Promise<void> {
   }
 }
 
-const NAMED = new Set(['ConfigError', 'TemporalUnreachable', 'SearchAttributesError', 'TemporalCliNotFound']);
+const NAMED: ReadonlySet<string> = new Set([
+  'AddressNotAvailable',
+  'ConfigError',
+  'SearchAttributesError',
+  'TemporalCliNotFound',
+  'TemporalUnreachable',
+]);
 
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadWebhookConfig, type WebhookConfig } from './config.ts';
+import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { lazyClient } from './temporal/connect.ts';
@@ -43,7 +44,11 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
     ...(health !== undefined && { healthAddress: health }),
   });
   try {
-    const { webhook: url, health: healthUrl } = await server.listen(listen);
+    const { webhook: url, health: healthUrl } = await listenOn(
+      listen,
+      'MODERATION_WEBHOOK_HOST and _PORT, or MODERATION_HEALTH_HOST and _PORT',
+      async () => await server.listen(listen),
+    );
     log.info({ url, path, health: healthUrl, forward: forwardUrl !== undefined }, 'webhook is listening');
     const stop = async (): Promise<void> => {
       await server.close();

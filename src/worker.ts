@@ -7,6 +7,7 @@ import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
 import { GraphClient } from './graph/client.ts';
 import { fixedToken, identityTokens, type TokenSource } from './graph/tokens.ts';
 import { createHealthServer } from './health/health.ts';
+import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
@@ -128,7 +129,7 @@ async function serveHealth({ config, log, coreMetrics, worker, connection }: Hea
     },
     ...(coreMetrics !== undefined && { extraMetrics: () => textOf(coreMetrics) }),
   });
-  await app.listen(config.health);
+  await listenOn(config.health, 'MODERATION_HEALTH_HOST and _PORT', async () => await app.listen(config.health));
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.health.port;
   return { address: { host: config.health.host, port }, close: async () => await app.close() };

@@ -45,9 +45,9 @@ async function readCall(graph: GraphClient, target: CallTarget): Promise<CallRea
   const isGroupCall = call.hasGroupMarks || (participants?.length ?? 0) > 2;
   if (participantId === undefined) return { state, isGroupCall };
   const listed = participants === undefined ? undefined : findParticipant(participants, participantId);
-  // A list ends at 100 participants, so whoever is not in a long one may be in the call all the same.
-  const isCut = listed === undefined && (participants?.length ?? 0) >= 100;
-  const self = toMuteState(isCut ? await getParticipant(graph, target, participantId) : listed);
+  // A list ends at 100 participants, so whoever is not in a long one, or in none, may be in the call all the same.
+  const isUntold = listed === undefined && (participants === undefined || participants.length >= 100);
+  const self = toMuteState(isUntold ? await getParticipant(graph, target, participantId) : listed);
   return { state, isGroupCall, participantId, ...(self !== undefined && { self }) };
 }
 

@@ -1,0 +1,25 @@
+/** Thrown where an address cannot be listened on, with the settings that choose it. */
+class AddressNotAvailable extends Error {
+  override readonly name = 'AddressNotAvailable';
+
+  constructor({ host, port }: { host: string; port: number }, variables: string, cause: Error) {
+    super(
+      `${host}:${port} cannot be listened on (${cause.message}). Free it, or set ${variables} to another address.`,
+      { cause },
+    );
+  }
+}
+
+/** Runs `listen`; an address that is taken, or that this machine does not have, is said in words. */
+export async function listenOn<T>(
+  address: { host: string; port: number },
+  variables: string,
+  listen: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen();
+  } catch (error) {
+    const isAddress = error instanceof Error && 'syscall' in error && error.syscall === 'listen';
+    throw isAddress ? new AddressNotAvailable(address, variables, error) : error;
+  }
+}
