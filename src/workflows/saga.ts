@@ -1,18 +1,14 @@
-import { CancellationScope, sleep } from '@temporalio/workflow';
-import type { Acceptance, CallReading, CallTarget } from '../activities/types.ts';
+import type { CallReading } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
 import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
 import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
-import { ATTEMPT_MS, posts, reads, VERIFY_MS } from './activities.ts';
-import { attempt, waitFor } from './attempt.ts';
+import { VERIFY_MS } from './activities.ts';
+import { waitFor } from './attempt.ts';
 import {
-  about,
   callEnded,
-  isRefusedAtOnce,
-  mayBeUnderWay,
   notAGroupCall,
   notEstablished,
   operationFailed,
@@ -23,6 +19,7 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster } from './roster.ts';
 
@@ -73,13 +70,9 @@ const VERIFY_PAUSES_MS = [250, 500, 1_000, 2_000] as const;
 const MOST_FAILED_OPERATIONS = 16;
 
 /** What a run leaves to the one that supersedes it. */
-export interface Inheritance {
+export interface Inheritance extends Known {
   /** What the first run of the chain read, if it read anything (S1). */
   before?: MuteState;
-  /** The call was read: where it is not found any more, it has ended. */
-  isCallKnown: boolean;
-  /** A POST may have been sent: what is read from here on is not what was there before (S1). */
-  isPosted: boolean;
 }
 
 export type Outcome =
@@ -93,15 +86,13 @@ export class Saga {
   readonly #request: ModerationRequest;
   readonly #clientContext: string;
   readonly #roster = new Roster();
+  readonly #requests: Requests;
   readonly #failedOperations: OperationUpdate[] = [];
 
   #phase: Phase = 'reading';
   #before: MuteState | undefined;
-  #isCallKnown: boolean;
-  #isPosted: boolean;
   /** The run that this one supersedes may have changed the call. */
   readonly #isInherited: boolean;
-  #isRefused = false;
   #isAlreadyAsWanted = false;
   #operationId = '';
   #answer: FailureDetails = {};
@@ -115,10 +106,10 @@ export class Saga {
     this.#action = action;
     this.#request = request;
     this.#clientContext = request.clientContext ?? runId;
+    const known = inheritance ?? { isCallKnown: false, isPosted: false };
+    this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
     this.#before = inheritance?.before;
-    this.#isCallKnown = inheritance?.isCallKnown ?? false;
-    this.#isPosted = inheritance?.isPosted ?? false;
-    this.#isInherited = this.#isPosted;
+    this.#isInherited = known.isPosted;
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -161,7 +152,7 @@ export class Saga {
       const confirmedBy = await this.#confirm();
       return { kind: 'confirmed', result: this.#result(confirmedBy) };
     } catch (stop) {
-      const failure = await this.#restore(this.#reasonOf(stop));
+      const failure = await this.#restore(reasonOf(stop));
       this.#phase = 'failed';
       return { kind: 'failed', failure };
     }
@@ -170,20 +161,17 @@ export class Saga {
   // reading
 
   async #read(): Promise<void> {
-    const { callId } = this.#request;
-    const reading = await this.#unlessInterrupted(() =>
-      reads.readCall.executeWithOptions({ summary: `Read call ${callId}` }, [this.#target()]),
-    );
-    this.#isCallKnown = true;
+    this.interruptions.throwIfAny();
+    const reading = await this.#requests.readCall(() => this.interruptions.any);
+    this.interruptions.throwIfAny();
     this.#requireOngoingGroupCall(reading);
-    if (reading.participantId !== undefined) this.#roster.know(reading.participantId);
-    if (reading.self !== undefined) this.#roster.see(reading.self);
-    if (!this.#isPosted) this.#before ??= reading.self; // S1
-    this.#isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
+    if (!this.#requests.isPosted) this.#before ??= reading?.self; // S1
+    this.#isAlreadyAsWanted = reading?.self?.isMuted === wantedIsMuted(this.#action);
   }
 
-  #requireOngoingGroupCall({ state, isGroupCall }: CallReading): void {
+  #requireOngoingGroupCall(reading: CallReading | undefined): void {
     const { callId } = this.#request;
+    const { state = '', isGroupCall = false } = reading ?? {};
     if (state === 'terminating' || state === 'terminated') throw new Stop(callEnded(callId));
     if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
     if (!isGroupCall) throw new Stop(notAGroupCall(callId));
@@ -196,11 +184,14 @@ export class Saga {
     this.#requestedAt = Date.now();
     this.#attempts = 1;
     this.#roster.ask(); // S3
-    const acceptance = await this.#unlessInterrupted(() => this.#post(this.#action));
-    this.#attempts = acceptance.attempt;
-    this.#answer = acceptance.answer;
-    this.#operationId = acceptance.operationId;
-    this.#acceptedAt = Date.now();
+    const acceptance = await this.#requests.post(this.#action, () => this.interruptions.any);
+    if (acceptance !== undefined) {
+      this.#attempts = acceptance.attempt;
+      this.#answer = acceptance.answer;
+      this.#operationId = acceptance.operationId;
+      this.#acceptedAt = Date.now();
+    }
+    this.interruptions.throwIfAny();
   }
 
   // confirming
@@ -222,7 +213,7 @@ export class Saga {
       this.#throwIfFailed();
       this.interruptions.throwIfAny();
       if (Date.now() >= deadline) throw this.#unconfirmed(seconds);
-      const self = await this.#readSelf(isSettled, deadline);
+      const self = await this.#requests.readSelf(isSettled, deadline);
       if (!this.#isNotified() && self?.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
     }
   }
@@ -286,15 +277,12 @@ export class Saga {
     if (action === undefined) return withRestored(failure, false, 'There was nothing to put back.');
     this.#phase = 'restoring';
     try {
-      await attempt(
-        () => this.interruptions.isFinal,
-        () => this.#post(action),
-      );
+      await this.#requests.post(action, () => this.interruptions.isFinal);
       return (await this.#verify(this.#before))
         ? withRestored(failure, true, 'The call was put back as it was.')
         : restoreFailed(callId, this.#action, failure);
     } catch (stop) {
-      const cause = this.#reasonOf(stop);
+      const cause = reasonOf(stop);
       if (cause === 'Superseded') return superseded(callId);
       return cause.type === 'CallEnded' ? cause : restoreFailed(callId, this.#action, failure, cause);
     }
@@ -305,7 +293,7 @@ export class Saga {
    * attempt has not; at a later one, an earlier attempt had no answer and may have.
    */
   #mayHaveActed({ type }: Failure): boolean {
-    if (this.#requestedAt === undefined || this.#isRefused) return false;
+    if (this.#requestedAt === undefined || this.#requests.isRefused) return false;
     return type !== 'OperationFailed' || this.#attempts > 1;
   }
 
@@ -315,7 +303,7 @@ export class Saga {
     const isLetGo = (): boolean => this.interruptions.isFinal;
     for (let round = 0; Date.now() < deadline; round += 1) {
       this.interruptions.throwIfFinal();
-      const self = await this.#readSelf(isLetGo, deadline);
+      const self = await this.#requests.readSelf(isLetGo, deadline);
       if (self !== undefined && isRestored(before, self)) return true;
       const pause = Math.min(pauseBefore(round, VERIFY_PAUSES_MS), deadline - Date.now());
       await waitFor(isLetGo, pause, 'Wait before the roster is read again');
@@ -324,77 +312,19 @@ export class Saga {
     return false;
   }
 
-  // what the steps are made of
-
-  #target(): CallTarget {
-    const { callId, tenantId } = this.#request;
-    return { callId, ...(tenantId !== undefined && { tenantId }) };
-  }
-
-  /** POSTs an action. An attempt that the limit of them all has cut off is waited for (S2). */
-  async #post(action: Action): Promise<Acceptance> {
-    this.#isPosted = true;
-    const post = action === 'mute' ? posts.postMute : posts.postUnmute;
-    const summary = `${action === 'mute' ? 'Mute' : 'Unmute'} call ${this.#request.callId}`;
-    const target = { ...this.#target(), clientContext: this.#clientContext };
-    try {
-      return await post.executeWithOptions({ summary }, [target]);
-    } catch (error) {
-      if (mayBeUnderWay(error)) {
-        // Never cut short: an interruption has cancelled, or may cancel, the scope in which this runs.
-        const wait = { summary: 'Wait for an attempt that may be under way' };
-        await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
-      }
-      this.#isRefused = isRefusedAtOnce(error);
-      throw error;
-    }
-  }
-
-  /**
-   * Reads the own participant, with Temporal's retries, at most until `deadline`. A read that fails tells nothing, and
-   * that is all, for a notification may still come; but a call that is gone is gone.
-   */
-  async #readSelf(isLetGo: () => boolean, deadline: number): Promise<MuteState | undefined> {
-    const { participantId } = this.#roster;
-    const target = { ...this.#target(), ...(participantId !== undefined && { participantId }) };
-    const options = { summary: 'Read the roster', scheduleToCloseTimeout: Math.max(1, deadline - Date.now()) };
-    try {
-      const reading = await attempt(isLetGo, () => reads.readParticipant.executeWithOptions(options, [target]));
-      if (reading?.participantId !== undefined) this.#roster.know(reading.participantId);
-      if (reading?.self !== undefined) this.#roster.see(reading.self);
-      return reading?.self;
-    } catch (stop) {
-      const reason = this.#reasonOf(stop);
-      if (reason === 'Superseded' || reason.type === 'CallEnded') throw new Stop(reason);
-      return undefined;
-    }
-  }
-
-  /** Why a step has stopped. A call that was read before and is not found any more has ended. */
-  #reasonOf(stop: unknown): Stop['reason'] {
-    if (!(stop instanceof Stop)) throw stop;
-    const { reason } = stop;
-    const { callId } = this.#request;
-    if (reason === 'Superseded') return reason;
-    if (reason.type !== 'CallNotFound' || !this.#isCallKnown) return about(callId, reason);
-    const ended = callEnded(callId);
-    return { ...ended, details: { ...reason.details, ...ended.details } };
-  }
-
-  async #unlessInterrupted<T>(activity: () => Promise<T>): Promise<T> {
-    this.interruptions.throwIfAny();
-    const result = await attempt(() => this.interruptions.any, activity);
-    this.interruptions.throwIfAny();
-    return result as T;
-  }
-
   #inheritance(): Inheritance {
     return {
-      isCallKnown: this.#isCallKnown,
-      isPosted: this.#isPosted,
+      isCallKnown: this.#requests.isCallKnown,
+      isPosted: this.#requests.isPosted,
       ...(this.#before !== undefined && { before: this.#before }),
     };
   }
+}
+
+/** Why a step has stopped. What is no `Stop` is a fault of the code, and left to Temporal. */
+function reasonOf(stop: unknown): Stop['reason'] {
+  if (!(stop instanceof Stop)) throw stop;
+  return stop.reason;
 }
 
 function iso(time: number): string {
