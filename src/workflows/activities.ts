@@ -5,7 +5,7 @@ import type { Activities } from '../activities/types.ts';
 export const ATTEMPT_MS = 10_000;
 
 /** From asking to Graph's answer, with all attempts. */
-const REQUEST_MS = 60_000;
+export const REQUEST_MS = 60_000;
 
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;

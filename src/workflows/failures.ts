@@ -9,13 +9,16 @@ export interface Failure {
   type: FailureType | 'Cancelled';
   message: string;
   details: FailureDetails;
+  /** No worker has answered, so nothing is known of Graph. */
+  isUnheard?: boolean;
 }
 
 /** The failure as people are to read it: with the call that it is about, and with what can be done. */
-export function about(callId: string, { type, message, details }: Failure): Failure {
+export function about(callId: string, failure: Failure): Failure {
+  const { type, message, details } = failure;
   const said = message.includes(callId) ? message : `Call ${callId}: ${message}`;
   const remedy = type === 'GraphUnavailable' ? ' The time for it has run out: ask again later.' : '';
-  return { type, message: `${said}${remedy}`, details: { callId, ...details } };
+  return { ...failure, message: `${said}${remedy}`, details: { callId, ...details } };
 }
 
 /** The failure with one more sentence, and with whether the call was put back. */
@@ -116,6 +119,7 @@ export function fromActivity(error: unknown): Failure {
     type: 'GraphUnavailable',
     message: `Graph, or the worker, did not answer ${error.activityType} in time: ${why}.`,
     details: last instanceof ApplicationFailure ? detailsOf(last) : {},
+    isUnheard: !(last instanceof ApplicationFailure),
   };
 }
 

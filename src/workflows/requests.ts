@@ -62,10 +62,12 @@ export class Requests {
   }
 
   /**
-   * Reads the own participant, with Temporal's retries, at most until `deadline`. A read that fails tells nothing, and
-   * that is all, for a notification may still come; but a call that is gone is gone.
+   * Reads the own participant, with Temporal's retries, at most until `deadline`. A read that Graph does not answer tells
+   * nothing, and that is all; a call that is gone is gone.
+   *
+   * @returns the state where it was told, or `unheard` where no worker has answered
    */
-  async readSelf(isLetGo: () => boolean, deadline: number): Promise<MuteState | undefined> {
+  async readSelf(isLetGo: () => boolean, deadline: number): Promise<MuteState | 'unheard' | undefined> {
     const { participantId } = this.#roster;
     const target = { ...this.#target, ...(participantId !== undefined && { participantId }) };
     const options = { summary: 'Read the roster', scheduleToCloseTimeout: Math.max(1, deadline - Date.now()) };
@@ -74,9 +76,8 @@ export class Requests {
       this.#see(reading);
       return reading?.self;
     } catch (stop) {
-      if (stop instanceof Stop && (stop.reason === 'Superseded' || stop.reason.type === 'CallEnded')) throw stop;
-      if (stop instanceof Stop) return undefined;
-      throw stop;
+      if (!(stop instanceof Stop) || stop.reason === 'Superseded' || stop.reason.type === 'CallEnded') throw stop;
+      return stop.reason.isUnheard === true ? 'unheard' : undefined;
     }
   }
 

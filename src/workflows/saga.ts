@@ -5,7 +5,7 @@ import { wantedIsMuted, type Action } from '../contract/names.ts';
 import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
 import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
-import { VERIFY_MS } from './activities.ts';
+import { REQUEST_MS, VERIFY_MS } from './activities.ts';
 import { waitFor } from './attempt.ts';
 import {
   callEnded,
@@ -51,7 +51,8 @@ import { Roster } from './roster.ts';
  *     run ends or hands over. So none arrives late and undoes what came after it.
  * S3. The roster is listened to from before the POST is sent, so no notification can come too early.
  * S4. Every wait has a limit: reading, requesting and restoring that of their activities (`activities.ts`), one attempt
- *     more where a POST was under way at the limit; confirming what the request says; verifying VERIFY_MS.
+ *     more where a POST was under way at the limit; confirming what the request says; verifying VERIFY_MS, or REQUEST_MS
+ *     where the worker was gone.
  * S5. A successor that was signalled is never lost: it is looked for last, whatever the saga came to, and the server lets
  *     no run close over a signal that it has not seen.
  * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
@@ -214,7 +215,8 @@ export class Saga {
       this.interruptions.throwIfAny();
       if (Date.now() >= deadline) throw this.#unconfirmed(seconds);
       const self = await this.#requests.readSelf(isSettled, deadline);
-      if (!this.#isNotified() && self?.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
+      if (this.#isNotified() || self === undefined || self === 'unheard') continue;
+      if (self.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
     }
   }
 
@@ -297,19 +299,28 @@ export class Saga {
     return type !== 'OperationFailed' || this.#attempts > 1;
   }
 
-  /** Reads until the roster shows what was read before, at most VERIFY_MS. */
+  /**
+   * Reads until the roster shows what was read before, at most VERIFY_MS. That time is Graph's: where no worker has
+   * answered by then, one that comes back is waited for, as long as for any request.
+   */
   async #verify(before: MuteState): Promise<boolean> {
-    const deadline = Date.now() + VERIFY_MS;
+    let deadline = Date.now() + VERIFY_MS;
+    let isExtended = false;
     const isLetGo = (): boolean => this.interruptions.isFinal;
-    for (let round = 0; Date.now() < deadline; round += 1) {
-      this.interruptions.throwIfFinal();
+    for (let round = 0; ; round += 1) {
       const self = await this.#requests.readSelf(isLetGo, deadline);
-      if (self !== undefined && isRestored(before, self)) return true;
+      this.interruptions.throwIfFinal();
+      if (self === 'unheard' && !isExtended) {
+        isExtended = true;
+        deadline = Date.now() + REQUEST_MS;
+        continue;
+      }
+      if (self !== undefined && self !== 'unheard' && isRestored(before, self)) return true;
       const pause = Math.min(pauseBefore(round, VERIFY_PAUSES_MS), deadline - Date.now());
       await waitFor(isLetGo, pause, 'Wait before the roster is read again');
+      this.interruptions.throwIfFinal();
+      if (Date.now() >= deadline) return false;
     }
-    this.interruptions.throwIfFinal();
-    return false;
   }
 
   #inheritance(): Inheritance {
