@@ -3,6 +3,7 @@ import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
+import { count, outcome, port } from './flags.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 
@@ -84,12 +85,12 @@ const routes = buildRouteMap({
           call: { kind: 'parsed', parse: text, optional: true, brief: 'Of this call only' },
           outcome: {
             kind: 'parsed',
-            parse: text,
+            parse: outcome,
             optional: true,
             brief: "With this outcome only: Pending, Confirmed, Cancelled or a failure's type",
           },
           tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Of this tenant only' },
-          limit: { kind: 'parsed', parse: numberParser, default: '20', brief: 'How many at the most' },
+          limit: { kind: 'parsed', parse: count, default: '20', brief: 'How many at the most' },
           json,
         },
       },
@@ -102,25 +103,25 @@ const routes = buildRouteMap({
           temporalCli: { kind: 'parsed', parse: text, optional: true, brief: 'Path of the Temporal CLI' },
           temporalPort: {
             kind: 'parsed',
-            parse: numberParser,
+            parse: port,
             default: '7233',
             brief: 'Port of Temporal; 0 for any free one',
           },
           uiPort: {
             kind: 'parsed',
-            parse: numberParser,
+            parse: port,
             default: '8233',
             brief: "Port of Temporal's UI; 0 for any free one",
           },
           graphPort: {
             kind: 'parsed',
-            parse: numberParser,
+            parse: port,
             default: '3979',
             brief: 'Port of the Graph simulator; 0 for any free one',
           },
           webhookPort: {
             kind: 'parsed',
-            parse: numberParser,
+            parse: port,
             default: '3978',
             brief: 'Port of the webhook; 0 for any free one',
           },

@@ -2,10 +2,26 @@
 import { ExitCode, run } from '@stricli/core';
 import { app } from './app.ts';
 import type { Context } from './context.ts';
-import { WRONG_USE } from './exit.ts';
+import { FAILED, printJson, WRONG_USE } from './exit.ts';
 
-await run(app, process.argv.slice(2), { process: process as Context['process'] });
+const args = process.argv.slice(2);
+let said = '';
+const surroundings: Context['process'] = {
+  stdout: process.stdout,
+  stderr: {
+    write: (text: string) => {
+      said += text;
+      process.stderr.write(text);
+    },
+  },
+  env: process.env,
+};
+await run(app, args, { process: surroundings });
 
-// Stricli's own codes for arguments that cannot be read.
-const misuse: readonly unknown[] = [ExitCode.UnknownCommand, ExitCode.InvalidArgument];
-if (misuse.includes(process.exitCode)) process.exitCode = WRONG_USE;
+// Stricli's own codes, for arguments that cannot be read and for faults of its own, are none of ours.
+const code = Number(surroundings.exitCode);
+const isMisuse = code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument;
+if (isMisuse && args.includes('--json')) {
+  printJson({ process: surroundings }, { error: { type: 'WrongUse', message: said.trim(), details: {} } });
+}
+process.exitCode = isMisuse ? WRONG_USE : code < 0 ? FAILED : code;

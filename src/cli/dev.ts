@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { startStack } from '../dev/stack.ts';
+import { stopSignal } from '../dev/stop-signal.ts';
 import type { Context } from './context.ts';
 import { DONE, reporting } from './exit.ts';
 
@@ -12,6 +12,11 @@ export interface DevFlags {
   dbFilename: string;
 }
 
+const COMMAND = 'npx call-moderation';
+
+/** Where Temporal is looked for when nothing says otherwise. */
+const DEFAULT_PORT = 7_233;
+
 /** `dev`: everything on this machine, until it is told to stop. */
 export async function dev(this: Context, flags: DevFlags): Promise<void> {
   const { temporalPort, uiPort, graphPort, webhookPort, dbFilename, temporalCli } = flags;
@@ -19,7 +24,7 @@ export async function dev(this: Context, flags: DevFlags): Promise<void> {
     this.process.stdout.write(`${line}\n`);
   };
   await reporting(this, false, async () => {
-    const stopped = Promise.race(['SIGINT', 'SIGTERM'].map(async (signal) => await once(process, signal)));
+    const stopped = stopSignal();
     const stack = await startStack({
       ports: { temporal: temporalPort, ui: uiPort, graph: graphPort, webhook: webhookPort },
       env: this.process.env,
@@ -29,6 +34,7 @@ export async function dev(this: Context, flags: DevFlags): Promise<void> {
     });
     try {
       const { graph, temporal, webhook } = stack;
+      const command = temporalPort === DEFAULT_PORT ? COMMAND : `TEMPORAL_ADDRESS=${temporal.address} ${COMMAND}`;
       const { id } = graph.createCall({ callbackUri: webhook.callbackUrl, participants: 4 });
       say(`
 Temporal UI       ${temporal.uiUrl}
@@ -37,8 +43,8 @@ Graph simulator   ${graph.url}   (a group call of 4 is in it: ${id})
 Webhook           ${webhook.callbackUrl}
 
 In another terminal:
-  npx call-moderation mute ${id}
-  npx call-moderation status ${id}
+  ${command} mute ${id}
+  ${command} status ${id}
   curl -X POST ${graph.url}/simulator/calls -H 'content-type: application/json' -d '{"callbackUri":"${webhook.callbackUrl}"}'   # another call
 
 Ctrl-C ends it.`);

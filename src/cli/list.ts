@@ -2,7 +2,7 @@ import type { ListFilter, OperationRecord } from '../client/records.ts';
 import { canonicalId } from '../contract/call-id.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
-import { DONE, printJson, reporting, WRONG_USE } from './exit.ts';
+import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
 
 export interface ListFlags {
@@ -16,10 +16,6 @@ export interface ListFlags {
 /** `list`: operations, the latest first. */
 export async function list(this: Context, { call, outcome, tenantId, limit, json }: ListFlags): Promise<void> {
   await reporting(this, json, async () => {
-    if (!Number.isInteger(limit) || limit < 1) {
-      this.process.stderr.write('--limit must be a whole number, 1 or more\n');
-      return WRONG_USE;
-    }
     const filter: ListFilter = {
       ...(call !== undefined && { callId: canonicalId(call) }),
       ...(outcome !== undefined && { outcome }),

@@ -1,8 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ModerationError } from '../client/errors.ts';
 import type { OperationHandle } from '../client/operation-handle.ts';
 import type { OnConflict } from '../client/starter.ts';
 import type { Action } from '../contract/names.ts';
 import type { OperationStatus } from '../contract/operation.ts';
-import type { ModerationRequest } from '../contract/request.ts';
+import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -22,14 +24,20 @@ const PATIENCE_MS = 5_000;
 export function command(action: Action) {
   return async function moderate(this: Context, flags: ModerateFlags, callId: string): Promise<void> {
     const { onConflict, json, ...fields } = flags;
+    const { stdout, stderr } = this.process;
     await reporting(this, json, async () => {
+      const request = checked({ callId, ...fields });
       return await withClient(this, async (moderation, taskQueue) => {
         const started = Date.now();
-        const handle = await moderation[action]({ callId, ...fields }, { onConflict });
         const say = (line: string): void => {
           const seconds = ((Date.now() - started) / 1_000).toFixed(2).padStart(7);
-          if (!json) this.process.stderr.write(`${seconds} s  ${line}\n`);
+          if (!json) stderr.write(`${seconds} s  ${line}\n`);
         };
+        say(`asking for ${action} of call ${request.callId}`);
+        const letGo = onInterrupt(() => {
+          stderr.write(`What was started goes on. To see how it stands: call-moderation status ${request.callId}\n`);
+        });
+        const handle = await moderation[action](request, { onConflict });
         const end = new AbortController();
         const telling = tell(handle, taskQueue, say, end.signal);
         try {
@@ -38,15 +46,35 @@ export function command(action: Action) {
           await telling;
           say(`confirmed: isMuted ${result.isMuted}, by ${result.confirmedBy}`);
           if (json) printJson(this, result);
-          else this.process.stdout.write(`${action}d ${result.callId}\n`);
+          else stdout.write(`${action}d ${result.callId}\n`);
           return DONE;
         } finally {
+          letGo();
           end.abort();
           await telling;
         }
       });
     });
   };
+}
+
+/** Refuses a bad request before Temporal is looked for. */
+function checked(input: ModerationRequest): ModerationRequest {
+  const result = checkRequest(input);
+  if (result.ok) return result.request;
+  const { faults } = result;
+  throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
+}
+
+/** Calls `before` when Ctrl-C is about to end this process, until the function that it returns is called. */
+function onInterrupt(before: () => void): () => void {
+  const interrupt = (): void => {
+    before();
+    // The listener is gone, so that this ends the process as the first would have done.
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', interrupt);
+  return () => process.off('SIGINT', interrupt);
 }
 
 /** Tells each phase as a worker reports it, until the end; silent where none answers. */
@@ -56,21 +84,24 @@ async function tell(
   say: (line: string) => void,
   end: AbortSignal,
 ): Promise<void> {
-  say(`asked for ${handle.action} of call ${handle.callId}`);
-  const begin = Date.now();
+  const ended = aborted(end);
+  const patience = setTimeout(() => {
+    say(`no worker has answered yet. Is one running on task queue ${taskQueue}? The operation waits for it.`);
+  }, PATIENCE_MS);
+  end.addEventListener('abort', () => clearTimeout(patience), { once: true });
+
+  const run = await Promise.race([handle.run().catch(() => undefined), ended]);
+  if (run?.joined === true) say('joined the operation that was already doing it');
   let told = '';
-  let isPatient = true;
   while (!end.aborted) {
-    const status = await Promise.race([handle.status().catch(() => undefined), aborted(end), after(POLL_MS)]);
-    if (end.aborted) return;
-    const line = status === undefined ? told : lineOf(status);
-    if (line !== told && line !== '') say(line);
-    told = line;
-    if (told === '' && isPatient && Date.now() - begin > PATIENCE_MS) {
-      isPatient = false;
-      say(`no worker has answered yet. Is one running on task queue ${taskQueue}? The operation waits for it.`);
+    const status = await Promise.race([handle.status().catch(() => undefined), ended]);
+    if (status !== undefined) {
+      clearTimeout(patience);
+      const line = lineOf(status);
+      if (line !== told && line !== '') say(line);
+      told = line;
     }
-    await Promise.race([aborted(end), after(POLL_MS)]);
+    await pause(POLL_MS, undefined, { signal: end }).catch(() => undefined);
   }
 }
 
@@ -90,14 +121,7 @@ function lineOf({ phase, attempts, before }: OperationStatus): string {
 }
 
 async function aborted(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return undefined;
   return await new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}
-
-async function after(ms: number): Promise<undefined> {
-  return await new Promise((resolve) => {
-    setTimeout(() => resolve(undefined), ms);
   });
 }

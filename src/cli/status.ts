@@ -1,24 +1,32 @@
+import { ModerationError } from '../client/errors.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
-import { DONE, FAILED, printJson, reporting, WRONG_USE } from './exit.ts';
+import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
+
+class OperationNotFound extends Error {
+  override readonly name = 'OperationNotFound';
+
+  constructor(callId: string) {
+    super(`No operation on call ${canonicalId(callId)} is known to Temporal.`);
+  }
+}
 
 /** `status CALL`: what is or was going on on a call. */
 export async function status(this: Context, { json }: { json: boolean }, callId: string): Promise<void> {
   await reporting(this, json, async () => {
     if (!isCallId(callId)) {
-      this.process.stderr.write('CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID of the call as Graph gave it\n');
-      return WRONG_USE;
+      const fault = 'CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID of the call as Graph gave it';
+      throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
     }
     return await withClient(this, async (moderation) => {
       const latest = await moderation.latest(callId);
-      if (json) printJson(this, latest ?? null);
-      if (latest === undefined) {
-        this.process.stderr.write(`No operation on call ${canonicalId(callId)} is known to Temporal.\n`);
-        return FAILED;
+      if (latest === undefined) throw new OperationNotFound(callId);
+      if (json) {
+        printJson(this, latest);
+        return DONE;
       }
-      if (json) return DONE;
       const { record, status: now } = latest;
       const rows: [string, string | undefined][] = [
         ['call', record.callId],

@@ -5,6 +5,7 @@ import { exitOnFault } from '../process.ts';
 import type { LogEntry } from '../simulator/index.ts';
 import { connectClient } from '../temporal/connect.ts';
 import { startStack, type Stack } from './stack.ts';
+import { stopSignal } from './stop-signal.ts';
 import { uiLink } from './ui-link.ts';
 
 /**
@@ -21,12 +22,15 @@ class Narrator {
   #since = 0;
   #action: Action | undefined;
   #isAsked = false;
+  /** Whether the webhook has answered a roster notification of this action. */
+  isNotified = false;
 
   begin(action: Action, title: string): void {
     say(`\n${title}`);
     this.#since = Date.now();
     this.#action = action;
     this.#isAsked = false;
+    this.isNotified = false;
   }
 
   end(): void {
@@ -54,6 +58,7 @@ class Narrator {
   #notification(outcome: string | undefined, isMuted: boolean | undefined, status: number | undefined): void {
     if (outcome === 'dropped') this.step('a roster notification is lost on its way');
     if (outcome === 'delivered') {
+      this.isNotified = true;
       this.step(`a roster notification says isMuted ${isMuted}; the webhook checked it and answered ${status}`);
     }
   }
@@ -62,17 +67,21 @@ class Narrator {
 async function demo(): Promise<void> {
   const narrator = new Narrator();
   say('call-moderation: a mute that you can rely on\n');
+  const stopped = stopSignal();
   const stack = await startStack({
     ports: { temporal: 0, ui: 0, graph: 0, webhook: 0 },
     env: process.env,
     onProgress: say,
     onGraphEvent: (_, entry) => narrator.graph(entry),
   });
+  let interrupted = false;
   try {
-    await show(stack, narrator);
+    interrupted = await Promise.race([show(stack, narrator).then(() => false), stopped.then(() => true)]);
   } finally {
     await stack.stop();
   }
+  // What was being shown waits for an operation that nobody carries out any more.
+  if (interrupted) process.exit(130);
 }
 
 async function show(stack: Stack, narrator: Narrator): Promise<void> {
@@ -93,6 +102,8 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
       const handle = await moderation[action]({ callId, requestedBy: 'demo', reason: title });
       narrator.step('asked: the operation is durable from here on');
       const result = await handle.result();
+      // The operation may be faster than the webhook's answer to Graph.
+      if (result.confirmedBy === 'notification') await stack.graph.waitFor(callId, () => narrator.isNotified, 5_000);
       narrator.step(`confirmed: isMuted ${result.isMuted}, by ${result.confirmedBy}`);
       narrator.end();
       const { runId } = await handle.run();

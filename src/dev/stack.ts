@@ -2,13 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Environment } from '../config.ts';
 import { loadWebhookConfig, loadWorkerConfig } from '../config.ts';
-import { freePort } from '../free-port.ts';
 import { createLogger } from '../logger.ts';
 import { GraphSimulator, type LogEntry } from '../simulator/index.ts';
 import { startDevServer, type DevServer } from '../temporal/dev-server.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { startWebhook, type RunningWebhook } from '../webhook.ts';
 import { startWorker, type RunningWorker } from '../worker.ts';
+import { checkPorts, type Ports } from './ports.ts';
 import { findTemporalCli } from './temporal-cli.ts';
 
 /**
@@ -27,8 +27,7 @@ export interface Stack {
 }
 
 export interface StackOptions {
-  /** 0 for any free port. */
-  ports: { temporal: number; ui: number; graph: number; webhook: number };
+  ports: Ports;
   env: Environment;
   temporalCli?: string | undefined;
   dbFilename?: string | undefined;
@@ -41,20 +40,27 @@ const TOKEN = 'token-of-the-simulator';
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { ports, env, dbFilename, onProgress = () => {}, onGraphEvent } = options;
-  const started: (() => Promise<void>)[] = [];
+  const ends: Partial<Record<'worker' | 'graph' | 'webhook' | 'temporal', () => Promise<void>>> = {};
   const stop = async (): Promise<void> => {
-    for (const end of started.splice(0).toReversed()) await end();
+    // The simulator goes before the webhook, for the connections that it keeps open would be waited for.
+    for (const what of ['worker', 'graph', 'webhook', 'temporal'] as const) await ends[what]?.();
   };
   try {
+    await checkPorts(ports);
     const path = options.temporalCli ?? env['MODERATION_TEMPORAL_CLI'];
     const cli = await findTemporalCli({ path, searchPath: env['PATH'], onProgress });
     if (dbFilename !== undefined) await mkdir(dirname(dbFilename), { recursive: true });
 
     onProgress('Starting Temporal …');
-    const temporalPort = ports.temporal || (await freePort());
-    const uiPort = ports.ui || (await freePort());
-    const temporal = await startDevServer({ cli, port: temporalPort, uiPort, dbFilename });
-    started.push(temporal.stop);
+    const temporal = await startDevServer({
+      cli,
+      port: ports.temporal,
+      uiPort: ports.ui,
+      dbFilename,
+      // Ctrl-C must not take Temporal from a worker that still hands its tasks back.
+      ownGroup: true,
+    });
+    ends.temporal = temporal.stop;
 
     onProgress('Starting the Graph simulator, the webhook and the worker …');
     const graph = await GraphSimulator.start({
@@ -62,11 +68,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       fixedToken: TOKEN,
       ...(onGraphEvent !== undefined && { onEvent: onGraphEvent }),
     });
-    started.push(async () => await graph.close());
+    ends.graph = async () => await graph.close();
 
-    const settings = {
-      LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
+    const surroundings = {
       TEMPORAL_ADDRESS: temporal.address,
+      MODERATION_TASK_QUEUE: env['MODERATION_TASK_QUEUE'],
+    };
+    const settings = {
+      ...surroundings,
+      LOG_LEVEL: env['LOG_LEVEL'] || 'warn',
       MODERATION_GRAPH_URL: graph.url,
       MODERATION_GRAPH_TOKEN: TOKEN,
       MODERATION_WEBHOOK_AUDIENCE: graph.addresses.appId,
@@ -76,13 +86,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     };
     const webhookConfig = loadWebhookConfig(settings);
     const webhook = await startWebhook({ config: webhookConfig, log: createLogger(webhookConfig.logLevel, 'webhook') });
-    started.push(webhook.stop);
+    ends.webhook = webhook.stop;
     const log = createLogger(webhookConfig.logLevel, 'worker');
     const coreMetrics = await installRuntime(log);
     const workerConfig = loadWorkerConfig({ ...settings, MODERATION_HEALTH_PORT: '0' });
     const worker = await startWorker({ config: workerConfig, log, coreMetrics });
-    started.push(worker.stop);
-    return { temporal, graph, webhook, worker, env: { TEMPORAL_ADDRESS: temporal.address }, stop };
+    ends.worker = worker.stop;
+    return { temporal, graph, webhook, worker, env: surroundings, stop };
   } catch (error) {
     await stop();
     throw error;

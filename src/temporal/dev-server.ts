@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { freePort } from '../free-port.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
 /** Temporal's dev server (`temporal server start-dev`) as a child process. */
@@ -16,11 +17,24 @@ export interface DevServer {
 export interface DevServerOptions {
   /** The Temporal CLI. */
   cli: string;
+  /** 0 for any free one, here and for the UI. */
   port: number;
   uiPort: number;
   /** Keeps everything in this file; in memory where absent. */
   dbFilename?: string | undefined;
+  /**
+   * Keeps the terminal's signals from it, so that whoever started it ends it when the time has come. It ends with this
+   * process at the latest, unless that is killed.
+   */
+  ownGroup?: boolean;
 }
+
+export class DevServerFailed extends Error {
+  override readonly name = 'DevServerFailed';
+}
+
+/** Thrown with what the dev server said. */
+class DevServerEnded extends DevServerFailed {}
 
 /**
  * The dev server has one history shard, and by default reads that shard's queue of tasks 20 times a second at most: each
@@ -33,8 +47,26 @@ const DYNAMIC_CONFIG = {
 
 const READY_WITHIN_MS = 60_000;
 
+/**
+ * The dev server takes ports that are free and listens on them a little later, as we do for it where any will do. On a
+ * busy machine somebody else may be faster, and it ends.
+ */
+const MOST_STARTS = 3;
+
 /** Starts the dev server and waits until it takes requests and has our search attributes, also in a file of before. */
-export async function startDevServer({ cli, port, uiPort, dbFilename }: DevServerOptions): Promise<DevServer> {
+export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
+  for (let starts = 1; ; starts += 1) {
+    try {
+      const port = options.port || (await freePort());
+      const uiPort = options.uiPort || (await freePort());
+      return await start({ ...options, port, uiPort });
+    } catch (error) {
+      if (!(error instanceof DevServerEnded) || starts >= MOST_STARTS) throw error;
+    }
+  }
+}
+
+async function start({ cli, port, uiPort, dbFilename, ownGroup = false }: DevServerOptions): Promise<DevServer> {
   const settings = Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => [
     '--dynamic-config-value',
     `${key}=${value}`,
@@ -43,7 +75,12 @@ export async function startDevServer({ cli, port, uiPort, dbFilename }: DevServe
   const file = dbFilename === undefined ? [] : ['--db-filename', dbFilename];
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)];
   const args = ['server', 'start-dev', '--log-level', 'error', ...ports, ...file, ...settings, ...attributes];
-  const child = spawn(cli, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(cli, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: ownGroup });
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   const address = `127.0.0.1:${port}`;
   try {
     await ready(child, address);
@@ -52,35 +89,48 @@ export async function startDevServer({ cli, port, uiPort, dbFilename }: DevServe
     throw error;
   }
   const { pid } = child;
-  if (pid === undefined) throw new Error(`${cli} could not be started`);
+  if (pid === undefined) throw new DevServerFailed(`${cli} could not be started`);
   return { address, uiUrl: `http://127.0.0.1:${uiPort}`, pid, stop: async () => await end(child) };
 }
 
 async function ready(child: ChildProcess, address: string): Promise<void> {
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(-2_000);
+    // The reason of a crash stands at its beginning, above the stacks of all goroutines.
+    said = `${said}${text}`.slice(0, 2_000);
   });
   const ended = new Promise<never>((_, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      reject(new Error(`The Temporal dev server ended (code ${code}) before it was ready: ${said.trim()}`));
+    child.once('error', (error) => {
+      reject(new DevServerFailed(`${child.spawnfile} could not be started: ${error.message}`));
+    });
+    // Its output has an end too, and what it said last stands there.
+    child.once('close', (code, signal) => {
+      const [reason = ''] = said.split('\n\ngoroutine ');
+      const message = `The Temporal dev server ended (${code ?? signal}) before it was ready: ${reason.trim()}`;
+      reject(new DevServerEnded(message));
     });
   });
-  await Promise.race([connectAndRegister(address), ended]);
-  ended.catch(() => undefined);
+  const gone = new AbortController();
+  ended.catch(() => gone.abort());
+  await Promise.race([connectAndRegister(address, gone.signal), ended]);
 }
 
-async function connectAndRegister(address: string): Promise<void> {
+async function connectAndRegister(address: string, gone: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
-  for (;;) {
+  while (!gone.aborted) {
     try {
       const connection = await Connection.connect({ address, connectTimeout: '1s' });
-      await ensureSearchAttributes(connection, 'default');
-      await connection.close();
+      try {
+        await ensureSearchAttributes(connection, 'default');
+      } finally {
+        await connection.close();
+      }
       return;
     } catch (error) {
-      if (Date.now() > deadline) throw error;
+      if (Date.now() > deadline) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new DevServerFailed(`The Temporal dev server at ${address} does not get ready: ${reason}`);
+      }
       await new Promise((resolve) => {
         setTimeout(resolve, 100);
       });

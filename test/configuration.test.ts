@@ -1,0 +1,441 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, loadClientConfig, loadWebhookConfig, loadWorkerConfig, type Environment } from '../src/config.ts';
+
+/** Every variable of the contract: its default, its values, and what one hears of a bad one. */
+
+const APP = '5b5b8a3f-1f83-4d3c-8b1d-6a1b2f5e7c11';
+
+const worker = (env: Environment = {}) => loadWorkerConfig(env);
+
+/** The webhook cannot do without an audience. */
+const webhook = (env: Environment = {}) => loadWebhookConfig({ AZURE_CLIENT_ID: APP, ...env });
+
+/** The faults that `load` finds, each with the variable that it names. */
+function faultsOf(load: () => unknown): readonly string[] {
+  try {
+    load();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    const { faults, message } = error as ConfigError;
+    for (const fault of faults) expect(message).toContain(`\n  - ${fault}`);
+    return faults;
+  }
+  throw new Error('the configuration was taken for good');
+}
+
+/** The variables that faults name, in the order of the alphabet. */
+const variablesOf = (faults: readonly string[]): string[] =>
+  faults.map((fault) => fault.split(':')[0] ?? '').toSorted((a, b) => a.localeCompare(b));
+
+/** The one fault that there must be. */
+function faultOf(load: () => unknown): string {
+  const [fault, ...others] = faultsOf(load);
+  expect(others).toEqual([]);
+  return fault ?? '';
+}
+
+describe('without any variable', () => {
+  test("the worker asks Microsoft's own Graph, and takes any tenant", () => {
+    expect(worker()).toEqual({
+      temporal: { namespace: undefined, connectionOptions: expect.any(Object) },
+      taskQueue: 'call-moderation',
+      logLevel: 'info',
+      graph: {
+        url: 'https://graph.microsoft.com/v1.0',
+        cloud: { graphUrl: 'https://graph.microsoft.com', authorityHost: 'https://login.microsoftonline.com' },
+        authorityHost: 'https://login.microsoftonline.com',
+        token: undefined,
+      },
+      tenants: undefined,
+      health: { host: '127.0.0.1', port: 9_465 },
+    });
+  });
+
+  test('but the ID of the application, the webhook listens where Graph expects bots', () => {
+    expect(webhook()).toEqual({
+      temporal: { namespace: undefined, connectionOptions: expect.any(Object) },
+      taskQueue: 'call-moderation',
+      logLevel: 'info',
+      listen: { host: '0.0.0.0', port: 3_978 },
+      path: '/api/calls',
+      audience: APP,
+      issuers: ['https://api.botframework.com', 'https://graph.microsoft.com'],
+      openIdUrl: 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
+      forwardUrl: undefined,
+      tenants: undefined,
+      health: undefined,
+    });
+  });
+
+  test('the commands look for Temporal on this machine', () => {
+    const { temporal, taskQueue } = loadClientConfig({});
+    expect(taskQueue).toBe('call-moderation');
+    expect(temporal.connectionOptions.address).toBeUndefined();
+  });
+
+  test('the webhook asks for the audience, and says how it is set', () => {
+    expect(faultOf(() => loadWebhookConfig({}))).toMatch(/^MODERATION_WEBHOOK_AUDIENCE: required.*AZURE_CLIENT_ID/);
+  });
+});
+
+/** For each variable, values that hold and where they end up. */
+describe.each<[string, (env: Environment) => unknown, [value: string, ends: object][]]>([
+  ['MODERATION_TASK_QUEUE', loadClientConfig, [['other', { taskQueue: 'other' }]]],
+  [
+    'LOG_LEVEL',
+    loadClientConfig,
+    [
+      ['trace', { logLevel: 'trace' }],
+      ['WARN', { logLevel: 'warn' }],
+      ['silent', { logLevel: 'silent' }],
+    ],
+  ],
+  [
+    'MODERATION_GRAPH_CLOUD',
+    worker,
+    [
+      ['global', { graph: { url: 'https://graph.microsoft.com/v1.0' } }],
+      [
+        'usgov-l4',
+        { graph: { url: 'https://graph.microsoft.us/v1.0', authorityHost: 'https://login.microsoftonline.us' } },
+      ],
+      [
+        'usgov-l5',
+        {
+          graph: {
+            url: 'https://dod-graph.microsoft.us/v1.0',
+            authorityHost: 'https://login.microsoftonline.us',
+            // What tokens are asked for: `{graphUrl}/.default`.
+            cloud: { graphUrl: 'https://dod-graph.microsoft.us' },
+          },
+        },
+      ],
+    ],
+  ],
+  [
+    'MODERATION_GRAPH_VERSION',
+    worker,
+    [
+      ['v1.0', { graph: { url: 'https://graph.microsoft.com/v1.0' } }],
+      ['beta', { graph: { url: 'https://graph.microsoft.com/beta' } }],
+    ],
+  ],
+  [
+    'MODERATION_GRAPH_URL',
+    worker,
+    [
+      ['https://proxy.example.com', { graph: { url: 'https://proxy.example.com/v1.0' } }],
+      ['https://proxy.example.com/graph//', { graph: { url: 'https://proxy.example.com/graph/v1.0' } }],
+      ['http://127.0.0.1:4000', { graph: { url: 'http://127.0.0.1:4000/v1.0' } }],
+      ['http://127.9.9.9/', { graph: { url: 'http://127.9.9.9/v1.0' } }],
+      ['http://localhost:4000/', { graph: { url: 'http://localhost:4000/v1.0' } }],
+      ['http://[::1]:4000', { graph: { url: 'http://[::1]:4000/v1.0' } }],
+      // Tokens are issued for Graph itself, also where requests go through a proxy.
+      ['https://proxy.example.com', { graph: { cloud: { graphUrl: 'https://graph.microsoft.com' } } }],
+    ],
+  ],
+  [
+    'AZURE_AUTHORITY_HOST',
+    worker,
+    [
+      ['https://login.example.com', { graph: { authorityHost: 'https://login.example.com' } }],
+      ['http://127.0.0.1:4000', { graph: { authorityHost: 'http://127.0.0.1:4000' } }],
+    ],
+  ],
+  ['MODERATION_TENANTS', worker, [['A-b, contoso.COM ,', { tenants: new Set(['a-b', 'contoso.com']) }]]],
+  ['MODERATION_TENANTS', webhook, [['A-b, contoso.COM ,', { tenants: new Set(['a-b', 'contoso.com']) }]]],
+  ['MODERATION_HEALTH_HOST', worker, [['0.0.0.0', { health: { host: '0.0.0.0', port: 9_465 } }]]],
+  [
+    'MODERATION_HEALTH_PORT',
+    worker,
+    [
+      ['0', { health: { host: '127.0.0.1', port: 0 } }],
+      ['65535', { health: { host: '127.0.0.1', port: 65_535 } }],
+    ],
+  ],
+  ['MODERATION_WEBHOOK_HOST', webhook, [['127.0.0.1', { listen: { host: '127.0.0.1', port: 3_978 } }]]],
+  ['MODERATION_WEBHOOK_PORT', webhook, [['0', { listen: { host: '0.0.0.0', port: 0 } }]]],
+  [
+    'MODERATION_WEBHOOK_PATH',
+    webhook,
+    [
+      ['/', { path: '/' }],
+      ['/graph/calls', { path: '/graph/calls' }],
+    ],
+  ],
+  ['MODERATION_WEBHOOK_AUDIENCE', webhook, [['another', { audience: 'another' }]]],
+  ['MODERATION_WEBHOOK_ISSUERS', webhook, [['https://a , https://b,', { issuers: ['https://a', 'https://b'] }]]],
+  [
+    'MODERATION_WEBHOOK_OPENID_URL',
+    webhook,
+    [
+      ['https://keys.example.com/c', { openIdUrl: 'https://keys.example.com/c' }],
+      ['http://127.0.0.1:1/c', { openIdUrl: 'http://127.0.0.1:1/c' }],
+    ],
+  ],
+  [
+    'MODERATION_WEBHOOK_FORWARD_URL',
+    webhook,
+    [
+      ['https://bot.example.com/calls', { forwardUrl: 'https://bot.example.com/calls' }],
+      // A bot in the same cluster.
+      ['http://bot:8080/calls', { forwardUrl: 'http://bot:8080/calls' }],
+    ],
+  ],
+  ['MODERATION_HEALTH_PORT', webhook, [['9000', { health: { host: '0.0.0.0', port: 9_000 } }]]],
+])('%s', (name, load, cases) => {
+  test.each(cases)('may be %s', (value, ends) => {
+    expect(load({ [name]: value })).toMatchObject(ends);
+  });
+
+  test.each(['', '   '])('that is empty (%j) counts as not set', (empty) => {
+    expect(load({ [name]: empty })).toEqual(load({}));
+  });
+});
+
+const PORT = /must be a port, 0 to 65535/;
+const SAFE = /must be https:, for http: is allowed on a loopback address only/;
+const ABSOLUTE = /must be an absolute URL, such as https:/;
+
+describe.each<[string, (env: Environment) => unknown, RegExp, string[]]>([
+  ['MODERATION_TASK_QUEUE', loadClientConfig, /at most 1000 characters/, ['q'.repeat(1_001)]],
+  ['LOG_LEVEL', loadClientConfig, /must be one of trace, debug, info, warn, error, fatal, silent/, ['loud', '1']],
+  [
+    'MODERATION_GRAPH_CLOUD',
+    worker,
+    /must be one of global, usgov-l4, usgov-l5/,
+    ['Global', 'usgov', 'usgov-l3', 'constructor', '__proto__'],
+  ],
+  ['MODERATION_GRAPH_VERSION', worker, /must be v1.0 or beta/, ['v2.0', '1.0', 'V1.0']],
+  ['MODERATION_GRAPH_URL', worker, ABSOLUTE, ['graph.microsoft.com', '/v1.0', 'https://']],
+  [
+    'MODERATION_GRAPH_URL',
+    worker,
+    SAFE,
+    [
+      'http://graph.microsoft.com',
+      'http://10.0.0.1',
+      'http://0.0.0.0',
+      'http://127.0.0.1.example.com',
+      'http://localhost.example.com',
+      'ftp://localhost',
+      'file:///etc/passwd',
+    ],
+  ],
+  [
+    'MODERATION_GRAPH_URL',
+    worker,
+    /must be a root without query, fragment and user/,
+    ['https://proxy.example.com/?tenant=1', 'https://proxy.example.com/#v1.0', 'https://user:secret@proxy.example.com'],
+  ],
+  ['MODERATION_TENANTS', worker, /must name at least one tenant; leave it out to allow any/, [',', ' , ,']],
+  ['MODERATION_TENANTS', webhook, /must name at least one tenant; leave it out to allow any/, [',']],
+  ['AZURE_AUTHORITY_HOST', worker, SAFE, ['http://login.microsoftonline.com', 'http://127.0.0.1@example.com']],
+  ['AZURE_AUTHORITY_HOST', worker, ABSOLUTE, ['login.microsoftonline.com']],
+  ['MODERATION_HEALTH_PORT', worker, PORT, ['-1', '65536', '80.5', 'http', 'NaN', 'Infinity']],
+  ['MODERATION_HEALTH_PORT', webhook, PORT, ['-1', '65536']],
+  ['MODERATION_WEBHOOK_PORT', webhook, PORT, ['-1', '65536', 'https', '80,81']],
+  ['MODERATION_WEBHOOK_PATH', webhook, /begins with a slash/, ['api/calls', '/a b', '/a?b', '/a#b', '/a*', '/:id']],
+  ['MODERATION_WEBHOOK_ISSUERS', webhook, /must name at least one issuer/, [',', ' , ,']],
+  ['MODERATION_WEBHOOK_OPENID_URL', webhook, SAFE, ['http://keys.example.com/c']],
+  ['MODERATION_WEBHOOK_OPENID_URL', webhook, ABSOLUTE, ['keys.example.com/c']],
+  ['MODERATION_WEBHOOK_FORWARD_URL', webhook, /must be http: or https:/, ['ftp://bot', 'javascript:alert(1)']],
+  ['MODERATION_WEBHOOK_FORWARD_URL', webhook, ABSOLUTE, ['bot/calls']],
+])('a bad %s', (name, load, remedy, values) => {
+  test.each(values)('is refused: %s', (value) => {
+    const fault = faultOf(() => load({ [name]: value }));
+    expect(fault).toMatch(remedy);
+    expect(fault.startsWith(`${name}: `)).toBe(true);
+  });
+});
+
+describe('the clouds', () => {
+  test.each([
+    ['worker', worker],
+    ['webhook', webhook],
+  ])('do not have china, and the %s says why', (_, load) => {
+    const fault = faultOf(() => load({ MODERATION_GRAPH_CLOUD: 'china' }));
+    expect(fault).toMatch(/^MODERATION_GRAPH_CLOUD: cannot be china: .*does not exist.*21Vianet/);
+  });
+
+  test.each(['usgov-l4', 'usgov-l5'])('have beta in the global one only, not in %s', (cloud) => {
+    const fault = faultOf(() => worker({ MODERATION_GRAPH_CLOUD: cloud, MODERATION_GRAPH_VERSION: 'beta' }));
+    expect(fault).toMatch(/^MODERATION_GRAPH_VERSION: beta .* global cloud only; leave it out or set v1.0/);
+  });
+
+  test.each(['usgov-l4', 'usgov-l5'])(
+    'have no published signing keys in %s, so the webhook asks where they are',
+    (cloud) => {
+      const fault = faultOf(() => webhook({ MODERATION_GRAPH_CLOUD: cloud }));
+      expect(fault).toMatch(new RegExp(`^MODERATION_WEBHOOK_OPENID_URL: required in ${cloud}`));
+      const openIdUrl = 'https://keys.example.us/c';
+      expect(webhook({ MODERATION_GRAPH_CLOUD: cloud, MODERATION_WEBHOOK_OPENID_URL: openIdUrl }).openIdUrl).toBe(
+        openIdUrl,
+      );
+    },
+  );
+});
+
+describe('a fixed token', () => {
+  const token = { MODERATION_GRAPH_TOKEN: 'secret-token' };
+
+  test.each(['http://127.0.0.1:4000', 'http://localhost', 'http://[::1]:4000', 'https://localhost'])(
+    'is taken for a Graph at %s',
+    (url) => {
+      expect(worker({ ...token, MODERATION_GRAPH_URL: url }).graph.token).toBe('secret-token');
+    },
+  );
+
+  test.each([undefined, '', 'https://graph.microsoft.com', 'https://127.0.0.1.example.com'])(
+    'is refused for a Graph at %s, and not shown',
+    (url) => {
+      const fault = faultOf(() => worker({ ...token, MODERATION_GRAPH_URL: url }));
+      expect(fault).toMatch(/^MODERATION_GRAPH_TOKEN: .*set MODERATION_GRAPH_URL to a loopback address.*AZURE_/);
+      expect(fault).not.toContain('secret-token');
+    },
+  );
+
+  test('is refused beside a Graph that is none', () => {
+    const faults = faultsOf(() => worker({ ...token, MODERATION_GRAPH_URL: 'nonsense' }));
+    expect(faults.map((fault) => fault.split(':')[0])).toEqual(['MODERATION_GRAPH_URL', 'MODERATION_GRAPH_TOKEN']);
+  });
+});
+
+describe("the webhook's health", () => {
+  test('has the address of its own that it is given', () => {
+    const { health } = webhook({ MODERATION_HEALTH_HOST: '127.0.0.1', MODERATION_HEALTH_PORT: '9000' });
+    expect(health).toEqual({ host: '127.0.0.1', port: 9_000 });
+  });
+
+  test('takes from the webhook what it is not given', () => {
+    const { health } = webhook({ MODERATION_WEBHOOK_HOST: '10.0.0.1', MODERATION_HEALTH_PORT: '9000' });
+    expect(health).toEqual({ host: '10.0.0.1', port: 9_000 });
+  });
+});
+
+describe('every fault', () => {
+  test('of the worker stands in one message', () => {
+    const faults = faultsOf(() =>
+      worker({
+        LOG_LEVEL: 'loud',
+        MODERATION_TASK_QUEUE: 'q'.repeat(2_000),
+        MODERATION_GRAPH_CLOUD: 'usgov-l4',
+        MODERATION_GRAPH_VERSION: 'beta',
+        MODERATION_GRAPH_URL: 'http://graph.example.com',
+        MODERATION_GRAPH_TOKEN: 'secret-token',
+        MODERATION_HEALTH_PORT: 'http',
+        AZURE_AUTHORITY_HOST: 'login',
+        TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere/cert.pem',
+        TEMPORAL_TLS_CLIENT_KEY_PATH: '/nowhere/key.pem',
+      }),
+    );
+    expect(variablesOf(faults)).toEqual([
+      'AZURE_AUTHORITY_HOST',
+      'LOG_LEVEL',
+      'MODERATION_GRAPH_TOKEN',
+      'MODERATION_GRAPH_URL',
+      'MODERATION_GRAPH_VERSION',
+      'MODERATION_HEALTH_PORT',
+      'MODERATION_TASK_QUEUE',
+      'TEMPORAL_*',
+    ]);
+    expect(faults.join()).not.toContain('secret-token');
+  });
+
+  test('of the webhook stands in one message', () => {
+    const faults = faultsOf(() =>
+      loadWebhookConfig({
+        LOG_LEVEL: 'loud',
+        MODERATION_GRAPH_CLOUD: 'usgov-l5',
+        MODERATION_WEBHOOK_PORT: '70000',
+        MODERATION_WEBHOOK_PATH: 'calls',
+        MODERATION_WEBHOOK_ISSUERS: ',',
+        MODERATION_WEBHOOK_FORWARD_URL: 'ftp://bot',
+        MODERATION_HEALTH_PORT: '-1',
+      }),
+    );
+    expect(variablesOf(faults)).toEqual([
+      'LOG_LEVEL',
+      'MODERATION_HEALTH_PORT',
+      'MODERATION_WEBHOOK_AUDIENCE',
+      'MODERATION_WEBHOOK_FORWARD_URL',
+      'MODERATION_WEBHOOK_ISSUERS',
+      'MODERATION_WEBHOOK_OPENID_URL',
+      'MODERATION_WEBHOOK_PATH',
+      'MODERATION_WEBHOOK_PORT',
+    ]);
+  });
+});
+
+describe("Temporal's own variables", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'call-moderation-config-'));
+  });
+  afterAll(async () => await rm(folder, { recursive: true }));
+
+  test('are those of its other tools', () => {
+    const { temporal } = loadClientConfig({
+      TEMPORAL_ADDRESS: 'temporal.example.com:7233',
+      TEMPORAL_NAMESPACE: 'moderation',
+      TEMPORAL_API_KEY: 'key',
+      TEMPORAL_TLS_SERVER_NAME: 'name',
+    });
+    expect(temporal).toMatchObject({
+      namespace: 'moderation',
+      connectionOptions: { address: 'temporal.example.com:7233', apiKey: 'key', tls: { serverNameOverride: 'name' } },
+    });
+  });
+
+  test('hold the client certificate', async () => {
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    await writeFile(cert, 'cert');
+    await writeFile(key, 'key');
+    const { temporal } = loadClientConfig({ TEMPORAL_TLS_CLIENT_CERT_PATH: cert, TEMPORAL_TLS_CLIENT_KEY_PATH: key });
+    const { tls } = temporal.connectionOptions;
+    const { crt } = (typeof tls === 'object' && tls?.clientCertPair) || {};
+    expect(Buffer.from(crt ?? []).toString()).toBe('cert');
+  });
+
+  test('name a file, whose profile they come before', async () => {
+    const file = join(folder, 'temporal.toml');
+    await writeFile(file, '[profile.default]\naddress = "file.example.com:7233"\nnamespace = "of-the-file"\n');
+    const { temporal } = loadClientConfig({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_NAMESPACE: 'of-the-environment' });
+    expect(temporal).toMatchObject({
+      namespace: 'of-the-environment',
+      connectionOptions: { address: 'file.example.com:7233' },
+    });
+  });
+
+  test.each([
+    ['a file that is no TOML', '[profile.default\naddress =', {}, /TOML/],
+    [
+      'a profile that the file does not have',
+      '[profile.default]\n',
+      { TEMPORAL_PROFILE: 'other' },
+      /'other' not found/,
+    ],
+  ])('that name %s are a fault beside the others', async (what, content, more, reason) => {
+    const file = join(folder, `${what.replaceAll(' ', '-')}.toml`);
+    await writeFile(file, content);
+    const faults = faultsOf(() => loadClientConfig({ TEMPORAL_CONFIG_FILE: file, LOG_LEVEL: 'loud', ...more }));
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toMatch(/^LOG_LEVEL: /);
+    expect(faults[1]).toMatch(/^TEMPORAL_\*: /);
+    expect(faults[1]).toMatch(reason);
+  });
+
+  test('are read from what is given, not from this process', () => {
+    const before = process.env['TEMPORAL_ADDRESS'];
+    process.env['TEMPORAL_ADDRESS'] = 'elsewhere:7233';
+    try {
+      expect(loadClientConfig({}).temporal.connectionOptions.address).toBeUndefined();
+    } finally {
+      if (before === undefined) delete process.env['TEMPORAL_ADDRESS'];
+      else process.env['TEMPORAL_ADDRESS'] = before;
+    }
+  });
+});
