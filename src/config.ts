@@ -69,11 +69,10 @@ const OPENID_URL = 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration
 /** Issuers of the tokens that Graph's notifications carry. */
 const ISSUERS = 'https://api.botframework.com,https://graph.microsoft.com';
 
-const port = z.coerce
-  .number('must be a port, 0 to 65535')
-  .int('must be a port, 0 to 65535')
-  .min(0, 'must be a port, 0 to 65535')
-  .max(65_535, 'must be a port, 0 to 65535');
+const port = z
+  .string()
+  .refine((value) => /^\d{1,5}$/.test(value) && Number(value) <= 65_535, 'must be a port, 0 to 65535')
+  .transform(Number);
 
 const url = z
   .string()
@@ -88,8 +87,8 @@ const safeUrl = url.refine(
 /** A version and paths are appended to it. */
 const graphUrl = safeUrl.refine((value) => {
   if (!URL.canParse(value)) return true;
-  const { search, hash, username } = new URL(value);
-  return `${search}${hash}${username}` === '';
+  const { search, hash, username, password } = new URL(value);
+  return `${search}${hash}${username}${password}` === '';
 }, 'must be a root without query, fragment and user, such as http://127.0.0.1:3979');
 
 const list = z.string().transform((value) =>

@@ -14,6 +14,8 @@ export async function exitOnFault(main: () => Promise<void>): Promise<void> {
 const NAMED: ReadonlySet<string> = new Set([
   'AddressNotAvailable',
   'ConfigError',
+  'DevServerFailed',
+  'PortsTaken',
   'SearchAttributesError',
   'TemporalCliNotFound',
   'TemporalUnreachable',

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadWebhookConfig, type WebhookConfig } from './config.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
+import { stopSignal } from './stop-signal.ts';
 import { lazyClient } from './temporal/connect.ts';
 import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
@@ -69,8 +69,10 @@ const DRAIN_MS = 1_000;
 /** Runs the webhook until it is told to stop. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWebhookConfig(env);
+  // Listened for before anyone can know that the process is there.
+  const stopped = stopSignal();
   const webhook = await startWebhook({ config, log: createLogger(config.logLevel, 'webhook') });
-  await Promise.race(['SIGTERM', 'SIGINT'].map(async (signal) => await once(process, signal)));
+  await stopped;
   webhook.drain();
   await new Promise((resolve) => {
     setTimeout(resolve, DRAIN_MS);

@@ -10,6 +10,7 @@ import { createHealthServer } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
+import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
@@ -27,6 +28,9 @@ import { loadWorkflows, type WorkflowBundle } from './workflow-bundle.ts';
 /** Longer than one attempt at a request to Graph, which is never aborted. */
 const SHUTDOWN_GRACE = '11s';
 const SHUTDOWN_FORCE = '20s';
+
+/** After a signal, when nothing else has ended the process, in ms. */
+const EXIT_MS = 25_000;
 
 export interface RunningWorker {
   health: Address;
@@ -146,6 +150,13 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const log = createLogger(config.logLevel, 'worker');
   const coreMetrics = await installRuntime(log);
   const worker = await startWorker({ config, log, coreMetrics });
+  const stopOnSignal = async (): Promise<void> => {
+    await stopSignal();
+    // A worker that has lost its server may never come to an end.
+    setTimeout(() => process.exit(1), EXIT_MS).unref();
+    await worker.stop();
+  };
+  stopOnSignal().catch(() => undefined);
   await worker.stopped;
 }
 

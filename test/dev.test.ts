@@ -100,7 +100,8 @@ describe('dev', { timeout: 180_000 }, () => {
     const ended = await dev.ended;
     expect(Date.now() - asked).toBeLessThan(10_000);
     expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(children.filter(isRunning)).toEqual([]);
+    // One that has been told to end takes a moment, and this machine may be busy.
+    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 5_000);
 
     const again = start(BIN, ['dev', ...anyPorts, '--db-filename', dbFilename]);
     const [, newAddress = ''] = await again.untilSaid(/^Temporal +(127\.0\.0\.1:\d+) /m);
@@ -158,7 +159,8 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
     expect(children.length).toBeGreaterThan(0);
     const { code, stdout, stderr } = await demo.ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(children.filter(isRunning)).toEqual([]);
+    // One that has been told to end takes a moment, and this machine may be busy.
+    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 5_000);
 
     const [head = '', ...parts] = stdout.split(/\n\n(?=Mute|Unmute)/);
     expect(head).toContain('A group call of 4, the application among them: ');
@@ -189,7 +191,8 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
     demo.interrupt();
     expect(await demo.ended).toMatchObject({ code: 130, stderr: '' });
     expect(Date.now() - asked).toBeLessThan(10_000);
-    expect(children.filter(isRunning)).toEqual([]);
+    // One that has been told to end takes a moment, and this machine may be busy.
+    await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 5_000);
   });
 });
 

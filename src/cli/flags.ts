@@ -3,7 +3,14 @@ import { PENDING } from '../contract/names.ts';
 
 /** Values of flags. What is thrown here is told with the flag's name, and the exit code is 2. */
 
-export const OUTCOMES: readonly string[] = [PENDING, 'Confirmed', CANCELLED, ...FAILURE_TYPES];
+export const OUTCOMES: readonly string[] = [
+  PENDING,
+  'Confirmed',
+  CANCELLED,
+  ...FAILURE_TYPES,
+  'Terminated',
+  'TimedOut',
+];
 
 export function outcome(value: string): string {
   if (OUTCOMES.includes(value)) return value;

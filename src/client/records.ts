@@ -27,12 +27,28 @@ export interface ListFilter {
 export function toQuery({ callId, action, outcome, tenantId }: ListFilter): string {
   const terms: [string, string | undefined][] = [
     [SEARCH_ATTRIBUTE.callId, callId],
-    [SEARCH_ATTRIBUTE.outcome, outcome],
+    ...outcomeTerms(outcome),
     [SEARCH_ATTRIBUTE.tenantId, tenantId],
   ];
   const given = terms.filter((term): term is [string, string] => term[1] !== undefined);
   const types = action === undefined ? "WorkflowType IN ('mute', 'unmute')" : `WorkflowType = '${action}'`;
   return [types, ...given.map(([name, value]) => `${name} = ${quote(value)}`)].join(' AND ');
+}
+
+/** Where Temporal itself has ended a run, the workflow had no say, and its outcome is still the first one. */
+function outcomeTerms(outcome: string | undefined): [string, string | undefined][] {
+  switch (outcome) {
+    case PENDING:
+      return [
+        [SEARCH_ATTRIBUTE.outcome, PENDING],
+        ['ExecutionStatus', 'Running'],
+      ];
+    case 'Terminated':
+    case 'TimedOut':
+      return [['ExecutionStatus', outcome]];
+    default:
+      return [[SEARCH_ATTRIBUTE.outcome, outcome]];
+  }
 }
 
 function quote(value: string): string {

@@ -5,7 +5,7 @@ import { exitOnFault } from '../process.ts';
 import type { LogEntry } from '../simulator/index.ts';
 import { connectClient } from '../temporal/connect.ts';
 import { startStack, type Stack } from './stack.ts';
-import { stopSignal } from './stop-signal.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { uiLink } from './ui-link.ts';
 
 /**

@@ -42,6 +42,12 @@ export function createHttpServer({ log, requestTimeout = 15_000 }: HttpServerOpt
   for (const method of unknown) app.addHttpMethod(method);
   app.removeAllContentTypeParsers();
   answerErrors(app, log);
+  // A request that is being answered when closing begins leaves its connection idle, and closing waits for that as long
+  // as it is kept alive: 72 s, after which any orchestrator has killed the process.
+  app.addHook('preClose', async () => {
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+    app.server.once('close', () => clearInterval(sweep));
+  });
   app.setNotFoundHandler((request, reply) => {
     const error = new HttpError(404, 'path', 'There is nothing at this path. Check the path of the address.');
     return answerError(error, log, request, reply);

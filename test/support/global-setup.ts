@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
-import { freePort } from '../../src/free-port.ts';
 import { startDevServer } from '../../src/temporal/dev-server.ts';
 import { bundleWorkflows } from '../../src/workflow-bundle.ts';
 
@@ -16,10 +15,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const folder = await mkdtemp(join(tmpdir(), 'call-moderation-'));
   const bundle = join(folder, 'workflow-bundle.js');
-  const [temporal, code] = await Promise.all([
-    startDevServer({ cli, port: await freePort(), uiPort: await freePort() }),
-    bundleWorkflows(),
-  ]);
+  const [temporal, code] = await Promise.all([startDevServer({ cli, port: 0, uiPort: 0 }), bundleWorkflows()]);
   await writeFile(bundle, code);
   project.provide('temporalAddress', temporal.address);
   project.provide('temporalCli', cli);

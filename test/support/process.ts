@@ -103,7 +103,9 @@ export class Process {
 
   /** Root of the address where the worker serves its health. */
   get healthUrl(): string {
-    const { host, port } = this.#logged('worker is polling')?.['health'] as { host: string; port: number };
+    const line = this.#logged('worker is polling');
+    if (line === undefined) throw new Error('the worker does not poll yet');
+    const { host, port } = line['health'] as { host: string; port: number };
     return `http://${host}:${port}`;
   }
 
