@@ -1,0 +1,203 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { costOf, eventsByType, type Cost, type HistoryEvent } from '../bench/counts.ts';
+import type { OperationHandle } from '../src/client/operation-handle.ts';
+import { loadWebhookConfig } from '../src/config.ts';
+import { startWebhook, type RunningWebhook } from '../src/webhook.ts';
+import { log, Service, untilPhase, type TestCall } from './support/service.ts';
+
+/**
+ * What things cost, by exact count, so that nobody makes them dearer unnoticed. A change that makes the happy path
+ * cheaper changes the numbers here; one that makes it dearer had better have a reason.
+ */
+
+interface Expected {
+  events: Record<string, number>;
+  cost: Cost;
+  /** Requests to Graph, in the order of their names. */
+  requests: string[];
+}
+
+/** A mute that a notification confirms after Graph's answer. */
+const HAPPY: Expected = {
+  events: {
+    WorkflowExecutionStarted: 1,
+    // Start, call read, POST answered, roster told.
+    WorkflowTaskScheduled: 4,
+    WorkflowTaskStarted: 4,
+    WorkflowTaskCompleted: 4,
+    // Read, POST.
+    ActivityTaskScheduled: 2,
+    ActivityTaskStarted: 2,
+    ActivityTaskCompleted: 2,
+    // The wait for the roster.
+    TimerStarted: 1,
+    WorkflowExecutionSignaled: 1,
+    TimerCanceled: 1,
+    // ModerationOutcome.
+    UpsertWorkflowSearchAttributes: 1,
+    WorkflowExecutionCompleted: 1,
+  },
+  cost: {
+    events: 24,
+    workflowTasks: 4,
+    activityTasks: 2,
+    localActivities: 0,
+    timers: 1,
+    signals: 1,
+    upserts: 1,
+    billableActions: 6,
+    visibilityWrites: 3,
+  },
+  requests: ['getCall', 'listParticipants', 'mute'],
+};
+
+const COSTS = {
+  happy: HAPPY,
+  /** Nothing tells the roster, so that it is read. */
+  lostNotification: { requests: ['getCall', 'getParticipant', 'listParticipants', 'mute'] },
+  /** Signals that a roster costs where no operation is in flight. */
+  idleNotification: { signals: 1 },
+  /** Signals that a second full of rosters costs: the first at once, ten a second, and what is left at the end. */
+  storm: { rosters: 200, overMs: 1_000, mostSignals: 12 },
+};
+
+let service: Service;
+/** With its metrics beside it. */
+let webhook: RunningWebhook;
+beforeAll(async () => {
+  service = await Service.start();
+  const config = loadWebhookConfig({ ...service.env, MODERATION_HEALTH_PORT: undefined });
+  webhook = await startWebhook({ config, log });
+});
+afterAll(async () => {
+  await webhook.stop();
+  await service.stop();
+});
+
+function callOf(given: Parameters<Service['call']>[0] = {}): TestCall {
+  return service.call({ callbackUri: webhook.callbackUrl, ...given });
+}
+
+async function historyOf({ workflowId }: { workflowId: string }): Promise<readonly HistoryEvent[]> {
+  return (await service.client.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
+}
+
+/** Signals that the webhook has sent to Temporal, whatever became of them. */
+async function handOvers(): Promise<number> {
+  const metrics = await (await fetch(`${webhook.url}/metrics`)).text();
+  const counts = metrics.matchAll(/^call_moderation_hand_over_seconds_count\{[^}]*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Until `ended` rosters of the call were answered. */
+async function untilTold(call: TestCall, ended: number): Promise<void> {
+  await call.until(() => call.rosters.filter(({ endedAt }) => endedAt !== undefined).length >= ended);
+}
+
+function namesOf(call: TestCall): string[] {
+  return call.requests.map(({ name }) => name).toSorted();
+}
+
+/** Sends a storm of rosters evenly; gives how long it took until the last one was answered, in ms. */
+async function storm(call: TestCall): Promise<number> {
+  const { rosters, overMs } = COSTS.storm;
+  const began = performance.now();
+  const told: Promise<void>[] = [];
+  for (let sent = 0; sent < rosters; sent += 1) {
+    const due = began + (sent * overMs) / rosters;
+    while (performance.now() < due) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, Math.ceil(due - performance.now()));
+      });
+    }
+    told.push(service.graph.notify(call.id));
+  }
+  await Promise.all(told);
+  const outcomes = call.rosters.map(({ outcome, attempt }) => `${outcome} at ${attempt}`);
+  expect(outcomes).toEqual(Array.from({ length: rosters }, () => 'delivered at 1'));
+  return performance.now() - began;
+}
+
+/** A machine that takes longer than a second for a storm is allowed the ten a second for longer. */
+function most(tookMs: number): number {
+  const { mostSignals, overMs } = COSTS.storm;
+  return mostSignals + Math.max(0, Math.ceil((tookMs - overMs - 200) / 100));
+}
+
+describe('a mute that a notification confirms', () => {
+  let call: TestCall;
+  let handle: OperationHandle;
+  beforeAll(async () => {
+    // The roster is told once the operation waits for it: neither earlier, nor by a read.
+    call = callOf({ faults: { notifications: [{ on: 'roster', drop: true }] } });
+    handle = await service.moderation.mute({ callId: call.id });
+    await untilPhase(handle, 'confirming');
+    await service.graph.notify(call.id);
+    expect(await handle.result()).toMatchObject({ confirmedBy: 'notification' });
+  });
+
+  test('costs just these events', async () => {
+    expect(eventsByType(await historyOf(handle))).toEqual(COSTS.happy.events);
+  });
+
+  test('costs just these tasks, timers, signals, billable actions and writes to what lists show', async () => {
+    expect(costOf(await historyOf(handle))).toEqual(COSTS.happy.cost);
+  });
+
+  test('costs just these requests to Graph', () => {
+    expect(namesOf(call)).toEqual(COSTS.happy.requests);
+  });
+});
+
+test('a lost notification costs one request to Graph more', async () => {
+  const call = callOf({ faults: { notifications: [{ on: 'roster', drop: true }] } });
+  const handle = await service.moderation.mute({ callId: call.id });
+  expect(await handle.result()).toMatchObject({ confirmedBy: 'roster-read' });
+  expect(namesOf(call)).toEqual(COSTS.lostNotification.requests);
+});
+
+describe('a roster with no operation in flight', () => {
+  test('costs one signal on a call that was never moderated, and leaves nothing', async () => {
+    const call = callOf();
+    const before = await handOvers();
+    await service.graph.notify(call.id);
+    await untilTold(call, 1);
+    expect((await handOvers()) - before).toBe(COSTS.idleNotification.signals);
+    const run = service.client.workflow.getHandle(call.workflowId);
+    await expect(run.describe()).rejects.toBeInstanceOf(WorkflowNotFoundError);
+  });
+
+  test('costs one signal after an operation has ended, and no event', async () => {
+    const call = callOf();
+    await (await service.moderation.mute({ callId: call.id })).result();
+    await untilTold(call, 1);
+    const [before, events] = [await handOvers(), await historyOf(call)];
+    await service.graph.notify(call.id);
+    await untilTold(call, 2);
+    expect((await handOvers()) - before).toBe(COSTS.idleNotification.signals);
+    expect(await historyOf(call)).toHaveLength(events.length);
+  });
+});
+
+describe('a second full of rosters of one call', () => {
+  test('costs no more signals than it may, with no operation in flight', async () => {
+    const call = callOf({ form: { inOrder: false } });
+    const before = await handOvers();
+    const tookMs = await storm(call);
+    expect((await handOvers()) - before).toBeLessThanOrEqual(most(tookMs));
+  });
+
+  test('nor with one in flight', async () => {
+    const call = callOf({ form: { inOrder: false }, faults: { requests: [{ on: 'mute', effect: false }] } });
+    const handle = await service.moderation.mute({ callId: call.id, onUnconfirmed: 'leave' });
+    await untilPhase(handle, 'confirming');
+    const before = await handOvers();
+    const tookMs = await storm(call);
+    const signals = (await handOvers()) - before;
+    expect(signals).toBeLessThanOrEqual(most(tookMs));
+    expect(costOf(await historyOf(handle)).signals).toBe(signals);
+    await handle.cancel();
+    await expect(handle.result()).rejects.toMatchObject({ type: 'Cancelled' });
+  });
+});
