@@ -5,7 +5,7 @@ import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
-import { lazyClient } from './temporal/connect.ts';
+import { closeClient, lazyClient } from './temporal/connect.ts';
 import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
 
@@ -52,13 +52,13 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
     log.info({ url, path, health: healthUrl, forward: forwardUrl !== undefined }, 'webhook is listening');
     const stop = async (): Promise<void> => {
       await server.close();
-      await client.connection.close();
+      await closeClient(client);
       log.info({}, 'webhook has stopped');
     };
     return { url, callbackUrl: `${url}${path}`, drain: () => server.drain(), stop };
   } catch (error) {
     await server.close();
-    await client.connection.close();
+    await closeClient(client);
     throw error;
   }
 }

@@ -241,7 +241,14 @@ describe.concurrent('a worker that is killed while', () => {
   test('a successor reads the call goes back, in the end, to what was before the first', async (context) => {
     const stage = await Stage.set(context, {
       self: { serverMuted: true },
-      faults: { requests: [{ on: 'getCall', skip: 1, latencyMs }], notifications: [...untold] },
+      faults: {
+        requests: [
+          { on: 'getCall', skip: 1, latencyMs },
+          // Nothing is to be confirmed before it is time.
+          { on: 'getParticipant', answer: { status: 503 }, times: 'forever' },
+        ],
+        notifications: [...untold],
+      },
     });
     const { call } = stage;
     const first = await stage.moderation.unmute({ callId: call.id });

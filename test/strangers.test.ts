@@ -6,7 +6,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import { loadClientConfig, loadWorkerConfig } from '../src/config.ts';
-import { connectClient } from '../src/temporal/connect.ts';
+import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { startWorker } from '../src/worker.ts';
 import { log, Service } from './support/service.ts';
 import { COMPLETED, OPERATION_ID, PARTICIPANT, StandIn, type Manner } from './support/stand-in.ts';
@@ -118,7 +118,7 @@ describe("a Graph that is not ours, nor Microsoft's", () => {
     moderation = new ModerationClient({ client, taskQueue: env.MODERATION_TASK_QUEUE });
     return async () => {
       await worker.stop();
-      await client.connection.close();
+      await closeClient(client);
       await standIn.stop();
     };
   });

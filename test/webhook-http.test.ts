@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { closeClient, lazyClient } from '../src/temporal/connect.ts';
 import { createWebhookServer } from '../src/webhook/server.ts';
 import {
   AUDIENCE,
@@ -311,8 +311,7 @@ describe('503', () => {
   it('within 5 s when Temporal cannot be reached', async () => {
     const { server: gone, port } = await listen(() => undefined);
     await shut(gone);
-    const connection = Connection.lazy({ address: `127.0.0.1:${port}` });
-    const client = new Client({ connection });
+    const client = lazyClient({ temporal: { connectionOptions: { address: `127.0.0.1:${port}` } } });
     const server = createWebhookServer({
       path: '/api/calls',
       audience: AUDIENCE,
@@ -339,7 +338,7 @@ describe('503', () => {
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ error: { code: 'ServiceUnavailable' }, checks: { draining: 'ok' } });
     await server.close();
-    await connection.close();
+    await closeClient(client);
   });
 
   it('when the keys cannot be fetched, and 202 as soon as they can', async () => {

@@ -1,6 +1,6 @@
 import { ModerationClient } from '../client/moderation-client.ts';
 import { loadClientConfig } from '../config.ts';
-import { connectClient } from '../temporal/connect.ts';
+import { closeClient, connectClient } from '../temporal/connect.ts';
 import type { Context } from './context.ts';
 
 /** Runs `work` with a client of the environment's Temporal, and closes its connection whatever comes. */
@@ -13,6 +13,6 @@ export async function withClient<T>(
   try {
     return await work(new ModerationClient({ client, taskQueue: config.taskQueue }), config.taskQueue);
   } finally {
-    await client.connection.close();
+    await closeClient(client);
   }
 }

@@ -3,7 +3,7 @@ import { loadClientConfig } from '../config.ts';
 import type { Action } from '../contract/names.ts';
 import { exitOnFault } from '../process.ts';
 import type { LogEntry } from '../simulator/index.ts';
-import { connectClient } from '../temporal/connect.ts';
+import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startStack, type Stack } from './stack.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { uiLink } from './ui-link.ts';
@@ -110,7 +110,7 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
       say(`  in the Temporal UI while this runs: ${uiLink(stack.temporal.uiUrl, handle.workflowId, runId)}`);
     }
   } finally {
-    await client.connection.close();
+    await closeClient(client);
   }
 }
 

@@ -1,4 +1,11 @@
-import { Client, Connection } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import type { CommonConfig } from '../config.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
@@ -14,18 +21,66 @@ export class TemporalUnreachable extends Error {
   }
 }
 
+const MOST_TRIES = 60;
+const MOST_PAUSE_MS = 500;
+
+/**
+ * The SDK's retries, but for their end: a call that pauses between two tries makes the next one whatever has become of
+ * its connection, and on a closed one that takes the whole process down. So closing lets no more tries begin, and waits
+ * for those that were to come; no pause is longer than MOST_PAUSE_MS.
+ */
+class Retries {
+  #isClosing = false;
+  #nextTry = 0;
+  readonly #options = defaultGrpcRetryOptions({ maxAttempts: MOST_TRIES });
+
+  readonly interceptor = makeGrpcRetryInterceptor({
+    retryableDecider: (attempt, status) => !this.#isClosing && this.#options.retryableDecider(attempt, status),
+    delayFunction: (attempt, status) => {
+      const pause = Math.min(this.#options.delayFunction(attempt, status), MOST_PAUSE_MS);
+      this.#nextTry = Math.max(this.#nextTry, Date.now() + pause);
+      return pause;
+    },
+  });
+
+  async end(): Promise<void> {
+    this.#isClosing = true;
+    const left = this.#nextTry - Date.now();
+    // A little more, for a timer may fire late.
+    if (left > 0) await sleep(left + 50);
+  }
+}
+
+const retriesOf = new WeakMap<Client, Retries>();
+
 /** A client whose connection is made with the first request, so that it outlives a server that is not there yet. */
-export function lazyClient({ temporal }: CommonConfig): Client {
-  const connection = Connection.lazy(temporal.connectionOptions);
-  return new Client({ connection, ...(temporal.namespace !== undefined && { namespace: temporal.namespace }) });
+export function lazyClient(config: Pick<CommonConfig, 'temporal'>): Client {
+  const retries = new Retries();
+  return clientOf(config, Connection.lazy(optionsOf(config, retries)), retries);
 }
 
 /** @throws {TemporalUnreachable} */
-export async function connectClient({ temporal }: CommonConfig): Promise<Client> {
+export async function connectClient(config: Pick<CommonConfig, 'temporal'>): Promise<Client> {
+  const retries = new Retries();
   try {
-    const connection = await Connection.connect({ ...temporal.connectionOptions, connectTimeout: '5s' });
-    return new Client({ connection, ...(temporal.namespace !== undefined && { namespace: temporal.namespace }) });
+    return clientOf(config, await Connection.connect(optionsOf(config, retries)), retries);
   } catch (error) {
-    throw new TemporalUnreachable(temporal.connectionOptions.address, error);
+    throw new TemporalUnreachable(config.temporal.connectionOptions.address, error);
   }
+}
+
+/** Closes the connection of a client that was made here, in such a way that no call of it is left behind. */
+export async function closeClient(client: Client): Promise<void> {
+  await retriesOf.get(client)?.end();
+  await client.connection.close();
+}
+
+function optionsOf({ temporal }: Pick<CommonConfig, 'temporal'>, { interceptor }: Retries): ConnectionOptions {
+  return { ...temporal.connectionOptions, connectTimeout: '5s', interceptors: [interceptor] };
+}
+
+function clientOf({ temporal }: Pick<CommonConfig, 'temporal'>, connection: Connection, retries: Retries): Client {
+  const client = new Client({ connection, ...(temporal.namespace !== undefined && { namespace: temporal.namespace }) });
+  retriesOf.set(client, retries);
+  return client;
 }

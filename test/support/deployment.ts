@@ -3,7 +3,7 @@ import { ModerationClient } from '../../src/client/moderation-client.ts';
 import { loadClientConfig, type Environment } from '../../src/config.ts';
 import { freePort } from '../../src/free-port.ts';
 import { GraphSimulator, type NewCall, type SimulatorOptions } from '../../src/simulator/index.ts';
-import { connectClient } from '../../src/temporal/connect.ts';
+import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { Build, type Process } from './process.ts';
 import { environmentFor, TestCall, type Service } from './service.ts';
 
@@ -47,7 +47,7 @@ export class Deployment {
   async stop(): Promise<void> {
     await this.#build.remove();
     await this.graph.close();
-    await this.client.connection.close();
+    await closeClient(this.client);
   }
 
   /** A worker that polls. */

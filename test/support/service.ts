@@ -16,7 +16,7 @@ import {
   type RequestEntry,
   type SimulatorOptions,
 } from '../../src/simulator/index.ts';
-import { connectClient } from '../../src/temporal/connect.ts';
+import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
 import { startWorker, type RunningWorker } from '../../src/worker.ts';
 
@@ -78,7 +78,7 @@ export class Service {
     await this.#worker.stop();
     await this.graph.close();
     await this.#webhook.stop();
-    await this.client.connection.close();
+    await closeClient(this.client);
   }
 
   /** A group call of three, established, the application unmuted in it; `given` says otherwise. */
