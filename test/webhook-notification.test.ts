@@ -2,18 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BodyError, entriesOf, parseJson } from '../src/webhook/body.ts';
 import { toNotification, type Notification } from '../src/webhook/notification.ts';
+import { strictJson } from './support/payloads.ts';
 import { CALL, deltaEntry, entry, notifications, participant, rosterEntry } from './webhook-kit.ts';
 
 const FOLDER = new URL('payloads/notifications/', import.meta.url);
 const EXPECTED = new URL('payloads/expected.json', import.meta.url);
 const UPPER = '57DAB8B1894C409AB240BD8BEAE78896';
 const BOT = '05491616-385f-44a8-9974-18cc5f9933c1';
-
-/** The published samples hold comments and trailing commas, which Graph itself cannot have sent. */
-function strict(text: string): string {
-  const bare = text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*/g, (match) => (match.startsWith('"') ? match : ''));
-  return bare.replace(/,(\s*[}\]])/g, '$1');
-}
 
 function project(body: unknown): Notification[] {
   return entriesOf(parseJson(Buffer.from(JSON.stringify(body)))).map(toNotification);
@@ -35,7 +30,7 @@ describe('the published notifications', () => {
   });
 
   it.each(files)('%s', (file) => {
-    const body = Buffer.from(strict(readFileSync(new URL(file, FOLDER), 'utf8')));
+    const body = Buffer.from(strictJson(readFileSync(new URL(file, FOLDER), 'utf8')));
     expect(entriesOf(parseJson(body)).map(toNotification)).toEqual(expected[file]);
   });
 
