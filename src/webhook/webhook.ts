@@ -15,11 +15,11 @@ import { TokenRefused, TokenVerifier } from './token.ts';
  * One way through: verify → parse → project → route. Content type and size were checked by the HTTP edge (`plugin.ts`);
  * no JSON is parsed before the token holds, and nothing is answered 202 before Temporal has it.
  *
- * From the body's last byte everything of ours takes at most 4.5 s together, so that even a failure is answered within
+ * From the body's last byte everything of ours takes at most 4 s together, so that even a failure is answered within
  * the 5 s of the contract.
  */
 
-const ANSWER_WITHIN_MS = 4500;
+const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
 export type WebhookOptions = WebhookRules & ({ client: Client } | { handOver: HandOver });
