@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, type LocalJWKSet } from 'jose';
 import { request } from 'undici';
+import { isSafe } from '../loopback.ts';
 import { readAll } from './answer-body.ts';
 import { isFields, readText } from './fields.ts';
 
@@ -15,10 +16,7 @@ import { isFields, readText } from './fields.ts';
 const SIZE_LIMIT = 512 * 1024;
 
 export function isTrustworthy(address: string): boolean {
-  if (!URL.canParse(address)) return false;
-  const { protocol, hostname } = new URL(address);
-  if (protocol === 'https:') return true;
-  return protocol === 'http:' && (hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname));
+  return URL.canParse(address) && isSafe(new URL(address));
 }
 
 export async function fetchKeys(openIdUrl: string, signal: AbortSignal): Promise<LocalJWKSet> {
