@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    reporters: ['default', './test/support/count-reporter.ts'],
+    reporters: ['default', './test/support/faults-reporter.ts', './test/support/count-reporter.ts'],
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     // Operations wait for real clocks: a read comes 2 s after acceptance, a restore may take longer.

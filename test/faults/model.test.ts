@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Service } from '../support/service.ts';
 import { play } from './play.ts';
 import { scenario } from './scenario.ts';
+import { tell } from './tried.ts';
 
 /**
  * Random scenarios on the real worker, webhook and Temporal server, judged afterwards. `OPERATIONS` says how many
@@ -18,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await service.stop());
 
-test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_600_000 }, async () => {
+test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_600_000 }, async (context) => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const tally = new Map<string, number>();
   const count = (what: string, by = 1): void => void tally.set(what, (tally.get(what) ?? 0) + by);
@@ -29,10 +30,9 @@ test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_
       await fc.assert(
         fc.asyncProperty(scenario, async (given) => {
           const played = await play(service, given);
-          count('scenarios');
           count('operations', played.runs);
           count('faults injected', played.faults);
-          count('misled by a late full roster', played.misled);
+          count('misled', played.misled);
           count('violations', played.violations.length);
           for (const outcome of played.outcomes) count(outcome);
           expect(played.violations).toEqual([]);
@@ -44,8 +44,15 @@ test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_
   try {
     await Promise.all(Array.from({ length: LANES }, async (_, index) => await lane(index)));
   } finally {
-    const rows = [...tally].map(([what, number]) => `${String(number).padStart(7)}  ${what}`);
-    process.stdout.write(`\nseed ${seed}\n${rows.join('\n')}\n`);
+    const of = (what: string): number => tally.get(what) ?? 0;
+    const outcomes = [...tally].filter(([what]) => /^[A-Z]/.test(what)).map(([what, number]) => `${number} ${what}`);
+    tell(context, {
+      what: 'random scenarios',
+      faults: of('faults injected'),
+      operations: total(),
+      violations: of('violations'),
+      note: `seed ${seed}; misled by a late full roster: ${of('misled')}; ${outcomes.join(', ')}`,
+    });
   }
   expect(tally.get('Confirmed')).toBeGreaterThan(0);
 });

@@ -133,6 +133,11 @@ export class TestCall {
     if (!isDone()) await this.#service.graph.waitFor(this.id, () => isDone(), ms);
   }
 
+  /** Until Graph has nothing on its way any more: no request, no notification. */
+  async settled(): Promise<void> {
+    await this.#service.graph.settled();
+  }
+
   /** Until Graph has been asked to `action`, whether or not it has answered. */
   async untilAsked(action: 'mute' | 'unmute', times = 1): Promise<void> {
     await this.until(() => this.posts.filter((post) => post === action).length >= times);

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi, type TestContext } from 'vitest';
-import type { ModerationClient } from '../src/client/moderation-client.ts';
-import type { Faults, NewCall } from '../src/simulator/index.ts';
-import { Deployment } from './support/deployment.ts';
-import { failureOf } from './support/expect.ts';
-import type { Process } from './support/process.ts';
-import { untilPhase, type TestCall } from './support/service.ts';
+import type { ModerationClient } from '../../src/client/moderation-client.ts';
+import type { Faults, NewCall } from '../../src/simulator/index.ts';
+import { Deployment } from '../support/deployment.ts';
+import { failureOf } from '../support/expect.ts';
+import type { Process } from '../support/process.ts';
+import { untilPhase, type TestCall } from '../support/service.ts';
+import { evidenceOf } from './evidence.ts';
+import { judge } from './judge.ts';
+import { tell } from './tried.ts';
 
 /**
  * SIGKILL at every step, and a new process: what was begun is confirmed or put back. Temporal hears of a worker's death
@@ -26,12 +29,13 @@ afterAll(async () => await service.stop());
 /** No roster tells of anything. */
 const untold = [{ on: 'roster', drop: true, times: 'forever' }] as const satisfies Faults['notifications'];
 
-/** A call, and a worker of its own, whose death is nobody else's. */
+/** A call, and a worker of its own, whose death is nobody else's. At the end the judge decides. */
 class Stage {
   readonly call: TestCall;
   readonly moderation: ModerationClient;
   readonly #taskQueue: string;
   #worker: Process;
+  #kills = 0;
 
   private constructor(call: TestCall, taskQueue: string, worker: Process) {
     this.call = call;
@@ -40,12 +44,23 @@ class Stage {
     this.#worker = worker;
   }
 
-  static async set({ onTestFinished }: TestContext, given: Partial<NewCall>): Promise<Stage> {
+  static async set(context: TestContext, given: Partial<NewCall>): Promise<Stage> {
     const taskQueue = `test-${randomUUID()}`;
     const worker = await service.worker({ MODERATION_TASK_QUEUE: taskQueue });
     const stage = new Stage(service.call(given), taskQueue, worker);
-    onTestFinished(async () => await stage.worker.kill());
+    context.onTestFinished(async () => {
+      await stage.#judge(context);
+      await stage.worker.kill();
+    });
     return stage;
+  }
+
+  async #judge(context: TestContext): Promise<void> {
+    const evidence = await evidenceOf(service.client, this.call);
+    const { violations } = judge(evidence);
+    const row = { what: 'the worker is killed', faults: this.#kills, operations: evidence.runs.length };
+    tell(context, { ...row, violations: violations.length });
+    expect(violations).toEqual([]);
   }
 
   get worker(): Process {
@@ -53,6 +68,7 @@ class Stage {
   }
 
   async killWorker(): Promise<void> {
+    this.#kills += 1;
     await this.#worker.kill();
     expect(await this.#worker.ended()).toBe('SIGKILL');
   }

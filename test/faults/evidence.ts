@@ -1,0 +1,58 @@
+import type { Client } from '@temporalio/client';
+import { SIGNAL } from '../../src/contract/names.ts';
+import type { ModerationRequest } from '../../src/contract/request.ts';
+import type { TestCall } from '../support/service.ts';
+import type { Evidence, JudgedRun } from './judge.ts';
+
+/** Gathers what the judge reads of a call: the simulator's log, and Temporal's account of every run. */
+export async function evidenceOf(client: Client, call: TestCall, isDelta = false): Promise<Evidence> {
+  const runs = await runsOf(client, call.workflowId);
+  await call.settled();
+  return { callId: call.id, participantId: call.participantId, log: call.log, runs, isDelta };
+}
+
+/** Every run on the call, once the last one has closed. */
+async function runsOf(client: Client, workflowId: string): Promise<JudgedRun[]> {
+  const handle = client.workflow.getHandle(workflowId);
+  const latest = await handle.describe().catch(() => undefined);
+  if (latest === undefined) return [];
+  await handle.result().catch(() => undefined);
+  const newest = await handle.describe();
+  // Visibility lags behind a little; the chain of runs is complete once the latest is known.
+  const known = new Set<string>();
+  for (let tries = 0; tries < 50 && !known.has(newest.runId); tries += 1) {
+    for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) known.add(runId);
+  }
+  const runs = await Promise.all([...known].map(async (runId) => await runOf(client, workflowId, runId)));
+  return runs.toSorted((a, b) => a.startedAt - b.startedAt);
+}
+
+async function runOf(client: Client, workflowId: string, runId: string): Promise<JudgedRun> {
+  const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
+  const [{ events }, status, description] = await Promise.all([
+    handle.fetchHistory(),
+    handle.query<{ before?: JudgedRun['before']; request: ModerationRequest; action: 'mute' | 'unmute' }>('operation'),
+    handle.describe(),
+  ]);
+  const outcome = description.typedSearchAttributes.get({ name: 'ModerationOutcome', type: 'KEYWORD' }) ?? 'unknown';
+  const result = outcome === 'Confirmed' ? ((await handle.result()) as NonNullable<JudgedRun['result']>) : undefined;
+  const rosterSignals = (events ?? [])
+    .filter((event) => event.workflowExecutionSignaledEventAttributes?.signalName === SIGNAL.rosterUpdated)
+    .map(({ eventTime }) => Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1e6);
+  const cancelled = description.memo?.['Cancelled'] as JudgedRun['details'];
+  const failed = events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure?.applicationFailureInfo;
+  const data = failed?.details?.payloads?.[0]?.data;
+  const details = data ? (JSON.parse(Buffer.from(data).toString()) as JudgedRun['details']) : cancelled;
+  return {
+    runId,
+    action: status.action,
+    startedAt: description.startTime.getTime(),
+    closedAt: description.closeTime?.getTime(),
+    confirmWithinSeconds: status.request.confirmWithinSeconds ?? 30,
+    outcome,
+    result,
+    details,
+    before: status.before,
+    rosterSignals,
+  };
+}
