@@ -11,6 +11,7 @@ import { workflowIdOf } from '../contract/call-id.ts';
 import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
 import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
+import { detailsOf, summaryOf } from '../contract/summary.ts';
 import type { Successor } from '../contract/signals.ts';
 import { ModerationError } from './errors.ts';
 import type { Run } from './operation-handle.ts';
@@ -88,7 +89,8 @@ export class Starter {
         taskQueue: this.#taskQueue,
         args: [request],
         typedSearchAttributes: attributesOf(action, request),
-        staticSummary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${request.callId}`,
+        staticSummary: summaryOf(action, request),
+        staticDetails: detailsOf(action, request),
       });
       return { handle: this.#runs.of(workflowId, runId), runId, joined: false };
     } catch (error) {

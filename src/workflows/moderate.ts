@@ -19,6 +19,7 @@ import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { Saga, type Inheritance } from './saga.ts';
+import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
 /**
@@ -30,8 +31,11 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
   const checked = checkRequest(input);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
   const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
-  if (!checked.ok || faults.length > 0)
-    throw fail(invalidRequest(faults, checked.ok ? checked.request.callId : undefined));
+  if (!checked.ok || faults.length > 0) {
+    const failure = invalidRequest(faults, checked.ok ? checked.request.callId : undefined);
+    tellRefusal(failure);
+    throw fail(failure);
+  }
 
   const { request } = checked;
   const saga = new Saga(action, request, runId, inheritanceOf(rest));
