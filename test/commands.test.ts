@@ -54,6 +54,7 @@ describe.concurrent('help', () => {
     ['unmute', moderate],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
+    ['setup', ['json']],
     ['dev', dev],
   ])('of %s names every flag, and needs no surroundings', async (name, flags) => {
     const { code, stdout, stderr } = await run([name, '--help'], {});
@@ -67,7 +68,7 @@ describe.concurrent('help', () => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'dev']);
+    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'setup', 'dev']);
   });
 
   test('tells the version', async () => {

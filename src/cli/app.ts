@@ -96,6 +96,11 @@ const routes = buildRouteMap({
       },
       docs: { brief: 'List operations, the latest first' },
     }),
+    setup: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./setup.ts')).setup,
+      parameters: { flags: { json } },
+      docs: { brief: 'Register the search attributes that operations need, in the namespace of TEMPORAL_NAMESPACE' },
+    }),
     dev: buildCommand<DevFlags, [], Context>({
       loader: async () => (await import('./dev.ts')).dev,
       parameters: {
