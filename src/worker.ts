@@ -5,7 +5,7 @@ import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
 import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
 import { GraphClient } from './graph/client.ts';
-import { fixedToken, identityTokens, type TokenSource } from './graph/tokens.ts';
+import { tokensOf } from './graph/tokens.ts';
 import { createHealthServer } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -56,7 +56,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const { temporal, taskQueue, graph, tenants } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
-  const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
+  const graphClient = new GraphClient({ url: graph.url, tokens: tokensOf(graph), userAgent: USER_AGENT });
   try {
     const added = await ensureSearchAttributes(connection, namespace);
     if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
@@ -100,10 +100,6 @@ async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   } catch (error) {
     throw new TemporalUnreachable(temporal.connectionOptions.address, error);
   }
-}
-
-function tokensFor({ token, authorityHost, cloud }: WorkerConfig['graph']): TokenSource {
-  return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl }) : fixedToken(token);
 }
 
 interface HealthParts extends WorkerProcessOptions {

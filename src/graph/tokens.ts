@@ -1,5 +1,5 @@
 import { DefaultAzureCredential, getBearerTokenProvider, type TokenCredential } from '@azure/identity';
-import { CLOUDS } from './clouds.ts';
+import { CLOUDS, type Cloud } from './clouds.ts';
 import { fieldOf, GraphError } from './errors.ts';
 
 /** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
@@ -8,6 +8,12 @@ export type TokenSource = (tenantId?: string) => Promise<string>;
 /** For a simulator or a proxy on this machine; the configuration refuses it for any other Graph. */
 export function fixedToken(token: string): TokenSource {
   return () => Promise.resolve(token);
+}
+
+/** The tokens that a worker takes: the fixed one where it is set, else Entra ID's. */
+export function tokensOf(graph: { token: string | undefined; authorityHost: string; cloud: Cloud }): TokenSource {
+  const { token, authorityHost, cloud } = graph;
+  return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl }) : fixedToken(token);
 }
 
 export interface IdentityOptions {

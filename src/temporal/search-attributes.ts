@@ -36,6 +36,15 @@ function faultOf(namespace: string, missing: readonly string[], mistyped: readon
   return `Operations need search attributes of type Keyword, and namespace ${namespace} ${faults.join(', and ')}`;
 }
 
+/** What is wrong with the search attributes of a namespace, in a sentence's beginning; nothing where nothing is. */
+export async function searchAttributesFault(
+  { operatorService }: OperatorConnection,
+  namespace: string,
+): Promise<string | undefined> {
+  const { missing, mistyped } = await look(operatorService, namespace);
+  return missing.length + mistyped.length === 0 ? undefined : faultOf(namespace, missing, mistyped);
+}
+
 /**
  * Sees to it that the namespace has our search attributes. Without them no workflow task of an operation would ever
  * succeed, so this comes before a worker polls.
