@@ -76,7 +76,7 @@ async function tokenOf(tokens: TokenSource, tenantId: string | undefined): Promi
     const remedy = error.isRetryable
       ? 'Try again, and look at the network.'
       : 'See the AZURE_* variables of @azure/identity.';
-    throw new Fault(error.message, remedy);
+    throw new Fault(error.message.replace(/\.$/, ''), remedy);
   }
 }
 

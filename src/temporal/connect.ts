@@ -45,9 +45,9 @@ class Retries {
 
   async end(): Promise<void> {
     this.#isClosing = true;
-    const left = this.#nextTry - Date.now();
-    // A little more, for a timer may fire late.
-    if (left > 0) await sleep(left + 50);
+    if (this.#nextTry === 0) return;
+    // Also where its time has come already: a timer may fire late, and this one fires after it.
+    await sleep(Math.max(this.#nextTry - Date.now(), 0) + 50);
   }
 }
 
