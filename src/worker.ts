@@ -1,10 +1,14 @@
 import { pathToFileURL } from 'node:url';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
 import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
+import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
+import { METRIC, OPERATIONS_HELP } from './contract/metrics.ts';
+import type { Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
+import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
 import { createHealthServer } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
@@ -56,8 +60,11 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const { temporal, taskQueue, graph, tenants } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
-  const graphClient = new GraphClient({ url: graph.url, tokens: tokensOf(graph), userAgent: USER_AGENT });
+  const metrics = new GraphMetrics();
+  const tokens = tokensOf(graph, metrics);
+  const graphClient = new GraphClient({ url: graph.url, tokens, userAgent: USER_AGENT, metrics });
   try {
+    announceOutcomes(namespace, taskQueue);
     const added = await ensureSearchAttributes(connection, namespace);
     if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
     const worker = await Worker.create({
@@ -69,7 +76,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });
-    const health = await serveHealth({ config, log, coreMetrics, worker, connection });
+    const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
     log.info({ taskQueue, namespace, graph: graph.url, health: health.address }, 'worker is polling');
     const run = async (): Promise<void> => {
       try {
@@ -94,6 +101,16 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   }
 }
 
+/** Every outcome is counted from the start, with none, so that the first one is seen as an increase. */
+function announceOutcomes(namespace: string, taskQueue: string): void {
+  const counter = Runtime.instance().metricMeter.createCounter(METRIC.operations, undefined, OPERATIONS_HELP);
+  for (const action of ['mute', 'unmute'] satisfies Action[]) {
+    for (const outcome of ['Confirmed', CANCELLED, ...FAILURE_TYPES]) {
+      counter.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
+    }
+  }
+}
+
 async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   try {
     return await NativeConnection.connect(temporal.connectionOptions);
@@ -105,10 +122,10 @@ async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
 interface HealthParts extends WorkerProcessOptions {
   worker: Worker;
   connection: NativeConnection;
+  registry: Registry;
 }
 
-async function serveHealth({ config, log, coreMetrics, worker, connection }: HealthParts) {
-  const registry = new Registry();
+async function serveHealth({ config, log, coreMetrics, worker, connection, registry }: HealthParts) {
   collectDefaultMetrics({ register: registry });
   const app = createHealthServer({
     registry,

@@ -7,20 +7,16 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { OperationHandle } from '../src/client/operation-handle.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { findBrowser, launch } from './support/browser.ts';
+import { missing } from './support/programs.ts';
 import { Service, untilPhase, type TestCall } from './support/service.ts';
 import { temporal } from './support/temporal.ts';
 
 /**
- * What an operator reads in Temporal's UI, in a real browser. Needs Chromium; a machine without one skips these tests,
- * except CI. `SCREENSHOTS=FOLDER` leaves pictures of the pages there.
+ * What an operator reads in Temporal's UI, in a real browser. `SCREENSHOTS=FOLDER` leaves pictures of the pages there.
  */
 
 const executable = await findBrowser();
-if (executable === undefined) {
-  const message = 'Chromium is not installed (or name it with CHROMIUM)';
-  if (process.env['CI'] === 'true') throw new Error(message);
-  process.stderr.write(`test/ui.test.ts is skipped: ${message}\n`);
-}
+if (executable === undefined) missing('test/ui.test.ts', 'Chromium');
 
 const folder = process.env['SCREENSHOTS'];
 const untold: Faults['notifications'] = [{ on: 'roster', drop: true, times: 'forever' }];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request, type Dispatcher } from 'undici';
 import { fieldOf, fromAnswer, GraphError } from './errors.ts';
+import type { GraphMetrics } from './metrics.ts';
 import type { TokenSource } from './tokens.ts';
 
 /**
@@ -19,6 +20,7 @@ export interface GraphOptions {
   url: string;
   tokens: TokenSource;
   userAgent: string;
+  metrics?: GraphMetrics | undefined;
 }
 
 export interface Call {
@@ -75,14 +77,25 @@ export class GraphClient {
       'user-agent': this.#options.userAgent,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
+    const began = performance.now();
+    const count = (status?: number, retryAfterSeconds?: number): void => {
+      const seconds = (performance.now() - began) / 1_000;
+      const answered = status === undefined ? {} : { status };
+      this.#options.metrics?.countRequest({ method, path: call.path, seconds, retryAfterSeconds, ...answered });
+    };
     try {
       const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
-      if (answer.status >= 200 && answer.status < 300) return answer;
+      if (answer.status >= 200 && answer.status < 300) {
+        count(answer.status);
+        return answer;
+      }
       throw fromAnswer(call.what, answer);
     } catch (error) {
-      throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      count(failure.details.status, failure.details.retryAfterSeconds);
+      throw failure;
     }
   }
 }

@@ -19,6 +19,7 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster } from './roster.ts';
@@ -200,6 +201,7 @@ export class Saga {
       this.#answer = acceptance.answer;
       this.#operationId = acceptance.operationId;
       this.#acceptedAt = Date.now();
+      recordAcceptance(this.#action, this.#acceptedAt - this.#requestedAt);
     }
     this.interruptions.throwIfAny();
   }
@@ -257,6 +259,7 @@ export class Saga {
     const confirmedAt = Date.now();
     this.#phase = 'confirmed';
     this.#confirmedAt = confirmedAt;
+    recordConfirmation(this.#action, confirmedBy, confirmedAt - (this.#acceptedAt ?? confirmedAt));
     const by = confirmedBy === 'notification' ? 'a roster notification' : 'a read of the roster';
     this.#story.tell(`**Confirmed** by ${by}: isMuted is ${wantedIsMuted(this.#action)}.`);
     return {
