@@ -3,7 +3,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
+import { loadWorkerConfig, wantsTraces, type Address, type WorkerConfig } from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { METRIC, OPERATIONS_HELP } from './contract/metrics.ts';
 import type { Action } from './contract/names.ts';
@@ -18,6 +18,8 @@ import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { startTracing } from './tracing/tracing.ts';
+import { activityInterceptors, traceSinks } from './tracing/worker.ts';
 import { USER_AGENT } from './version.ts';
 import { loadWorkflows, type WorkflowBundle } from './workflow-bundle.ts';
 
@@ -73,6 +75,8 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
       workflowBundle: bundle ?? (await loadWorkflows()),
+      interceptors: { activity: [activityInterceptors] },
+      sinks: traceSinks,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });
@@ -161,6 +165,7 @@ async function textOf({ host, port }: Address): Promise<string> {
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWorkerConfig(env);
   const log = createLogger(config.logLevel, 'worker');
+  const sendTraces = await startTracing(wantsTraces(env), 'worker', (said) => log.warn({ said }, 'OpenTelemetry'));
   const coreMetrics = await installRuntime(log);
   const worker = await startWorker({ config, log, coreMetrics });
   const stopOnSignal = async (): Promise<void> => {
@@ -170,7 +175,11 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
     await worker.stop();
   };
   stopOnSignal().catch(() => undefined);
-  await worker.stopped;
+  try {
+    await worker.stopped;
+  } finally {
+    await sendTraces();
+  }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

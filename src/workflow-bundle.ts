@@ -20,6 +20,7 @@ export async function bundleWorkflows(): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: besides(`workflows/index${extension}`),
     payloadConverterPath: besides(`workflows/payload-converter${extension}`),
+    workflowInterceptorModules: [besides(`workflows/trace${extension}`)],
     logger: new DefaultLogger('WARN'),
   });
   // Before the source map, which must be the last thing in it.

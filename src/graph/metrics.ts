@@ -65,6 +65,6 @@ export class GraphMetrics {
 }
 
 /** `/calls/{id}/participants/{id}`: collections and IDs take turns. */
-function templateOf([, ...segments]: readonly string[]): string {
+export function templateOf([, ...segments]: readonly string[]): string {
   return segments.map((segment, at) => `/${at % 2 === 1 ? '{id}' : segment}`).join('');
 }

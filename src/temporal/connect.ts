@@ -7,6 +7,7 @@ import {
   type ConnectionOptions,
 } from '@temporalio/client';
 import type { CommonConfig } from '../config.ts';
+import { traceInterceptor } from '../tracing/client.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
 export class TemporalUnreachable extends Error {
@@ -80,7 +81,12 @@ function optionsOf({ temporal }: Pick<CommonConfig, 'temporal'>, { interceptor }
 }
 
 function clientOf({ temporal }: Pick<CommonConfig, 'temporal'>, connection: Connection, retries: Retries): Client {
-  const client = new Client({ connection, ...(temporal.namespace !== undefined && { namespace: temporal.namespace }) });
+  const interceptors = { workflow: [traceInterceptor] };
+  const client = new Client({
+    connection,
+    interceptors,
+    ...(temporal.namespace !== undefined && { namespace: temporal.namespace }),
+  });
   retriesOf.set(client, retries);
   return client;
 }
