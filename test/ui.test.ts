@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { OperationHandle } from '../src/client/operation-handle.ts';
+import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { findBrowser, launch } from './support/browser.ts';
 import { missing } from './support/programs.ts';
@@ -18,10 +19,18 @@ import { temporal } from './support/temporal.ts';
 const executable = await findBrowser();
 if (executable === undefined) missing('test/ui.test.ts', 'Chromium');
 
+interface WorkflowMetadata {
+  definition: { signalDefinitions: { name: string; description?: string }[] };
+}
+
+/** Pages load slowly where the machine is busy. */
+const PAGE_MS = 45_000;
+const TEST_MS = 150_000;
+
 const folder = process.env['SCREENSHOTS'];
 const untold: Faults['notifications'] = [{ on: 'roster', drop: true, times: 'forever' }];
 
-describe.skipIf(executable === undefined)("Temporal's UI", () => {
+describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS }, () => {
   let service: Service;
   let browser: Browser;
   let page: Page;
@@ -50,7 +59,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
           const said = await read();
           return texts.filter((text) => !said.includes(text));
         },
-        { timeout: 20_000, interval: 250 },
+        { timeout: PAGE_MS, interval: 250 },
       )
       .toEqual([]);
     if (folder === undefined || picture === undefined) return;
@@ -154,10 +163,11 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
     await expectPage(await pageOf(first, 'user-metadata'), [
       'Superseded: the call is to be unmuted instead, and goes on as another run.',
     ]);
-    await expectPage(await pageOf(second, 'user-metadata'), [
-      'Took over from the operation before.',
-      'Reason: back in the talk',
-    ]);
+    await expectPage(
+      await pageOf(second, 'user-metadata'),
+      ['Took over from the operation before.', 'Reason: back in the talk'],
+      'superseding',
+    );
   });
 
   test('tells of a request that is not valid what is wrong with it', async () => {
@@ -176,7 +186,12 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
     await untilPhase(handle, 'confirming');
     await page.goto(`${inject('temporalUi')}/namespaces/default${await pageOf(handle, 'query')}`);
     await page.locator('#query-select').locator('xpath=..').click();
-    await expect.poll(read, { timeout: 20_000, interval: 250 }).toContain('Where the operation stands');
+    await expect.poll(read, { timeout: PAGE_MS, interval: 250 }).toContain('Where the operation stands');
+    // Where the UI has the descriptions of signals from.
+    const run = (await handle.run()).handle;
+    const { definition } = await run.query<WorkflowMetadata>('__temporal_workflow_metadata');
+    const described = definition.signalDefinitions.map(({ name, description = '' }) => [name, description.length > 20]);
+    expect(Object.fromEntries(described)).toEqual(Object.fromEntries(Object.keys(SIGNAL).map((name) => [name, true])));
     await handle.result();
   });
 
