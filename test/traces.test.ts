@@ -32,14 +32,14 @@ afterAll(async () => {
 /** The spans of a trace, once all these have come. */
 async function spansOf(traceId: string, names: readonly string[]): Promise<Record<string, Span>> {
   const found = (): Span[] => collector.spans.filter((span) => span.traceId === traceId);
-  await vi.waitUntil(() => names.every((name) => found().some((span) => span.name === name)), { timeout: 20_000 });
+  await vi.waitUntil(() => names.every((name) => found().some((span) => span.name === name)), { timeout: 40_000 });
   return Object.fromEntries(found().map((span) => [span.name, span]));
 }
 
 async function traceIdOf(workflowId: string): Promise<string> {
   return await vi.waitUntil(
     () => collector.spans.find((span) => span.attributes['temporal.workflow.id'] === workflowId)?.traceId,
-    { timeout: 20_000 },
+    { timeout: 40_000 },
   );
 }
 
@@ -129,6 +129,16 @@ test('a bad trace in a header is no trace, and harms nothing', async () => {
   expect(await handle.result()).toMatchObject({ isMuted: true });
   await connection.close();
   await spansOf(handle.firstExecutionRunId.replaceAll('-', ''), ['RunWorkflow:mute']);
+});
+
+test('a command is done, and ends soon, where the collector is not there', async () => {
+  const call = service.call();
+  const env = { ...service.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
+  const { code, stdout, stderr } = await new Command(BIN, ['mute', call.id], env).ended;
+  expect(code, stderr).toBe(0);
+  expect(stdout).toBe(`muted ${call.id}\n`);
+  const said = /confirmed: .*\n/.exec(stderr);
+  expect(stderr.slice((said?.index ?? 0) + (said?.[0].length ?? 0))).toMatch(/^OpenTelemetry: .*not sent/);
 });
 
 describe('without a collector', () => {

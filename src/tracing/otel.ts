@@ -19,7 +19,9 @@ export function installSdk(process: string, say: (message: string) => void): () 
   const resource = defaultResource()
     .merge(own)
     .merge(detectResources({ detectors: [envDetector] }));
-  const spanProcessors = [new BatchSpanProcessor(new OTLPTraceExporter())];
+  // Nobody at a terminal waits for a collector that is not there.
+  const exporter = new OTLPTraceExporter(process === 'cli' ? { timeoutMillis: 2_000 } : {});
+  const spanProcessors = [new BatchSpanProcessor(exporter)];
   const provider = new NodeTracerProvider({ resource, spanProcessors, idGenerator });
   provider.register();
   return async () => await provider.shutdown();

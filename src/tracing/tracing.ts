@@ -40,6 +40,8 @@ export async function startTracing(
   const shutdown = sdk.installSdk(process, say);
   return async () => {
     // A collector that is not there must not keep the process from ending in good order.
-    await shutdown().catch(() => undefined);
+    await shutdown().catch((error: unknown) => {
+      say(`the last spans were not sent: ${error instanceof Error ? error.message : String(error)}`);
+    });
   };
 }
