@@ -109,6 +109,12 @@ const common = z.object({
     .toLowerCase()
     .pipe(z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`))
     .default('info'),
+  // The rest of OTEL_* is read by OpenTelemetry's SDK itself.
+  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .literal('http/protobuf', 'must be http/protobuf, which collectors take on port 4318; leave it out for that')
+    .optional(),
 });
 
 const cloudName = z.string().superRefine((value, context) => {
@@ -219,6 +225,13 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
     tenants: values.MODERATION_TENANTS,
     health: isApart ? health : undefined,
   };
+}
+
+/** Whether traces are to be sent anywhere. */
+export function wantsTraces(env: Environment): boolean {
+  const given = withoutEmpty(env);
+  const isNamed = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].some((name) => name in given);
+  return isNamed && given['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true' && given['OTEL_TRACES_EXPORTER'] !== 'none';
 }
 
 /** For the commands that talk to Temporal only. */

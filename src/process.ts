@@ -19,6 +19,7 @@ const NAMED: ReadonlySet<string> = new Set([
   'SearchAttributesError',
   'TemporalCliNotFound',
   'TemporalUnreachable',
+  'TracesUnavailable',
 ]);
 
 export function describe(error: unknown): string {

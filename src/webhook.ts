@@ -1,11 +1,12 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { loadWebhookConfig, type WebhookConfig } from './config.ts';
+import { loadWebhookConfig, wantsTraces, type WebhookConfig } from './config.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { closeClient, lazyClient } from './temporal/connect.ts';
+import { startTracing } from './tracing/tracing.ts';
 import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
 
@@ -71,13 +72,16 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWebhookConfig(env);
   // Listened for before anyone can know that the process is there.
   const stopped = stopSignal();
-  const webhook = await startWebhook({ config, log: createLogger(config.logLevel, 'webhook') });
+  const log = createLogger(config.logLevel, 'webhook');
+  const sendTraces = await startTracing(wantsTraces(env), 'webhook', (said) => log.warn({ said }, 'OpenTelemetry'));
+  const webhook = await startWebhook({ config, log });
   await stopped;
   webhook.drain();
   await new Promise((resolve) => {
     setTimeout(resolve, DRAIN_MS);
   });
   await webhook.stop();
+  await sendTraces();
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

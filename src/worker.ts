@@ -1,11 +1,15 @@
 import { pathToFileURL } from 'node:url';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
+import { loadWorkerConfig, wantsTraces, type Address, type WorkerConfig } from './config.ts';
+import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
+import { METRIC, OPERATIONS_HELP } from './contract/metrics.ts';
+import type { Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
-import { fixedToken, identityTokens, type TokenSource } from './graph/tokens.ts';
+import { GraphMetrics } from './graph/metrics.ts';
+import { tokensOf } from './graph/tokens.ts';
 import { createHealthServer } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -14,6 +18,8 @@ import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { startTracing } from './tracing/tracing.ts';
+import { activityInterceptors, traceSinks } from './tracing/worker.ts';
 import { USER_AGENT } from './version.ts';
 import { loadWorkflows, type WorkflowBundle } from './workflow-bundle.ts';
 
@@ -56,8 +62,11 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const { temporal, taskQueue, graph, tenants } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
-  const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
+  const metrics = new GraphMetrics();
+  const tokens = tokensOf(graph, metrics);
+  const graphClient = new GraphClient({ url: graph.url, tokens, userAgent: USER_AGENT, metrics });
   try {
+    announceOutcomes(namespace, taskQueue);
     const added = await ensureSearchAttributes(connection, namespace);
     if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
     const worker = await Worker.create({
@@ -66,10 +75,12 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
       workflowBundle: bundle ?? (await loadWorkflows()),
+      interceptors: { activity: [activityInterceptors] },
+      sinks: traceSinks,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });
-    const health = await serveHealth({ config, log, coreMetrics, worker, connection });
+    const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
     log.info({ taskQueue, namespace, graph: graph.url, health: health.address }, 'worker is polling');
     const run = async (): Promise<void> => {
       try {
@@ -94,6 +105,16 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   }
 }
 
+/** Every outcome is counted from the start, with none, so that the first one is seen as an increase. */
+function announceOutcomes(namespace: string, taskQueue: string): void {
+  const counter = Runtime.instance().metricMeter.createCounter(METRIC.operations, undefined, OPERATIONS_HELP);
+  for (const action of ['mute', 'unmute'] satisfies Action[]) {
+    for (const outcome of ['Confirmed', CANCELLED, ...FAILURE_TYPES]) {
+      counter.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
+    }
+  }
+}
+
 async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   try {
     return await NativeConnection.connect(temporal.connectionOptions);
@@ -102,17 +123,13 @@ async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   }
 }
 
-function tokensFor({ token, authorityHost, cloud }: WorkerConfig['graph']): TokenSource {
-  return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl }) : fixedToken(token);
-}
-
 interface HealthParts extends WorkerProcessOptions {
   worker: Worker;
   connection: NativeConnection;
+  registry: Registry;
 }
 
-async function serveHealth({ config, log, coreMetrics, worker, connection }: HealthParts) {
-  const registry = new Registry();
+async function serveHealth({ config, log, coreMetrics, worker, connection, registry }: HealthParts) {
   collectDefaultMetrics({ register: registry });
   const app = createHealthServer({
     registry,
@@ -148,6 +165,7 @@ async function textOf({ host, port }: Address): Promise<string> {
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWorkerConfig(env);
   const log = createLogger(config.logLevel, 'worker');
+  const sendTraces = await startTracing(wantsTraces(env), 'worker', (said) => log.warn({ said }, 'OpenTelemetry'));
   const coreMetrics = await installRuntime(log);
   const worker = await startWorker({ config, log, coreMetrics });
   const stopOnSignal = async (): Promise<void> => {
@@ -157,7 +175,11 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
     await worker.stop();
   };
   stopOnSignal().catch(() => undefined);
-  await worker.stopped;
+  try {
+    await worker.stopped;
+  } finally {
+    await sendTraces();
+  }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

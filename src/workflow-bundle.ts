@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { VERSION } from './version.ts';
 
 /** What a worker runs as its workflows. */
 export type WorkflowBundle = { codePath: string } | { code: string };
@@ -10,14 +12,27 @@ const besides = (name: string): string => fileURLToPath(new URL(name, import.met
 /** TypeScript here, JavaScript in `dist`. */
 const [extension = '.js'] = /\.[jt]s$/.exec(import.meta.url) ?? [];
 
+/** A line of the bundle: this, and the version of the package. */
+const STAMP = '// call-moderation ';
+
 /** Bundles the workflows that stand beside this file. */
 export async function bundleWorkflows(): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: besides(`workflows/index${extension}`),
     payloadConverterPath: besides(`workflows/payload-converter${extension}`),
+    workflowInterceptorModules: [besides(`workflows/trace${extension}`)],
     logger: new DefaultLogger('WARN'),
   });
-  return code;
+  // Before the source map, which must be the last thing in it.
+  return code.replace(/\n\/\/# sourceMappingURL=(?![\s\S]*\n\/\/# sourceMappingURL=)/, `\n${STAMP}${VERSION}$&`);
+}
+
+/** The version that a bundle was built from; nothing where there is none. */
+export async function versionOfBundle(path: string): Promise<string | undefined> {
+  if (!existsSync(path)) return undefined;
+  const code = await readFile(path, 'utf8');
+  const at = code.lastIndexOf(`\n${STAMP}`);
+  return at < 0 ? 'unknown' : code.slice(at + 1 + STAMP.length).split('\n', 1)[0];
 }
 
 /** Where `npm run build` puts the bundle. */

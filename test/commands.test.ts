@@ -54,6 +54,8 @@ describe.concurrent('help', () => {
     ['unmute', moderate],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
+    ['setup', ['json']],
+    ['doctor', ['webhook-url', 'tenant-id', 'json']],
     ['dev', dev],
   ])('of %s names every flag, and needs no surroundings', async (name, flags) => {
     const { code, stdout, stderr } = await run([name, '--help'], {});
@@ -67,7 +69,7 @@ describe.concurrent('help', () => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'dev']);
+    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'setup', 'doctor', 'dev']);
   });
 
   test('tells the version', async () => {

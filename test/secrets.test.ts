@@ -1,5 +1,6 @@
 import { request } from 'undici';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { Collector } from './support/collector.ts';
 import { Deployment } from './support/deployment.ts';
 import type { Process } from './support/process.ts';
 
@@ -15,15 +16,25 @@ const PLANTED = {
 };
 
 let service: Deployment;
+let collector: Collector;
 let worker: Process;
 let webhook: Process;
 beforeAll(async () => {
-  const env = { LOG_LEVEL: 'trace', MODERATION_GRAPH_TOKEN: PLANTED.token };
+  collector = await Collector.start();
+  const env = {
+    LOG_LEVEL: 'trace',
+    MODERATION_GRAPH_TOKEN: PLANTED.token,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_BSP_SCHEDULE_DELAY: '100',
+  };
   service = await Deployment.start(env, { fixedToken: PLANTED.token });
   webhook = await service.webhook();
   worker = await service.worker();
 });
-afterAll(async () => await service.stop());
+afterAll(async () => {
+  await service.stop();
+  collector.stop();
+});
 
 /** What a person reads of a history: every payload decoded. */
 async function historyOf(workflowId: string): Promise<string> {
@@ -36,7 +47,7 @@ async function historyOf(workflowId: string): Promise<string> {
   return texts.join('\n');
 }
 
-test('neither tokens nor names come out of logs, histories, errors or metrics', async () => {
+test('neither tokens nor names come out of logs, histories, errors, metrics or traces', async () => {
   const message = `${PLANTED.personInError} (28:planted-user-id) may not do this`;
   const call = service.call({ participants: 5 });
   const moderation = service.moderation();
@@ -60,6 +71,12 @@ test('neither tokens nor names come out of logs, histories, errors or metrics', 
     }),
   );
   const history = await historyOf(call.workflowId);
+  await vi.waitUntil(
+    () => collector.named('RunWorkflow:unmute').length > 0 && collector.named('POST /api/calls').length > 1,
+    {
+      timeout: 20_000,
+    },
+  );
   const lastName = service.graph.describe(call.id).participants.at(-1)?.name ?? '';
   const places = {
     'the log of the worker': worker.stderr + worker.stdout,
@@ -68,6 +85,7 @@ test('neither tokens nor names come out of logs, histories, errors or metrics', 
     'the errors': JSON.stringify(refused, Object.getOwnPropertyNames(refused)),
     'the answer to a stranger': await answer.body.text(),
     'the metrics': metrics.join('\n'),
+    'the traces': collector.raw,
   };
   // That something is looked at: each place has what it should have.
   const expected: [keyof typeof places, string][] = [
@@ -77,7 +95,11 @@ test('neither tokens nor names come out of logs, histories, errors or metrics', 
     ['the histories', 'PermissionDenied'],
     ['the errors', '7503'],
     ['the metrics', 'call_moderation_notifications_total'],
+    ['the metrics', 'call_moderation_operations_total'],
     ['the metrics', 'temporal_'],
+    ['the traces', 'RunWorkflow:unmute'],
+    ['the traces', 'PermissionDenied'],
+    ['the traces', 'POST /api/calls'],
   ];
   for (const [place, text] of expected) expect(places[place].includes(text), `${place}: ${text}`).toBe(true);
 

@@ -223,7 +223,9 @@ describe('a storm over HTTP', () => {
     expect(times.length).toBeGreaterThanOrEqual(10);
     expect(storm.recorder.handed.at(-1)?.payload).toMatchObject({ participants: [{ isMuted: true, sequence: 1 }] });
     const counted = await storm.metrics.notifications.get();
-    expect(counted.values).toEqual([{ labels: { kind: 'rosterUpdated', fate: 'handed-over' }, value: sent + 1 }]);
+    expect(counted.values.filter(({ value }) => value > 0)).toEqual([
+      { labels: { kind: 'rosterUpdated', fate: 'handed-over' }, value: sent + 1 },
+    ]);
     await storm.close();
   });
 

@@ -3,7 +3,8 @@ import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
-import { count, outcome, port } from './flags.ts';
+import type { DoctorFlags } from './doctor.ts';
+import { count, outcome, port, url } from './flags.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 
@@ -95,6 +96,27 @@ const routes = buildRouteMap({
         },
       },
       docs: { brief: 'List operations, the latest first' },
+    }),
+    setup: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./setup.ts')).setup,
+      parameters: { flags: { json } },
+      docs: { brief: 'Register the search attributes that operations need, in the namespace of TEMPORAL_NAMESPACE' },
+    }),
+    doctor: buildCommand<DoctorFlags, [], Context>({
+      loader: async () => (await import('./doctor.ts')).doctor,
+      parameters: {
+        flags: {
+          webhookUrl: {
+            kind: 'parsed',
+            parse: url,
+            optional: true,
+            brief: "Where Graph reaches the webhook, the callbackUri of calls; this machine's own where absent",
+          },
+          tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+          json,
+        },
+      },
+      docs: { brief: 'Check everything that a deployment needs, and tell the remedies' },
     }),
     dev: buildCommand<DevFlags, [], Context>({
       loader: async () => (await import('./dev.ts')).dev,

@@ -1,6 +1,7 @@
 import { ModerationClient } from '../client/moderation-client.ts';
-import { loadClientConfig } from '../config.ts';
+import { loadClientConfig, wantsTraces } from '../config.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
+import { startTracing } from '../tracing/tracing.ts';
 import type { Context } from './context.ts';
 
 /** Runs `work` with a client of the environment's Temporal, and closes its connection whatever comes. */
@@ -9,10 +10,15 @@ export async function withClient<T>(
   work: (moderation: ModerationClient, taskQueue: string) => Promise<T>,
 ): Promise<T> {
   const config = loadClientConfig(process.env);
+  const say = (said: string): void => {
+    process.stderr.write(`OpenTelemetry: ${said}\n`);
+  };
+  const sendTraces = await startTracing(wantsTraces(process.env), 'cli', say);
   const client = await connectClient(config);
   try {
     return await work(new ModerationClient({ client, taskQueue: config.taskQueue }), config.taskQueue);
   } finally {
     await closeClient(client);
+    await sendTraces();
   }
 }

@@ -25,6 +25,11 @@ export function port(value: string): number {
   return whole(value, 0, 65_535, 'it must be a port, 0 to 65535');
 }
 
+export function url(value: string): string {
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
+  throw new TypeError('it must be an absolute URL, such as https://bot.example.com/api/calls');
+}
+
 function whole(value: string, least: number, most: number, rule: string): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;

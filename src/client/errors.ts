@@ -21,3 +21,16 @@ export class ModerationError extends Error {
     this.details = details;
   }
 }
+
+/** The namespace is not made ready for operations, so none was started. */
+export class NotSetUpError extends Error {
+  override readonly name = 'NotSetUpError';
+
+  constructor(namespace: string, cause: unknown) {
+    super(
+      `Nothing was started: namespace ${namespace} lacks search attributes that operations need. ` +
+        'Run `call-moderation setup` once, with the TEMPORAL_* variables of this deployment.',
+      { cause },
+    );
+  }
+}

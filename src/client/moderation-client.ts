@@ -39,6 +39,7 @@ export class ModerationClient {
    * Mutes the application in a group call.
    *
    * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
+   * @throws {NotSetUpError} where the namespace lacks the search attributes of operations
    */
   async mute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
     return await this.#moderate('mute', request, options);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
+  isGrpcServiceError,
+  ServiceError,
   WorkflowContinuedAsNewError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
@@ -11,8 +13,9 @@ import { workflowIdOf } from '../contract/call-id.ts';
 import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
 import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
+import { detailsOf, summaryOf } from '../contract/summary.ts';
 import type { Successor } from '../contract/signals.ts';
-import { ModerationError } from './errors.ts';
+import { ModerationError, NotSetUpError } from './errors.ts';
 import type { Run } from './operation-handle.ts';
 import type { Runs } from './runs.ts';
 
@@ -34,6 +37,9 @@ export type OnConflict = 'supersede' | 'queue' | 'reject';
 
 /** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
 const MOST_STARTS = 20;
+
+/** gRPC's `INVALID_ARGUMENT`. */
+const INVALID_ARGUMENT = 3;
 
 interface Running {
   handle: WorkflowHandle;
@@ -88,11 +94,13 @@ export class Starter {
         taskQueue: this.#taskQueue,
         args: [request],
         typedSearchAttributes: attributesOf(action, request),
-        staticSummary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${request.callId}`,
+        staticSummary: summaryOf(action, request),
+        staticDetails: detailsOf(action, request),
       });
       return { handle: this.#runs.of(workflowId, runId), runId, joined: false };
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      if (isUnknownAttribute(error)) throw new NotSetUpError(this.#runs.client.options.namespace, error);
       throw error;
     }
   }
@@ -150,6 +158,14 @@ export class Starter {
     }
     return { handle: next, runId, joined: !isOurs };
   }
+}
+
+/** The server knows no search attribute of a name that was given. It has no code of its own for that, only words. */
+function isUnknownAttribute(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : undefined;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
 }
 
 /** The run ID that a run has continued as, or nothing where it has ended for good. */

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { context, SpanKind, type Attributes } from '@opentelemetry/api';
 import { Agent, request, type Dispatcher } from 'undici';
-import { fieldOf, fromAnswer, GraphError } from './errors.ts';
+import { inSpan } from '../tracing/span.ts';
+import { fieldOf, fromAnswer, GraphError, requestIdOf } from './errors.ts';
+import { templateOf, type GraphMetrics } from './metrics.ts';
 import type { TokenSource } from './tokens.ts';
 
 /**
@@ -19,6 +22,7 @@ export interface GraphOptions {
   url: string;
   tokens: TokenSource;
   userAgent: string;
+  metrics?: GraphMetrics | undefined;
 }
 
 export interface Call {
@@ -64,6 +68,27 @@ export class GraphClient {
   }
 
   async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
+    const template = templateOf(call.path);
+    const attributes = {
+      'http.request.method': method,
+      'url.template': template,
+      'server.address': new URL(this.#options.url).hostname,
+    };
+    // Nothing of the trace is sent along: Graph is somebody else's.
+    const options = { kind: SpanKind.CLIENT, attributes };
+    return await inSpan(`${method} ${template}`, options, context.active(), async (span) => {
+      try {
+        const success = await this.#exchange(method, call, body);
+        span.setAttributes(attributesOf({ ...success, requestId: requestIdOf(success) }));
+        return success;
+      } catch (error) {
+        if (error instanceof GraphError) span.setAttributes(attributesOf(error.details));
+        throw error;
+      }
+    });
+  }
+
+  async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
     const signal = AbortSignal.timeout(ATTEMPT_MS);
     const clientRequestId = randomUUID();
     const token = await within(signal, call, this.#options.tokens(call.tenantId));
@@ -75,16 +100,40 @@ export class GraphClient {
       'user-agent': this.#options.userAgent,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
+    const began = performance.now();
+    const count = (status?: number, retryAfterSeconds?: number): void => {
+      const seconds = (performance.now() - began) / 1_000;
+      const answered = status === undefined ? {} : { status };
+      this.#options.metrics?.countRequest({ method, path: call.path, seconds, retryAfterSeconds, ...answered });
+    };
     try {
       const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
-      if (answer.status >= 200 && answer.status < 300) return answer;
+      if (answer.status >= 200 && answer.status < 300) {
+        count(answer.status);
+        return answer;
+      }
       throw fromAnswer(call.what, answer);
     } catch (error) {
-      throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      count(failure.details.status, failure.details.retryAfterSeconds);
+      throw failure;
     }
   }
+}
+
+/** What support asks for. */
+function attributesOf(answer: {
+  status?: number | undefined;
+  requestId?: string | undefined;
+  clientRequestId?: string | undefined;
+}): Attributes {
+  return {
+    'http.response.status_code': answer.status,
+    'graph.request_id': answer.requestId,
+    'graph.client_request_id': answer.clientRequestId,
+  };
 }
 
 /** The token's share of an attempt's time. */

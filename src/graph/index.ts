@@ -2,4 +2,5 @@
 export { GraphClient, type GraphOptions } from './client.ts';
 export { CLOUDS, type Cloud, type CloudName } from './clouds.ts';
 export { GraphError } from './errors.ts';
+export { GraphMetrics, type CountedRequest } from './metrics.ts';
 export { fixedToken, identityTokens, type IdentityOptions, type TokenSource } from './tokens.ts';

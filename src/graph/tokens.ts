@@ -1,6 +1,7 @@
 import { DefaultAzureCredential, getBearerTokenProvider, type TokenCredential } from '@azure/identity';
-import { CLOUDS } from './clouds.ts';
+import { CLOUDS, type Cloud } from './clouds.ts';
 import { fieldOf, GraphError } from './errors.ts';
+import type { GraphMetrics } from './metrics.ts';
 
 /** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
 export type TokenSource = (tenantId?: string) => Promise<string>;
@@ -10,10 +11,20 @@ export function fixedToken(token: string): TokenSource {
   return () => Promise.resolve(token);
 }
 
+/** The tokens that a worker takes: the fixed one where it is set, else Entra ID's. */
+export function tokensOf(
+  graph: { token: string | undefined; authorityHost: string; cloud: Cloud },
+  metrics?: GraphMetrics,
+): TokenSource {
+  const { token, authorityHost, cloud } = graph;
+  return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl, metrics }) : fixedToken(token);
+}
+
 export interface IdentityOptions {
   authorityHost: string;
   /** Root of the cloud's Graph: tokens are issued for it, also where requests go through a proxy. */
   graphUrl: string;
+  metrics?: GraphMetrics | undefined;
 }
 
 /**
@@ -21,7 +32,7 @@ export interface IdentityOptions {
  * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it ends,
  * and asks once for all who wait.
  */
-export function identityTokens({ authorityHost, graphUrl }: IdentityOptions): TokenSource {
+export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOptions): TokenSource {
   const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === new URL(authorityHost).origin);
   const credential: TokenCredential = new DefaultAzureCredential({
     authorityHost,
@@ -33,7 +44,7 @@ export function identityTokens({ authorityHost, graphUrl }: IdentityOptions): To
   return async (tenantId) => {
     let provider = providers.get(tenantId);
     if (provider === undefined) {
-      provider = getBearerTokenProvider(forTenant(credential, tenantId), `${graphUrl}/.default`);
+      provider = getBearerTokenProvider(forTenant(credential, tenantId, metrics), `${graphUrl}/.default`);
       providers.set(tenantId, provider);
     }
     try {
@@ -45,9 +56,20 @@ export function identityTokens({ authorityHost, graphUrl }: IdentityOptions): To
   };
 }
 
-function forTenant(credential: TokenCredential, tenantId: string | undefined): TokenCredential {
-  if (tenantId === undefined) return credential;
-  return { getToken: (scopes, options) => credential.getToken(scopes, { ...options, tenantId }) };
+/** The provider asks it only where it holds no token, or one that ends soon. */
+function forTenant(credential: TokenCredential, tenantId: string | undefined, metrics?: GraphMetrics): TokenCredential {
+  return {
+    getToken: async (scopes, options) => {
+      try {
+        const token = await credential.getToken(scopes, tenantId === undefined ? options : { ...options, tenantId });
+        metrics?.countToken('issued');
+        return token;
+      } catch (error) {
+        metrics?.countToken('failed');
+        throw error;
+      }
+    },
+  };
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type ConnectionOptions,
 } from '@temporalio/client';
 import type { CommonConfig } from '../config.ts';
+import { traceInterceptor } from '../tracing/client.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
 export class TemporalUnreachable extends Error {
@@ -45,9 +46,9 @@ class Retries {
 
   async end(): Promise<void> {
     this.#isClosing = true;
-    const left = this.#nextTry - Date.now();
-    // A little more, for a timer may fire late.
-    if (left > 0) await sleep(left + 50);
+    if (this.#nextTry === 0) return;
+    // Also where its time has come already: a timer may fire late, and this one fires after it.
+    await sleep(Math.max(this.#nextTry - Date.now(), 0) + 50);
   }
 }
 
@@ -80,7 +81,12 @@ function optionsOf({ temporal }: Pick<CommonConfig, 'temporal'>, { interceptor }
 }
 
 function clientOf({ temporal }: Pick<CommonConfig, 'temporal'>, connection: Connection, retries: Retries): Client {
-  const client = new Client({ connection, ...(temporal.namespace !== undefined && { namespace: temporal.namespace }) });
+  const interceptors = { workflow: [traceInterceptor] };
+  const client = new Client({
+    connection,
+    interceptors,
+    ...(temporal.namespace !== undefined && { namespace: temporal.namespace }),
+  });
   retriesOf.set(client, retries);
   return client;
 }

@@ -1,5 +1,6 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Address } from '../config.ts';
+import { METRIC_BUCKETS } from '../contract/metrics.ts';
 import { freePort } from '../free-port.ts';
 import type { Logger } from '../logger.ts';
 
@@ -15,7 +16,13 @@ export async function installRuntime(log: Logger): Promise<Address> {
     }),
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
-      metrics: { prometheus: { bindAddress: `${address.host}:${address.port}`, useSecondsForDurations: true } },
+      metrics: {
+        prometheus: {
+          bindAddress: `${address.host}:${address.port}`,
+          useSecondsForDurations: true,
+          histogramBucketOverrides: METRIC_BUCKETS,
+        },
+      },
     },
   });
   return address;

@@ -13,14 +13,36 @@ export type OperatorConnection = Pick<Connection, 'operatorService'>;
 class SearchAttributesError extends Error {
   override readonly name = 'SearchAttributesError';
 
-  constructor(namespace: string, missing: readonly string[], cause: unknown) {
-    const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
-    super(
-      `Namespace ${namespace} lacks search attributes that operations need, and they could not be registered from here. ` +
-        `Have this run by somebody who may: temporal operator search-attribute create --namespace ${namespace} ${flags}`,
-      { cause },
-    );
+  constructor(namespace: string, { missing, mistyped }: AttributeFaults, cause: unknown) {
+    super(`${faultOf(namespace, missing, mistyped)}, and they could not be registered from here. ${REMEDY}`, { cause });
   }
+}
+
+const REMEDY =
+  'Have `call-moderation setup` run by somebody who may, with the TEMPORAL_* variables of this deployment; on Temporal Cloud, add them in its web console.';
+
+/** Those of our search attributes that a namespace does not have as operations need them. */
+interface AttributeFaults {
+  missing: readonly string[];
+  /** Registered with another type than Keyword. */
+  mistyped: readonly string[];
+}
+
+function faultOf(namespace: string, missing: readonly string[], mistyped: readonly string[]): string {
+  const faults = [
+    ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
+    ...(mistyped.length > 0 ? [`has ${mistyped.join(', ')} with another type than Keyword: remove them first`] : []),
+  ];
+  return `Operations need search attributes of type Keyword, and namespace ${namespace} ${faults.join(', and ')}`;
+}
+
+/** What is wrong with the search attributes of a namespace, in a sentence's beginning; nothing where nothing is. */
+export async function searchAttributesFault(
+  { operatorService }: OperatorConnection,
+  namespace: string,
+): Promise<string | undefined> {
+  const { missing, mistyped } = await look(operatorService, namespace);
+  return missing.length + mistyped.length === 0 ? undefined : faultOf(namespace, missing, mistyped);
 }
 
 /**
@@ -34,7 +56,9 @@ export async function ensureSearchAttributes(
   { operatorService }: OperatorConnection,
   namespace: string,
 ): Promise<string[]> {
-  const missing = await missingAttributes(operatorService, namespace);
+  const faults = await look(operatorService, namespace);
+  if (faults.mistyped.length > 0) throw new SearchAttributesError(namespace, faults, undefined);
+  const { missing } = faults;
   if (missing.length === 0) return [];
   try {
     await operatorService.addSearchAttributes({
@@ -43,16 +67,20 @@ export async function ensureSearchAttributes(
     });
   } catch (error) {
     // Another worker may have been faster.
-    const still = await missingAttributes(operatorService, namespace);
-    if (still.length > 0) throw new SearchAttributesError(namespace, still, error);
+    const still = await look(operatorService, namespace);
+    if (still.missing.length > 0) throw new SearchAttributesError(namespace, still, error);
   }
-  return missing;
+  return [...missing];
 }
 
-async function missingAttributes(
+async function look(
   operatorService: OperatorConnection['operatorService'],
   namespace: string,
-): Promise<string[]> {
+): Promise<AttributeFaults> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  return NAMES.filter((name) => Number(customAttributes?.[name]) !== KEYWORD);
+  const typeOf = (name: string): number => customAttributes?.[name] ?? 0;
+  return {
+    missing: NAMES.filter((name) => typeOf(name) === 0),
+    mistyped: NAMES.filter((name) => typeOf(name) !== 0 && typeOf(name) !== KEYWORD),
+  };
 }

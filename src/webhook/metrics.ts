@@ -1,4 +1,5 @@
 import { Counter, Histogram, Registry } from 'prom-client';
+import { SIGNAL } from '../contract/names.ts';
 
 /** What the webhook counts. Labels hold words of ours only: nothing of a notification and no ID. */
 export class WebhookMetrics {
@@ -50,5 +51,10 @@ export class WebhookMetrics {
       labelNames: ['outcome'],
       registers,
     });
+    // There from the start, so that the first one is seen as an increase.
+    for (const kind of Object.values(SIGNAL).filter((name) => name !== SIGNAL.supersede)) {
+      this.notifications.inc({ kind, fate: 'failed' }, 0);
+    }
+    for (const outcome of ['fetched', 'failed']) this.keyFetches.inc({ outcome }, 0);
   }
 }

@@ -1,5 +1,8 @@
+import { context, SpanKind } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { answerErrors, HttpError, notJson, refuseOtherMethods } from '../http/http-error.ts';
+import { inSpan } from '../tracing/span.ts';
+import type { Answer } from './bot.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 
 /**
@@ -32,12 +35,33 @@ export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Prom
   app.post(path, { bodyLimit: BODY_LIMIT, onRequest: checkHead }, async (request, reply) => {
     const { url, rawHeaders } = request.raw;
     const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
-    const answer = await webhook.receive({ url: url ?? path, headers: request.headers, rawHeaders, body });
+    const received = { url: url ?? path, headers: request.headers, rawHeaders, body };
+    const answer = await traced(path, async () => await webhook.receive(received));
     reply.code(answer.statusCode).headers(answer.headers ?? {});
     // Given an empty body, the framework would make up a type for it.
     return reply.send(answer.body?.length === 0 ? undefined : answer.body);
   });
   refuseOtherMethods(app, path, ['POST']);
+}
+
+/** In the bot's trace where it has one; never in one that a request brings along, which might be anyone's. */
+async function traced(path: string, answered: () => Promise<Answer>): Promise<Answer> {
+  const status = 'http.response.status_code';
+  const refused = await inSpan(`POST ${path}`, { kind: SpanKind.SERVER }, context.active(), async (span) => {
+    try {
+      const answer = await answered();
+      span.setAttribute(status, answer.statusCode);
+      return answer;
+    } catch (error) {
+      // What we refuse is no failure of ours.
+      if (!(error instanceof HttpError)) throw error;
+      span.setAttribute(status, error.statusCode);
+      if (error.statusCode >= 500) throw error;
+      return error;
+    }
+  });
+  if (refused instanceof HttpError) throw refused;
+  return refused;
 }
 
 /** What the head of a request can be refused for. */

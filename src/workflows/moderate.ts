@@ -19,6 +19,7 @@ import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { Saga, type Inheritance } from './saga.ts';
+import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
 /**
@@ -30,20 +31,24 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
   const checked = checkRequest(input);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
   const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
-  if (!checked.ok || faults.length > 0)
-    throw fail(invalidRequest(faults, checked.ok ? checked.request.callId : undefined));
+  if (!checked.ok || faults.length > 0) {
+    const failure = invalidRequest(faults, checked.ok ? checked.request.callId : undefined);
+    tellRefusal(failure);
+    throw fail(action, failure);
+  }
 
   const { request } = checked;
   const saga = new Saga(action, request, runId, inheritanceOf(rest));
   // Before the first await, so that a signal that came with the start finds its handler.
   listen(saga, workflowId);
   const outcome = await CancellationScope.nonCancellable(() => saga.run());
-  if (outcome.kind === 'failed') throw fail(outcome.failure);
+  if (outcome.kind === 'failed') throw fail(action, outcome.failure);
   if (outcome.kind === 'superseded') {
-    recordOutcome('Superseded');
+    recordOutcome(action, 'Superseded', { by: outcome.successor.action });
     return await continueAs(outcome.successor, outcome.inheritance);
   }
-  recordOutcome('Confirmed');
+  const { confirmedBy, operationId } = outcome.result;
+  recordOutcome(action, 'Confirmed', { confirmedBy, operationId });
   return outcome.result;
 }
 
@@ -101,8 +106,10 @@ function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T |
  * The failure that closes the run, after the outcome was recorded. A run that closes as cancelled cannot carry details in
  * Temporal's TypeScript SDK, so they stand in its memo.
  */
-function fail({ type, message, details }: Failure): ApplicationFailure | CancelledFailure {
-  recordOutcome(type);
+function fail(action: Action, { type, message, details }: Failure): ApplicationFailure | CancelledFailure {
+  // What was wrong with a request may quote it.
+  const { faults: _, ...told } = details;
+  recordOutcome(action, type, told);
   if (type !== CANCELLED) return ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
   upsertMemo({ [CANCELLED]: { message, ...details } });
   return new CancelledFailure(message, [details]);

@@ -81,11 +81,14 @@ export class Requests {
     }
   }
 
-  /** POSTs an action. An attempt that Temporal has given up waiting for is waited for all the same (S2 of the saga). */
-  async post(action: Action, isLetGo: () => boolean): Promise<Acceptance | undefined> {
+  /**
+   * POSTs an action; `why` stands behind it on the UI's timeline. An attempt that Temporal has given up waiting for is
+   * waited for all the same (S2 of the saga).
+   */
+  async post(action: Action, isLetGo: () => boolean, why = ''): Promise<Acceptance | undefined> {
     this.#isPosted = true;
     const activity = action === 'mute' ? posts.postMute : posts.postUnmute;
-    const options = { summary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${this.#target.callId}` };
+    const options = { summary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${this.#target.callId} ${why}`.trim() };
     return await this.#attempt(isLetGo, async () => {
       try {
         return await activity.executeWithOptions(options, [{ ...this.#target, clientContext: this.#clientContext }]);

@@ -19,9 +19,11 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster } from './roster.ts';
+import { Story, timeOfDay } from './story.ts';
 
 /**
  * The saga of one operation on one call.
@@ -88,6 +90,7 @@ export class Saga {
   readonly #clientContext: string;
   readonly #roster = new Roster();
   readonly #requests: Requests;
+  readonly #story: Story;
   readonly #failedOperations: OperationUpdate[] = [];
 
   #phase: Phase = 'reading';
@@ -111,6 +114,8 @@ export class Saga {
     this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
     this.#before = inheritance?.before;
     this.#isInherited = known.isPosted;
+    this.#story = new Story(action, request);
+    if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -143,7 +148,9 @@ export class Saga {
   async run(): Promise<Outcome> {
     const outcome = await this.#steps();
     const { successor } = this.interruptions;
-    return successor === undefined ? outcome : { kind: 'superseded', successor, inheritance: this.#inheritance() }; // S5
+    if (successor === undefined) return outcome;
+    this.#story.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
+    return { kind: 'superseded', successor, inheritance: this.#inheritance() }; // S5
   }
 
   async #steps(): Promise<Outcome> {
@@ -155,6 +162,7 @@ export class Saga {
     } catch (stop) {
       const failure = await this.#restore(reasonOf(stop));
       this.#phase = 'failed';
+      if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
       return { kind: 'failed', failure };
     }
   }
@@ -168,6 +176,7 @@ export class Saga {
     this.#requireOngoingGroupCall(reading);
     if (!this.#requests.isPosted) this.#before ??= reading?.self; // S1
     this.#isAlreadyAsWanted = reading?.self?.isMuted === wantedIsMuted(this.#action);
+    this.#story.tell(`Read the call and its roster, which ${shown(reading?.self)}.`);
   }
 
   #requireOngoingGroupCall(reading: CallReading | undefined): void {
@@ -185,12 +194,14 @@ export class Saga {
     this.#requestedAt = Date.now();
     this.#attempts = 1;
     this.#roster.ask(); // S3
+    this.#story.tell(`Asked Graph to ${this.#action}.`);
     const acceptance = await this.#requests.post(this.#action, () => this.interruptions.any);
     if (acceptance !== undefined) {
       this.#attempts = acceptance.attempt;
       this.#answer = acceptance.answer;
       this.#operationId = acceptance.operationId;
       this.#acceptedAt = Date.now();
+      recordAcceptance(this.#action, this.#acceptedAt - this.#requestedAt);
     }
     this.interruptions.throwIfAny();
   }
@@ -201,6 +212,10 @@ export class Saga {
     this.#phase = 'confirming';
     const seconds = this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
     const deadline = Date.now() + seconds * 1_000;
+    const tries = this.#attempts === 1 ? '' : ` at attempt ${this.#attempts}`;
+    const { requestId } = this.#answer;
+    const named = requestId === undefined ? '' : ` (request ID ${requestId})`;
+    this.#story.tell(`Accepted by Graph${tries}${named}. The roster has until ${timeOfDay(deadline)} to show it.`);
     const isSettled = (): boolean =>
       this.#isNotified() || this.interruptions.any || this.#failedOperation() !== undefined;
     const pauses = this.#isAlreadyAsWanted ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
@@ -244,6 +259,9 @@ export class Saga {
     const confirmedAt = Date.now();
     this.#phase = 'confirmed';
     this.#confirmedAt = confirmedAt;
+    recordConfirmation(this.#action, confirmedBy, confirmedAt - (this.#acceptedAt ?? confirmedAt));
+    const by = confirmedBy === 'notification' ? 'a roster notification' : 'a read of the roster';
+    this.#story.tell(`**Confirmed** by ${by}: isMuted is ${wantedIsMuted(this.#action)}.`);
     return {
       callId: this.#request.callId,
       participantId: this.#roster.participantId ?? '',
@@ -278,8 +296,10 @@ export class Saga {
     const action = restoringAction(hasActed ? this.#action : undefined, this.#before);
     if (action === undefined) return withRestored(failure, false, 'There was nothing to put back.');
     this.#phase = 'restoring';
+    this.#story.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${action}.`);
     try {
-      await this.#requests.post(action, () => this.interruptions.isFinal);
+      await this.#requests.post(action, () => this.interruptions.isFinal, 'to put it back');
+      this.#story.tell('Graph has answered. Reading the roster until it shows it.');
       return (await this.#verify(this.#before))
         ? withRestored(failure, true, 'The call was put back as it was.')
         : restoreFailed(callId, this.#action, failure);
@@ -336,6 +356,12 @@ export class Saga {
 function reasonOf(stop: unknown): Stop['reason'] {
   if (!(stop instanceof Stop)) throw stop;
   return stop.reason;
+}
+
+function shown(state: MuteState | undefined): string {
+  if (state === undefined) return 'does not list the application yet';
+  const server = state.serverMuted === undefined ? '' : `, serverMuted ${state.serverMuted}`;
+  return `shows isMuted ${state.isMuted}${server}`;
 }
 
 function iso(time: number): string {

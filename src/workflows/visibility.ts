@@ -1,6 +1,8 @@
-import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { log, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { keyword, type KeywordAttribute } from '../contract/attributes.ts';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { callIdOf } from '../contract/call-id.ts';
+import { SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+import { countOperation } from './metrics.ts';
 
 /** Sets what the starter has not set, which costs an event; nothing where a client of ours has started the run. */
 export function ensureAttributes(wanted: readonly KeywordAttribute[]): void {
@@ -9,7 +11,12 @@ export function ensureAttributes(wanted: readonly KeywordAttribute[]): void {
   if (missing.length > 0) upsertSearchAttributes(missing);
 }
 
-/** `Confirmed`, `Cancelled` or the type of the failure. */
-export function recordOutcome(outcome: string): void {
+/**
+ * What stays of an operation that ends, for lists, metrics and logs: `Confirmed`, `Cancelled` or the type of the failure.
+ * The line of the log has its workflow and run beside these fields, and a replay writes it no second time.
+ */
+export function recordOutcome(action: Action, outcome: string, fields: Readonly<Record<string, unknown>>): void {
+  countOperation(action, outcome);
+  log.info('operation has ended', { callId: callIdOf(workflowInfo().workflowId), action, outcome, ...fields });
   upsertSearchAttributes([keyword(SEARCH_ATTRIBUTE.outcome, outcome)]);
 }

@@ -18,6 +18,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const [temporal, code] = await Promise.all([startDevServer({ cli, port: 0, uiPort: 0 }), bundleWorkflows()]);
   await writeFile(bundle, code);
   project.provide('temporalAddress', temporal.address);
+  project.provide('temporalUi', temporal.uiUrl);
   project.provide('temporalCli', cli);
   project.provide('workflowBundle', bundle);
   return async () => {
@@ -29,6 +30,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 declare module 'vitest' {
   export interface ProvidedContext {
     temporalAddress: string;
+    /** Root of Temporal's UI. */
+    temporalUi: string;
     temporalCli: string;
     workflowBundle: string;
   }

@@ -1,0 +1,18 @@
+/**
+ * What a worker tells Prometheus of operations. The workflows record it (`src/workflows/metrics.ts`) and Temporal's Core
+ * serves it, with the labels `namespace`, `taskQueue` and `workflowType` beside ours.
+ */
+export const METRIC = {
+  operations: 'call_moderation_operations_total',
+  acceptance: 'call_moderation_acceptance_seconds',
+  confirmation: 'call_moderation_confirmation_seconds',
+} as const;
+
+/** Of `operations`; whoever creates it first decides. */
+export const OPERATIONS_HELP = 'Operations that have ended, by action and outcome.';
+
+/** Upper bounds in seconds: a request is asked for 60 s at the most, a confirmation waited for up to 300. */
+export const METRIC_BUCKETS = {
+  [METRIC.acceptance]: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60],
+  [METRIC.confirmation]: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300],
+};

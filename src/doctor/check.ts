@@ -1,0 +1,45 @@
+import { inTime } from '../http/in-time.ts';
+
+/**
+ * One thing that a deployment needs. Checks know nothing of each other, run side by side, and each has a time limit, so
+ * that what hangs hides nothing else.
+ */
+export interface Check {
+  name: string;
+  /** Resolves with what was found to hold. @throws {Fault} with what does not */
+  run: () => string | Promise<string>;
+}
+
+export interface Finding {
+  check: string;
+  /** A warning is worth a look, and keeps nothing from working. */
+  state: 'ok' | 'warning' | 'failed';
+  said: string;
+  remedy?: string;
+}
+
+/** What a check has found to be wrong. Like every word of a finding, it quotes no token and no body. */
+export class Fault extends Error {
+  readonly remedy: string;
+  readonly state: 'warning' | 'failed';
+
+  constructor(message: string, remedy: string, state: 'warning' | 'failed' = 'failed') {
+    super(message);
+    this.remedy = remedy;
+    this.state = state;
+  }
+}
+
+export const CHECK_MS = 8_000;
+
+export async function findingOf({ name, run }: Check): Promise<Finding> {
+  try {
+    const late = (): Fault =>
+      new Fault(`no answer in ${CHECK_MS / 1_000} s`, 'Look at the network between here and there.');
+    return { check: name, state: 'ok', said: await inTime(CHECK_MS, run, late) };
+  } catch (error) {
+    if (error instanceof Fault) return { check: name, state: error.state, said: error.message, remedy: error.remedy };
+    const said = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return { check: name, state: 'failed', said: said || 'failed', remedy: 'This is unexpected: report it.' };
+  }
+}

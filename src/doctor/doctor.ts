@@ -1,0 +1,80 @@
+import {
+  ConfigError,
+  loadClientConfig,
+  loadWebhookConfig,
+  loadWorkerConfig,
+  type Address,
+  type Environment,
+  type WebhookConfig,
+  type WorkerConfig,
+} from '../config.ts';
+import { tokensOf } from '../graph/tokens.ts';
+import { closeClient, lazyClient } from '../temporal/connect.ts';
+import { bundleCheck } from './bundle.ts';
+import { Fault, findingOf, type Check, type Finding } from './check.ts';
+import { clockCheck } from './clock.ts';
+import { temporalChecks } from './temporal.ts';
+import { tokenChecks } from './token.ts';
+import { webhookChecks } from './webhook.ts';
+
+export interface DoctorOptions {
+  /** Where Graph reaches the webhook; on this machine where absent. */
+  webhookUrl?: string | undefined;
+  tenantId?: string | undefined;
+}
+
+/** Everything that a deployment needs, found out from where the doctor runs and with the environment it was given. */
+export async function examine(env: Environment, options: DoctorOptions): Promise<Finding[]> {
+  const common = loadClientConfig(env);
+  const worker = attempt(() => loadWorkerConfig(env));
+  const webhook = attempt(() => loadWebhookConfig(env));
+  const client = lazyClient(common);
+  const address = common.temporal.connectionOptions.address ?? 'localhost:7233';
+  try {
+    const checks = [
+      configurationCheck('configuration of the worker', worker),
+      configurationCheck('configuration of the webhook', webhook),
+      bundleCheck(),
+      ...temporalChecks(client, common.taskQueue, address),
+      ...('config' in worker ? graphChecks(worker.config, options) : []),
+      ...('config' in webhook ? webhookChecks(webhook.config, options.webhookUrl ?? urlOf(webhook.config)) : []),
+      clockCheck([
+        ...('config' in webhook ? [webhook.config.openIdUrl] : []),
+        ...('config' in worker ? [worker.config.graph.url] : []),
+      ]),
+    ];
+    return await Promise.all(checks.map(findingOf));
+  } finally {
+    await closeClient(client);
+  }
+}
+
+function graphChecks({ graph }: WorkerConfig, { tenantId }: DoctorOptions): Check[] {
+  return tokenChecks({ graph, tokens: tokensOf(graph), tenantId });
+}
+
+type Loaded<T> = { config: T } | { faults: readonly string[] };
+
+function attempt<T>(load: () => T): Loaded<T> {
+  try {
+    return { config: load() };
+  } catch (error) {
+    if (error instanceof ConfigError) return { faults: error.faults };
+    throw error;
+  }
+}
+
+function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookConfig>): Check {
+  return {
+    name,
+    run: () => {
+      if ('config' in loaded) return 'holds';
+      throw new Fault(loaded.faults.join('; '), 'Correct the variables; what rests on them was not checked.');
+    },
+  };
+}
+
+function urlOf({ listen, path }: { listen: Address; path: string }): string {
+  const host = listen.host === '0.0.0.0' || listen.host === '::' ? '127.0.0.1' : listen.host;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${listen.port}${path}`;
+}

@@ -1,0 +1,117 @@
+import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { searchAttributesFault } from '../temporal/search-attributes.ts';
+import { CHECK_MS, Fault, type Check } from './check.ts';
+
+/** Where Temporal is, and whether the namespace and the task queue are ready for operations. */
+
+/** Schedules of ours have IDs that begin so. */
+const SCHEDULES = 'call-moderation/';
+
+/** A poll lasts about a minute, and Temporal remembers pollers for five: one that was last heard of longer ago is gone. */
+const POLL_MS = 90_000;
+
+/** `temporal.api.enums.v1.TaskQueueType`. */
+const TASKS = { workflow: 1, activity: 2 } as const;
+
+const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
+
+export function temporalChecks(client: Client, taskQueue: string, address: string): Check[] {
+  const { connection } = client;
+  const { namespace } = client.options;
+  const asked = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await client.withDeadline(Date.now() + CHECK_MS - 1_000, work);
+    } catch (error) {
+      throw faultOf(error, address, namespace);
+    }
+  };
+  return [
+    {
+      name: 'temporal',
+      run: async () => {
+        const { serverVersion } = await asked(() => connection.workflowService.getSystemInfo({}));
+        return `${address} answers, server ${serverVersion ?? 'of an unknown version'}`;
+      },
+    },
+    {
+      name: 'namespace',
+      run: async () => {
+        const { config } = await asked(() => connection.workflowService.describeNamespace({ namespace }));
+        const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
+        return `${namespace} is there, and keeps ended operations for ${Number(days.toFixed(1))} days`;
+      },
+    },
+    {
+      name: 'search attributes',
+      run: async () => {
+        const fault = await asked(() => searchAttributesFault(connection, namespace));
+        if (fault === undefined) return 'all are registered';
+        throw new Fault(fault, 'Run `call-moderation setup` as somebody who may register them.');
+      },
+    },
+    {
+      name: 'worker',
+      run: async () => {
+        const [workflows, activities] = await Promise.all([pollers(TASKS.workflow), pollers(TASKS.activity)]);
+        const remedy = `Start one (\`call-moderation worker\`) with MODERATION_TASK_QUEUE=${taskQueue} and this namespace, and read its log.`;
+        const kinds = [
+          ...(workflows.length > 0 ? [] : ['workflows']),
+          ...(activities.length > 0 ? [] : ['activities']),
+        ];
+        if (kinds.length > 0)
+          throw new Fault(`no worker polls task queue ${taskQueue} for ${kinds.join(' and ')}`, remedy);
+        return `${workflows.length} on task queue ${taskQueue}: ${workflows.slice(0, 5).join(', ')}`;
+      },
+    },
+    {
+      name: 'schedules',
+      run: async () => {
+        const found = await asked(async () => {
+          const states: boolean[] = [];
+          for await (const { scheduleId, state } of client.schedule.list()) {
+            if (scheduleId.startsWith(SCHEDULES)) states.push(state.paused);
+          }
+          return states;
+        });
+        const paused = found.filter(Boolean).length;
+        return `can be listed; ${found.length} of ours${paused > 0 ? `, ${paused} of them paused` : ''}`;
+      },
+    },
+  ];
+
+  /** Identities of those that poll. */
+  async function pollers(taskQueueType: number): Promise<string[]> {
+    const queue = { namespace, taskQueue: { name: taskQueue }, taskQueueType };
+    const { pollers: told } = await asked(() => connection.workflowService.describeTaskQueue(queue));
+    const since = Date.now() / 1_000 - POLL_MS / 1_000;
+    const fresh = (told ?? []).filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) >= since);
+    return [...new Set(fresh.map(({ identity }) => identity ?? 'unnamed'))];
+  }
+}
+
+function faultOf(error: unknown, address: string, namespace: string): unknown {
+  const status = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  if (!isGrpcServiceError(status)) return error;
+  const code: number = status.code;
+  switch (code) {
+    case GRPC.deadlineExceeded:
+    case GRPC.unavailable:
+      return new Fault(
+        `Temporal does not answer at ${address}`,
+        'Start it, or set TEMPORAL_ADDRESS (and TEMPORAL_TLS) right.',
+      );
+    case GRPC.notFound:
+      return new Fault(`there is no namespace ${namespace}`, 'Create it, or set TEMPORAL_NAMESPACE to yours.');
+    case GRPC.permissionDenied:
+    case GRPC.unauthenticated:
+      return new Fault(
+        'Temporal refuses these credentials',
+        'Check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and what they may do.',
+      );
+    default:
+      return new Fault(
+        `Temporal refuses (gRPC status ${code}): ${status.details}`,
+        'Look the status up, and the TEMPORAL_* variables.',
+      );
+  }
+}

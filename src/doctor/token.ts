@@ -1,0 +1,95 @@
+import { decodeJwt, type JWTPayload } from 'jose';
+import type { WorkerConfig } from '../config.ts';
+import { GraphError } from '../graph/errors.ts';
+import type { TokenSource } from '../graph/tokens.ts';
+import { Fault, type Check } from './check.ts';
+
+/**
+ * The token that the worker shows to Graph. Clients are to treat these as opaque, and the service does; a doctor may look
+ * inside, for what Graph will find there. It is never printed.
+ */
+
+/** The application ID of Microsoft Graph, in every cloud: some tokens name it as their audience in place of the address. */
+const GRAPH_APP_ID = '00000003-0000-0000-c000-000000000000';
+
+/** What muting and unmuting the application itself takes. */
+const NEEDED = 'Calls.Initiate.All';
+
+/** What muting other participants takes; one of them. https://learn.microsoft.com/graph/api/participant-mute */
+const FOR_OTHERS: ReadonlySet<string> = new Set(['calls.joingroupcall.all', 'calls.joingroupcallasguest.all']);
+
+export interface TokenChecks {
+  graph: WorkerConfig['graph'];
+  tokens: TokenSource;
+  /** The tenant to take the token from, where not the application's own. */
+  tenantId?: string | undefined;
+}
+
+export function tokenChecks({ graph, tokens, tenantId }: TokenChecks): Check[] {
+  const token = once(async () => await tokenOf(tokens, tenantId));
+  const from = graph.token === undefined ? 'Entra ID' : 'MODERATION_GRAPH_TOKEN';
+  return [
+    {
+      name: 'token',
+      run: async () => {
+        const { aud, exp } = claimsOf(await token()) ?? {};
+        if (aud === undefined) return `from ${from}, which cannot be looked into`;
+        const { graphUrl } = graph.cloud;
+        const audience = String(aud).replace(/\/$/, '');
+        if (audience !== graphUrl && audience !== GRAPH_APP_ID) {
+          const remedy = 'Set MODERATION_GRAPH_CLOUD (and AZURE_AUTHORITY_HOST, where set) to the cloud of the tenant.';
+          throw new Fault(`the token is for ${audience}, and not for ${graphUrl}`, remedy);
+        }
+        if (exp !== undefined && exp * 1_000 < Date.now()) throw new Fault('the token has expired', 'Get another one.');
+        return `from ${from}, for ${graphUrl}`;
+      },
+    },
+    { name: 'permissions', run: async () => permissionsOf(claimsOf(await token())) },
+  ];
+}
+
+function permissionsOf(claims: JWTPayload | undefined): string {
+  if (claims === undefined)
+    throw new Fault('the token cannot be looked into', 'Nothing, where Graph is a simulator.', 'warning');
+  const roles = Array.isArray(claims['roles']) ? claims['roles'].filter((role) => typeof role === 'string') : [];
+  if (!roles.includes(NEEDED)) {
+    const remedy = `Add the application permission ${NEEDED} of Microsoft Graph and have an administrator of the tenant consent; calls that exist already do not get it.`;
+    throw new Fault(`${NEEDED} is missing; granted: ${roles.join(', ') || 'nothing'}`, remedy);
+  }
+  const others = roles.filter((role) => role !== NEEDED);
+  // Written with and without a plural s on the reference pages.
+  const isForOthers = (role: string): boolean => FOR_OTHERS.has(role.toLowerCase().replace('groupcalls', 'groupcall'));
+  const mutesOthers = others.some(isForOthers)
+    ? 'other participants can be muted too'
+    : 'other participants cannot be muted, which takes Calls.JoinGroupCall.All';
+  const more = others.filter((role) => !isForOthers(role));
+  if (more.length === 0) return `${NEEDED}; ${mutesOthers}`;
+  const remedy = 'Remove what your bot does not need itself.';
+  throw new Fault(`${NEEDED}; ${mutesOthers}. Moderation does not need ${more.join(', ')}`, remedy, 'warning');
+}
+
+async function tokenOf(tokens: TokenSource, tenantId: string | undefined): Promise<string> {
+  try {
+    return await tokens(tenantId);
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    const remedy = error.isRetryable
+      ? 'Try again, and look at the network.'
+      : 'See the AZURE_* variables of @azure/identity.';
+    throw new Fault(error.message.replace(/\.$/, ''), remedy);
+  }
+}
+
+/** Nothing where the token is none that can be read: a simulator's fixed one, say. */
+function claimsOf(token: string): JWTPayload | undefined {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return undefined;
+  }
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined;
+  return () => (begun ??= work());
+}

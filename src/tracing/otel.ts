@@ -1,0 +1,28 @@
+import { diag, DiagLogLevel } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { VERSION } from '../version.ts';
+import { idGenerator } from './ids.ts';
+
+/**
+ * OpenTelemetry's SDK. It reads `OTEL_*` itself: endpoint, headers, sampler, limits, and what is told of the process.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export function installSdk(process: string, say: (message: string) => void): () => Promise<void> {
+  const silent = (): void => undefined;
+  diag.setLogger(
+    { error: say, warn: say, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+  const own = resourceFromAttributes({ 'service.name': `call-moderation-${process}`, 'service.version': VERSION });
+  const resource = defaultResource()
+    .merge(own)
+    .merge(detectResources({ detectors: [envDetector] }));
+  // Nobody at a terminal waits for a collector that is not there.
+  const exporter = new OTLPTraceExporter(process === 'cli' ? { timeoutMillis: 2_000 } : {});
+  const spanProcessors = [new BatchSpanProcessor(exporter)];
+  const provider = new NodeTracerProvider({ resource, spanProcessors, idGenerator });
+  provider.register();
+  return async () => await provider.shutdown();
+}
