@@ -65,10 +65,22 @@ async function runOf(client: Client, workflowId: string, runId: string, particip
 /** What a signal says of the application, or of an operation. */
 function told(data: Uint8Array | null | undefined, participantId: string): Partial<JudgedSignal> {
   if (!data || data.length === 0) return {};
-  const payload = JSON.parse(Buffer.from(data).toString()) as {
+  const payload = (parse(Buffer.from(data).toString()) ?? {}) as {
     operationId?: string;
     participants?: { id: string; isMuted: boolean }[];
   };
-  const own = payload.participants?.findLast(({ id }) => sameId(id, participantId));
+  // A signal of a hostile client may be anything.
+  if (payload.participants !== undefined && !Array.isArray(payload.participants)) return {};
+  const own = payload.participants?.findLast(
+    (entry) => typeof entry?.id === 'string' && sameId(entry.id, participantId),
+  );
   return { isMuted: own?.isMuted, operationId: payload.operationId };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
