@@ -80,6 +80,7 @@ export class GraphClient {
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
       if (answer.status >= 200 && answer.status < 300) return answer;
+      if (answer.status === 401) this.#options.tokens.forget?.(token, call.tenantId);
       throw fromAnswer(call.what, answer);
     } catch (error) {
       throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
