@@ -351,6 +351,17 @@ describe.concurrent('status', () => {
     expect((await run(['status', call.id])).stdout).toMatch(/^failure +.* was cancelled\. The call was put back/m);
   });
 
+  test('shows no control characters of others, which a terminal would obey', async () => {
+    const call = service.call({ faults: unconfirmed });
+    const reason = '\u001b]0;owned\u0007\u009b2Jnoise\r\nphase  confirmed';
+    const running = await service.moderation.mute({ callId: call.id, reason });
+    await untilPhase(running, 'confirming');
+    const { stdout } = await run(['status', call.id]);
+    expect(stdout).toMatch(/^reason +\\u\{1b\}\]0;owned\\u\{7\}\\u\{9b\}2Jnoise\\u\{d\}\\u\{a\}phase {2}confirmed$/m);
+    await running.cancel();
+    await failureOf(running, 'Cancelled');
+  });
+
   test('of a call without any says so, with code 1', async () => {
     const callId = randomUUID();
     const { code, stdout, stderr } = await run(['status', callId]);
