@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test, type TestContext }
 import { freePort } from '../../src/free-port.ts';
 import type { Faults, NewCall } from '../../src/simulator/index.ts';
 import { startDevServer, type DevServer } from '../../src/temporal/dev-server.ts';
+import { Deployment } from '../support/deployment.ts';
 import { failureOf } from '../support/expect.ts';
 import { Service, untilPhase, type TestCall } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
@@ -55,6 +56,29 @@ class Server {
 async function startIn(folder: string, port: number): Promise<DevServer> {
   return await startDevServer({ cli: inject('temporalCli'), port, uiPort: 0, dbFilename: join(folder, 'temporal.db') });
 }
+
+describe.concurrent('told to end', () => {
+  // With one that is gone, Core knows at once; with one that is frozen, it waits for an answer to its goodbye.
+  test.for([
+    ['gone', 'SIGKILL', 0],
+    ['frozen', 'SIGSTOP', 1],
+  ] as const)('while its server is %s, an idle worker ends', async ([, signal, code]) => {
+    const own = await startDevServer({ cli: inject('temporalCli'), port: 0, uiPort: 0 });
+    const deployment = await Deployment.start({ TEMPORAL_ADDRESS: own.address });
+    const worker = await deployment.worker();
+    process.kill(own.pid, signal);
+    if (signal === 'SIGKILL') await own.stop();
+    const began = Date.now();
+    worker.terminate();
+    expect(await worker.ended()).toBe(code);
+    // Less than the 30 s that Kubernetes waits.
+    expect(Date.now() - began).toBeLessThan(28_000);
+    if (code === 1) expect(worker.log.at(-1)?.msg).toMatch(/Temporal does not answer/);
+    if (signal === 'SIGSTOP') process.kill(own.pid, 'SIGCONT');
+    await own.stop();
+    await deployment.stop();
+  });
+});
 
 let server: Server;
 let service: Service;
