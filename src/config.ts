@@ -91,6 +91,8 @@ const graphUrl = safeUrl.refine((value) => {
   return `${search}${hash}${username}${password}` === '';
 }, 'must be a root without query, fragment and user, such as http://127.0.0.1:3979');
 
+const HEALTH_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
 const list = z.string().transform((value) =>
   value
     .split(',')
@@ -130,7 +132,10 @@ const worker = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
   MODERATION_GRAPH_VERSION: z.enum(['v1.0', 'beta'], 'must be v1.0 or beta').default('v1.0'),
   MODERATION_GRAPH_URL: graphUrl.optional(),
-  MODERATION_GRAPH_TOKEN: z.string().optional(),
+  MODERATION_GRAPH_TOKEN: z
+    .string()
+    .regex(/^[\u0021-\u007e]+$/, 'must be a bearer token, without spaces and line breaks, for it is sent in a header')
+    .optional(),
   MODERATION_TENANTS: tenants.optional(),
   MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
   MODERATION_HEALTH_PORT: port.default(9_465),
@@ -143,7 +148,11 @@ const webhook = common.extend({
   MODERATION_WEBHOOK_PORT: port.default(3_978),
   MODERATION_WEBHOOK_PATH: z
     .string()
-    .regex(/^\/[^?#*:\s]*$/, 'must be a path that begins with a slash, such as /api/calls')
+    .regex(/^(\/(?!\.{1,2}(\/|$))[\w.~!$&',;=@+-]*)+$/, 'must be a path that begins with a slash, such as /api/calls')
+    .refine(
+      (path) => !HEALTH_PATHS.has(path),
+      `must not be one of ${[...HEALTH_PATHS].join(', ')}, where health is served`,
+    )
     .default('/api/calls'),
   MODERATION_WEBHOOK_AUDIENCE: z.string().optional(),
   MODERATION_WEBHOOK_ISSUERS: list

@@ -170,8 +170,13 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const worker = await startWorker({ config, log, coreMetrics });
   const stopOnSignal = async (): Promise<void> => {
     await stopSignal();
-    // A worker that has lost its server may never come to an end.
-    setTimeout(() => process.exit(1), EXIT_MS).unref();
+    // Core says goodbye to the server at the end, and waits for the answer: of one that is frozen, or cut off from here
+    // without a word, none comes until keep-alive misses it, which takes longer than an orchestrator waits.
+    const exit = (): never => {
+      log.error({}, 'Temporal does not answer; the worker ends without its goodbye');
+      process.exit(1);
+    };
+    setTimeout(exit, EXIT_MS).unref();
     await worker.stop();
   };
   stopOnSignal().catch(() => undefined);

@@ -337,6 +337,33 @@ describe.concurrent('status', () => {
     expect(stdout).toMatch(/^closed +\d{4}-\d\d-\d\dT[\d:.]+Z$/m);
   });
 
+  test('shows why an operation has failed, or that it was cancelled', async () => {
+    const refused = service.call({ faults: { requests: [{ on: 'mute', answer: { status: 403, code: '7504' } }] } });
+    await failureOf(await service.moderation.mute({ callId: refused.id }), 'PermissionDenied');
+    const { stdout } = await run(['status', refused.id]);
+    expect(stdout).toMatch(/^failure +Graph answered 403 \(code 7504\) .* consent to Calls.Initiate.All/m);
+    expect(json(await run(['status', refused.id, '--json']))).toMatchObject({
+      failure: { type: 'PermissionDenied', message: expect.stringContaining(refused.id), details: { status: 403 } },
+    });
+    const call = service.call({ faults: unconfirmed });
+    const cancelled = await service.moderation.mute({ callId: call.id });
+    await untilPhase(cancelled, 'confirming');
+    await cancelled.cancel();
+    await failureOf(cancelled, 'Cancelled');
+    expect((await run(['status', call.id])).stdout).toMatch(/^failure +.* was cancelled\. The call was put back/m);
+  });
+
+  test('shows no control characters of others, which a terminal would obey', async () => {
+    const call = service.call({ faults: unconfirmed });
+    const reason = '\u001b]0;owned\u0007\u009b2Jnoise\r\nphase  confirmed';
+    const running = await service.moderation.mute({ callId: call.id, reason });
+    await untilPhase(running, 'confirming');
+    const { stdout } = await run(['status', call.id]);
+    expect(stdout).toMatch(/^reason +\\u\{1b\}\]0;owned\\u\{7\}\\u\{9b\}2Jnoise\\u\{d\}\\u\{a\}phase {2}confirmed$/m);
+    await running.cancel();
+    await failureOf(running, 'Cancelled');
+  });
+
   test('of a call without any says so, with code 1', async () => {
     const callId = randomUUID();
     const { code, stdout, stderr } = await run(['status', callId]);

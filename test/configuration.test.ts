@@ -239,6 +239,8 @@ describe.each<[string, (env: Environment) => unknown, RegExp, string[]]>([
   ['MODERATION_HEALTH_PORT', webhook, PORT, ['-1', '65536']],
   ['MODERATION_WEBHOOK_PORT', webhook, PORT, ['-1', '65536', 'https', '80,81']],
   ['MODERATION_WEBHOOK_PATH', webhook, /begins with a slash/, ['api/calls', '/a b', '/a?b', '/a#b', '/a*', '/:id']],
+  ['MODERATION_WEBHOOK_PATH', webhook, /begins with a slash/, ['/../x', '/a/.', '/%zz', '/\u00e4', '/{x}']],
+  ['MODERATION_WEBHOOK_PATH', webhook, /where health is served/, ['/livez', '/readyz', '/metrics']],
   ['MODERATION_WEBHOOK_ISSUERS', webhook, /must name at least one issuer/, [',', ' , ,']],
   ['MODERATION_WEBHOOK_OPENID_URL', webhook, SAFE, ['http://keys.example.com/c']],
   ['MODERATION_WEBHOOK_OPENID_URL', webhook, ABSOLUTE, ['keys.example.com/c']],
@@ -281,6 +283,13 @@ describe('the clouds', () => {
 
 describe('a fixed token', () => {
   const token = { MODERATION_GRAPH_TOKEN: 'secret-token' };
+
+  test.each(['x y', 'a\r\nb: c', '\u00e4'])('that cannot be sent in a header is refused: %j', (value) => {
+    const env = { MODERATION_GRAPH_URL: 'http://127.0.0.1:1', MODERATION_GRAPH_TOKEN: value };
+    const faults = faultsOf(() => worker(env));
+    expect(faults).toEqual([expect.stringMatching(/^MODERATION_GRAPH_TOKEN: must be a bearer token/)]);
+    expect(faults.join()).not.toContain(value);
+  });
 
   test.each(['http://127.0.0.1:4000', 'http://localhost', 'http://[::1]:4000', 'https://localhost'])(
     'is taken for a Graph at %s',

@@ -197,6 +197,14 @@ describe('a request', () => {
     expect(fault.length).toBeLessThan(300);
   });
 
+  test('are told up to a number, however many there are: what tells all would be too large for Temporal', () => {
+    const fields = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`f${index}`, 0]));
+    const faults = faultsOf(fields);
+    expect(faults).toHaveLength(17);
+    expect(faults[0]).toBe('callId is required');
+    expect(faults.at(-1)).toBe('and more');
+  });
+
   test('hears of every fault at once', () => {
     const faults = faultsOf({ clientContext: 7, confirmWithinSeconds: 0, onUnconfirmed: 'undo', typo: true });
     expect(faults).toHaveLength(5);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Deployment } from './support/deployment.ts';
+import type { OperationHandle } from '../src/client/operation-handle.ts';
 import { failureOf } from './support/expect.ts';
 import type { Process } from './support/process.ts';
 
@@ -66,6 +67,25 @@ describe('the worker', () => {
       expect(post?.tenantId).toBe(tenantId);
     }
     expect(service.graph.counts.token - before).toBe(1);
+  });
+
+  test('takes a new token once Graph has refused the old one, and only one for all who were refused', async () => {
+    const tenantId = randomUUID();
+    const mute = async (): Promise<OperationHandle> =>
+      await service.moderation().mute({ callId: service.call().id, tenantId });
+    await (await mute()).result();
+    const before = service.graph.counts.token;
+    const refused = Array.from({ length: 3 }, () =>
+      service.call({ faults: { requests: [{ on: 'mute', answer: { status: 401 } }] } }),
+    );
+    const handles = await Promise.all(
+      refused.map(async ({ id: callId }) => await service.moderation().mute({ callId, tenantId })),
+    );
+    await Promise.all(handles.map(async (handle) => await failureOf(handle, 'Unauthorized')));
+    expect(await (await mute()).result()).toMatchObject({ isMuted: true });
+    // One that was read while the others were refused may be refused with a new one, too.
+    expect(service.graph.counts.token - before).toBeGreaterThanOrEqual(1);
+    expect(service.graph.counts.token - before).toBeLessThanOrEqual(3);
   });
 
   test('asks again while Entra ID is unavailable', async () => {

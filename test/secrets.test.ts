@@ -15,6 +15,9 @@ const PLANTED = {
   personInRoster: 'Person 1',
 };
 
+/** For Temporal's histories, which are the audit trail, and for nothing else. */
+const ASKED = { reason: 'planted reason of an operation', by: 'planted-asker' };
+
 let service: Deployment;
 let collector: Collector;
 let worker: Process;
@@ -51,7 +54,7 @@ test('neither tokens nor names come out of logs, histories, errors, metrics or t
   const message = `${PLANTED.personInError} (28:planted-user-id) may not do this`;
   const call = service.call({ participants: 5 });
   const moderation = service.moderation();
-  const confirmed = await moderation.mute({ callId: call.id });
+  const confirmed = await moderation.mute({ callId: call.id, reason: ASKED.reason, requestedBy: ASKED.by });
   await confirmed.result();
   service.graph.setFaults(call.id, { requests: [{ on: 'unmute', answer: { status: 403, code: '7503', message } }] });
   const refused: unknown = await (
@@ -107,5 +110,14 @@ test('neither tokens nor names come out of logs, histories, errors, metrics or t
   for (const [place, text] of Object.entries(places)) {
     for (const secret of secrets) expect(text.includes(secret), `${place}: ${secret}`).toBe(false);
     expect(/Bearer\s+[\w-]{8,}/.test(text), place).toBe(false);
+  }
+
+  // The audit trail has who asked and why; logs and metrics have not, and no metric has a label of a call of its own.
+  for (const [place, text] of Object.entries(places)) {
+    const isTrail = place === 'the histories';
+    for (const asked of Object.values(ASKED)) expect(text.includes(asked), `${place}: ${asked}`).toBe(isTrail);
+  }
+  for (const id of [call.id, call.workflowId, call.participantId, service.graph.addresses.tenantId]) {
+    expect(places['the metrics'].includes(id), id).toBe(false);
   }
 });

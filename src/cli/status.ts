@@ -27,11 +27,12 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
         printJson(this, latest);
         return DONE;
       }
-      const { record, status: now } = latest;
+      const { record, status: now, failure } = latest;
       const rows: [string, string | undefined][] = [
         ['call', record.callId],
         ['action', record.action],
         ['outcome', record.outcome],
+        ['failure', failure?.message],
         ['phase', now?.phase ?? 'not known: no worker answers'],
         ['participant', now?.participantId],
         ['before', now?.before && JSON.stringify(now.before)],

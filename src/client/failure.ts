@@ -1,7 +1,8 @@
 import { WorkflowContinuedAsNewError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { CANCELLED, isFailureType, type FailureDetails } from '../contract/failure.ts';
-import { ModerationError } from './errors.ts';
+import { ModerationError, type ModerationErrorType } from './errors.ts';
+import type { OperationRecord } from './records.ts';
 
 /** The typed error for what a run's `result()` has thrown; what is no outcome of the run is thrown on as it is. */
 export async function toModerationError(error: unknown, callId: string, run: WorkflowHandle): Promise<ModerationError> {
@@ -31,4 +32,32 @@ export async function toModerationError(error: unknown, callId: string, run: Wor
 
 function toDetails(value: unknown): FailureDetails & { message?: unknown } {
   return typeof value === 'object' && value !== null ? value : {};
+}
+
+/** Why an ended operation has no result, as its error tells it. */
+export interface FailedOperation {
+  type: ModerationErrorType;
+  message: string;
+  details: FailureDetails;
+}
+
+/** Nothing for an operation that runs, or that was confirmed. */
+export async function failureOf(
+  { callId, closedAt }: OperationRecord,
+  run: WorkflowHandle,
+): Promise<FailedOperation | undefined> {
+  if (closedAt === undefined) return undefined;
+  try {
+    await run.result();
+    return undefined;
+  } catch (error) {
+    try {
+      const { type, message, details } = await toModerationError(error, callId, run);
+      return { type, message, details };
+    } catch (other) {
+      // A run that somebody else's code has failed has no outcome of ours to tell.
+      if (other instanceof WorkflowFailedError) return undefined;
+      throw other;
+    }
+  }
 }

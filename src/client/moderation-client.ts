@@ -4,6 +4,7 @@ import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { ModerationError } from './errors.ts';
+import { failureOf, type FailedOperation } from './failure.ts';
 import { OperationHandle } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Runs } from './runs.ts';
@@ -52,15 +53,19 @@ export class ModerationClient {
 
   /**
    * The latest operation on a call, running or ended, or nothing where none is known (Temporal keeps ended ones for the
-   * namespace's retention time). `status` is answered by a worker, so it is missing where none is there.
+   * namespace's retention time). `status` is answered by a worker, so it is missing where none is there; `failure` says why
+   * an ended one has no result.
    */
-  async latest(callId: string): Promise<{ record: OperationRecord; status?: OperationStatus } | undefined> {
+  async latest(
+    callId: string,
+  ): Promise<{ record: OperationRecord; status?: OperationStatus; failure?: FailedOperation } | undefined> {
     const handle = this.#runs.client.workflow.getHandle(workflowIdOf(callId));
     try {
       const record = toRecord(await handle.describe());
       if (record === undefined) return undefined;
-      const status = await this.#runs.statusOf(this.#runs.of(record.workflowId, record.runId));
-      return { record, ...(status !== undefined && { status }) };
+      const run = this.#runs.of(record.workflowId, record.runId);
+      const [status, failure] = await Promise.all([this.#runs.statusOf(run), failureOf(record, run)]);
+      return { record, ...(status !== undefined && { status }), ...(failure !== undefined && { failure }) };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

@@ -114,6 +114,7 @@ export class GraphClient {
         count(answer.status);
         return answer;
       }
+      if (answer.status === 401) this.#options.tokens.forget?.(token, call.tenantId);
       throw fromAnswer(call.what, answer);
     } catch (error) {
       const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);

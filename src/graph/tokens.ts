@@ -4,7 +4,11 @@ import { fieldOf, GraphError } from './errors.ts';
 import type { GraphMetrics } from './metrics.ts';
 
 /** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
-export type TokenSource = (tenantId?: string) => Promise<string>;
+export interface TokenSource {
+  (tenantId?: string): Promise<string>;
+  /** Graph has refused this token: it is not given again. */
+  forget?: (token: string, tenantId?: string) => void;
+}
 
 /** For a simulator or a proxy on this machine; the configuration refuses it for any other Graph. */
 export function fixedToken(token: string): TokenSource {
@@ -31,29 +35,47 @@ export interface IdentityOptions {
  * Tokens from Microsoft Entra ID with whatever `DefaultAzureCredential` finds in the environment: a client secret, a
  * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it ends,
  * and asks once for all who wait.
+ *
+ * A token that Graph has refused is not waited out: what was granted or consented to meanwhile shows only in a new one. The
+ * credentials have a cache of their own, so they are made anew with it. Of many who were refused with the same token, the
+ * first has it forgotten.
  */
 export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOptions): TokenSource {
   const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === new URL(authorityHost).origin);
-  const credential: TokenCredential = new DefaultAzureCredential({
-    authorityHost,
-    additionallyAllowedTenants: ['*'],
-    // Entra ID vouches for its own hosts only; asked about another one (Azure Stack, a simulator) it refuses.
-    disableInstanceDiscovery: !isPublished,
-  });
+  const newCredential = (): TokenCredential =>
+    new DefaultAzureCredential({
+      authorityHost,
+      additionallyAllowedTenants: ['*'],
+      // Entra ID vouches for its own hosts only; asked about another one (Azure Stack, a simulator) it refuses.
+      disableInstanceDiscovery: !isPublished,
+    });
+  let credential = newCredential();
   const providers = new Map<string | undefined, () => Promise<string>>();
-  return async (tenantId) => {
+  const given = new Map<string | undefined, string>();
+  const forget = (token: string, tenantId?: string): void => {
+    if (given.get(tenantId) !== token) return;
+    given.delete(tenantId);
+    providers.delete(tenantId);
+    credential = newCredential();
+  };
+  const source = async (tenantId?: string): Promise<string> => {
     let provider = providers.get(tenantId);
     if (provider === undefined) {
       provider = getBearerTokenProvider(forTenant(credential, tenantId, metrics), `${graphUrl}/.default`);
       providers.set(tenantId, provider);
     }
     try {
-      return await provider();
+      const token = await provider();
+      // Not where it was forgotten while it was waited for: then another one is given by now.
+      if (providers.get(tenantId) === provider) given.set(tenantId, token);
+      return token;
     } catch (error) {
       providers.delete(tenantId); // It holds no token, and tenants that do not exist must not pile up.
+      given.delete(tenantId);
       throw toGraphError(error);
     }
   };
+  return Object.assign(source, { forget });
 }
 
 /** The provider asks it only where it holds no token, or one that ends soon. */

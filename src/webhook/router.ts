@@ -14,6 +14,12 @@ export class NotHandedOver extends Error {
   }
 }
 
+/**
+ * Notifications of one request that are under way at once. Graph sends a few; a body of a mebibyte has room for thousands of
+ * calls, which would hold up everybody else's until long after the deadline.
+ */
+const MOST_AT_ONCE = 100;
+
 /** Where each notification of a request goes, and the account of it. */
 export class Router {
   readonly #lanes: Lanes;
@@ -36,11 +42,24 @@ export class Router {
 
   /** Resolves when every notification has ended where it goes; throws `NotHandedOver` where one could not. */
   async take(notifications: readonly Notification[], deadline: number): Promise<void> {
-    const results = await Promise.allSettled(notifications.map((notification) => this.#send(notification, deadline)));
-    const failed = notifications.filter((_, i) => results[i]?.status === 'rejected');
-    if (failed.length === 0) return;
-    const callIds = [...new Set(failed.flatMap(({ callId }) => callId ?? []))];
-    throw new NotHandedOver(callIds, results.find((result) => result.status === 'rejected')?.reason);
+    const left = notifications.values();
+    const callIds = new Set<string>();
+    let isFailed = false;
+    let reason: unknown;
+    // Each takes the next one in turn, so that those of one call keep their order.
+    const sendNext = async (): Promise<void> => {
+      for (const notification of left) {
+        try {
+          await this.#send(notification, deadline);
+        } catch (error) {
+          reason = isFailed ? reason : error;
+          isFailed = true;
+          if (notification.callId !== undefined) callIds.add(notification.callId);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, notifications.length) }, sendNext));
+    if (isFailed) throw new NotHandedOver([...callIds], reason);
   }
 
   async #send(notification: Notification, deadline: number): Promise<void> {

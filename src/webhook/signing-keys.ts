@@ -23,6 +23,8 @@ import { TokenBucket } from './token-bucket.ts';
 const FETCH_TIMEOUT_MS = 4000;
 const REFRESH_MS = 24 * 3600 * 1000;
 const RETRY_HELD_MS = 5 * 60 * 1000;
+/** How long made-up keys can keep a rotated one from being found, and how seldom they can have the keys fetched (3). */
+const UNKNOWN_KEY_MS = 5_000;
 const RETRY_ABSENT_MS = { first: 500, most: 15_000 };
 
 export class KeysUnavailable extends Error {
@@ -40,7 +42,7 @@ export interface SigningKeysOptions {
 
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
-  readonly #forUnknownKey = new TokenBucket(3, 30_000);
+  readonly #forUnknownKey = new TokenBucket(3, UNKNOWN_KEY_MS);
   readonly #forAbsentKeys = new TokenBucket(10, 200);
   #held: LocalJWKSet | undefined;
   #fetching: Promise<LocalJWKSet> | undefined;

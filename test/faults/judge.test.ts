@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogEntry } from '../../src/simulator/index.ts';
-import { Service } from '../support/service.ts';
+import { Service, untilPhase } from '../support/service.ts';
+import { evidenceOf } from './evidence.ts';
 import { judge, type JudgedRun } from './judge.ts';
-import { play } from './play.ts';
 
 /** A judge that finds nothing is worth something only if it finds what is there. */
 
@@ -32,6 +32,8 @@ const post = (action: 'mute' | 'unmute', from: number, to: number): LogEntry => 
   endedAt: T + to,
 });
 
+const told = (at: number, isMuted = true): JudgedRun['signals'] => [{ name: 'rosterUpdated', at: T + at, isMuted }];
+
 const roster = (from: number, to: number, isMuted: boolean): LogEntry => ({
   type: 'notification',
   seq: 0,
@@ -54,7 +56,7 @@ const run = (given: Partial<JudgedRun> = {}): JudgedRun => ({
   result: { isMuted: true, requestedAt: iso(100), confirmedAt: iso(900) },
   details: undefined,
   before: { isMuted: false, serverMuted: false },
-  rosterSignals: [],
+  signals: [],
   ...given,
 });
 
@@ -67,7 +69,7 @@ function violationsOf(log: LogEntry[], runs: JudgedRun[], isDelta = true): strin
 describe('the judge finds', () => {
   test('nothing where all is well', () => {
     const log = [post('mute', 100, 200), change(150, true), roster(210, 220, true)];
-    expect(violationsOf(log, [run({ rosterSignals: [T + 215] })])).toEqual([]);
+    expect(violationsOf(log, [run({ signals: told(215) })])).toEqual([]);
   });
 
   test('(a) a confirmation of what never was', () => {
@@ -77,14 +79,17 @@ describe('the judge finds', () => {
 
   test('(a) but for one that a late full roster has misled, which it counts', () => {
     const log = [roster(300, 310, true)];
-    const evidence = { callId: 'call', participantId: OWN, log, runs: [run({ rosterSignals: [T + 305] })] };
-    expect(judge({ ...evidence, isDelta: false })).toEqual({ violations: [], misled: 1 });
+    const evidence = { callId: 'call', participantId: OWN, log, runs: [run({ signals: told(305) })] };
+    expect(judge({ ...evidence, isDelta: false })).toEqual({ violations: [], misled: 1, overtaken: 0 });
     expect(judge({ ...evidence, isDelta: true }).violations[0]).toContain('(a)');
   });
 
-  test('(b) a restore that is none, and one that was sent in secret', () => {
-    const log = [change(-10, true)];
-    expect(violationsOf(log, [failed({ details: { restored: true } })])).toEqual(['(b)']);
+  test('(b) a restore that is none, one that sent nothing, and one that was sent in secret', () => {
+    const restored = failed({ details: { restored: true } });
+    const sent = [post('mute', 100, 200), change(150, true), post('unmute', 300, 400)];
+    expect(violationsOf(sent, [restored])).toEqual(['(b)']);
+    expect(violationsOf([...sent, change(350, false)], [restored])).toEqual([]);
+    expect(violationsOf([], [restored])).toEqual(['(b)']);
     const secret = [post('mute', 100, 200), post('unmute', 300, 400)];
     expect(violationsOf(secret, [failed({ details: { restored: false } })])).toEqual(['(b)']);
   });
@@ -94,19 +99,59 @@ describe('the judge finds', () => {
     expect(violationsOf([], [failed({ closedAt: undefined })])).toEqual(['(c)']);
   });
 
-  test('(d) requests that overlap', () => {
-    expect(violationsOf([post('mute', 100, 300), post('unmute', 200, 400)], [])).toEqual(['(d)']);
+  test('(d) requests that overlap, but for the same one again after a broken connection', () => {
+    const both = (first: LogEntry, second: LogEntry): string[] => violationsOf([first, second], [failed({})]);
+    expect(both(post('mute', 100, 300), post('unmute', 200, 400))).toEqual(['(d)']);
+    expect(both(post('mute', 100, 300), post('mute', 200, 400))).toEqual(['(d)']);
+    const broken = { ...post('mute', 100, 300), outcome: 'gone' } as LogEntry;
+    expect(both(broken, post('mute', 200, 400))).toEqual([]);
+    expect(both(broken, post('unmute', 200, 400))).toEqual(['(d)']);
   });
 
-  test('(e) a roster that was answered 202 and went nowhere', () => {
-    expect(violationsOf([roster(300, 310, false)], [failed({})])).toEqual(['(e)']);
-    expect(violationsOf([roster(300, 310, false)], [failed({ rosterSignals: [T + 305] })])).toEqual([]);
+  test('(d) runs that overlap, and a request that is of none or outlives its own', () => {
+    const next = failed({ runId: 'next', startedAt: T + 500, closedAt: T + 2_000 });
+    expect(violationsOf([], [failed({}), next])).toEqual(['(d)']);
+    expect(violationsOf([post('mute', 3_000, 3_100)], [failed({})])).toEqual(['(d)']);
+    expect(violationsOf([post('mute', 900, 1_500)], [failed({})])).toEqual(['(d)']);
+  });
+
+  test('(e) a roster that was answered 202 and went nowhere, or as something else', () => {
+    const taken = (...signals: JudgedRun['signals']): string[] =>
+      violationsOf([roster(300, 310, false)], [failed({ signals })]);
+    expect(taken()).toEqual(['(e)']);
+    expect(taken(...told(305, false))).toEqual([]);
+    expect(taken(...told(305, true))).toEqual(['(e)']);
+    expect(taken(...told(800, false))).toEqual(['(e)']);
+    // One of two that came together may stand for both.
+    const merged = [roster(300, 320, false), roster(301, 320, true)];
+    expect(violationsOf(merged, [failed({ signals: told(305, true) })])).toEqual([]);
+  });
+
+  test("(e) the call's end and an operation's news that went nowhere", () => {
+    const taken = { type: 'notification', seq: 0, messageId: '', attempt: 1, status: 202 } as const;
+    const times = { startedAt: T + 300, endedAt: T + 310 };
+    const end: LogEntry = { ...taken, ...times, kind: 'call', state: 'terminated' };
+    const news: LogEntry = { ...taken, ...times, kind: 'operation', operation: { id: 'op', status: 'failed' } };
+    const at = T + 305;
+    expect(violationsOf([end, news], [failed({})])).toEqual(['(e)', '(e)']);
+    const signals = [
+      { name: 'callEnded', at },
+      { name: 'operationUpdated', at, operationId: 'op' },
+    ];
+    expect(violationsOf([end, news], [failed({ signals })])).toEqual([]);
   });
 
   test('(f) a confirmed operation that is not what Graph shows', () => {
     const log = [change(150, true), change(820, false)];
     const confirmed = run({ result: { isMuted: true, requestedAt: iso(100), confirmedAt: iso(900) } });
     expect(violationsOf(log, [confirmed])).toEqual(['(f)']);
+    const ours = { ...change(990, false), operationId: 'op' } as LogEntry;
+    expect(violationsOf([change(150, true), ours], [confirmed])).toEqual(['(f)']);
+    // Somebody else may change it later, and so may a request of before that Graph had put off.
+    expect(violationsOf([change(150, true), change(990, false)], [confirmed])).toEqual([]);
+    const late = [{ ...post('unmute', 10, 20), effect: 'later' } as LogEntry, change(150, true), ours];
+    const evidence = { callId: 'call', participantId: OWN, log: late, runs: [confirmed], isDelta: true };
+    expect(judge(evidence)).toEqual({ violations: [], misled: 0, overtaken: 1 });
   });
 });
 
@@ -118,19 +163,20 @@ describe('on the real service', () => {
   afterAll(async () => await service.stop());
 
   test('it finds the operation that a lying roster has confirmed', async () => {
-    const { violations } = await play(service, {
+    const call = service.call({
       form: { roster: 'delta' },
-      steps: [
-        {
-          kind: 'faults',
-          faults: { requests: [{ on: 'mute', effect: false }], notifications: [{ on: 'roster', precededBy: 'wrong' }] },
-        },
-        { kind: 'ask', action: 'mute', confirmWithinSeconds: 3, onUnconfirmed: 'restore', onConflict: 'supersede' },
-        { kind: 'pause', ms: 300 },
-        // Anyone's change sends a roster, before which comes one that lies about the application.
-        { kind: 'someoneElse' },
-      ],
+      faults: {
+        requests: [{ on: 'mute', effect: false }],
+        notifications: [{ on: 'roster', precededBy: 'wrong', drop: true }],
+      },
     });
+    const handle = await service.moderation.mute({ callId: call.id });
+    await untilPhase(handle, 'confirming');
+    // Anyone's change sends a roster, in whose place comes one that lies about the application.
+    const other = service.graph.describe(call.id).participants.find(({ id }) => id !== call.participantId);
+    await service.graph.setParticipant(call.id, other?.id ?? '', { clientMuted: true });
+    await handle.result();
+    const { violations } = judge(await evidenceOf(service.client, call, true));
     expect(violations.map((text) => text.slice(0, 3))).toContain('(a)');
   });
 });

@@ -1,4 +1,6 @@
-import type { LogEntry } from '../../src/simulator/index.ts';
+import { sameId } from '../../src/contract/call-id.ts';
+import { SIGNAL } from '../../src/contract/names.ts';
+import type { LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
 
 /**
  * The judge. It reads only what cannot be argued with: the simulator's log and its state, the outcome that each operation
@@ -7,17 +9,24 @@ import type { LogEntry } from '../../src/simulator/index.ts';
  * (a) A confirmed operation means that the application's state was as reported at a moment between the request and the
  *     confirmation. Full rosters carry no order: one that Graph delivers late may show what is past, and mislead. Such a
  *     confirmation is counted apart, and only where a roster that was late was delivered in that time.
- * (b) A failed operation that says `restored: true` left the state as it was read; one that says `restored: false` has sent
- *     nothing but what was asked.
+ * (b) A failed operation that says `restored: true` has sent something, and after the last that it sent the state was as it
+ *     was read; one that says `restored: false` has sent nothing but what was asked.
  * (c) No run outlives its deadlines.
- * (d) Two POSTs on a call never overlap: none is sent while another is on its way.
- * (e) Every roster that the webhook answered with 202 while a run was there to take it stands in a run's history as a
- *     signal.
- * (f) What was confirmed last is what Graph shows, unless somebody changed it later.
+ * (d) Two operations on a call never interleave: no run begins before the one before it has closed, every POST begins and
+ *     ends within one run, and no POST is sent while another is on its way. Only the same action may be sent again while
+ *     Graph still has the first: one whose connection broke.
+ * (e) Every notification that the webhook answered with 202 while a run was there to take it stands in its history as a
+ *     signal: the call's end, an operation's news, and each roster with the application's state as it told it. Rosters that
+ *     came at the same time may be one signal, of which the later state stands.
+ * (f) What was confirmed last is what Graph shows, unless somebody else changed it later. Graph may answer a POST and do
+ *     what it asks later than the next one; where the log tells so, that is counted apart.
  */
 export interface Verdict {
   violations: string[];
+  /** Confirmed by a full roster that came late (a). */
   misled: number;
+  /** Confirmed, and then undone by a request of before, which Graph had put off (f). */
+  overtaken: number;
 }
 
 export interface JudgedRun {
@@ -31,8 +40,17 @@ export interface JudgedRun {
   result: { isMuted: boolean; requestedAt: string; confirmedAt: string } | undefined;
   details: { restored?: boolean; failure?: string } | undefined;
   before: { isMuted: boolean; serverMuted?: boolean } | undefined;
-  /** When `rosterUpdated` signals were recorded. */
-  rosterSignals: readonly number[];
+  signals: readonly JudgedSignal[];
+}
+
+/** A signal as it stands in a run's history. */
+export interface JudgedSignal {
+  name: string;
+  /** When the server recorded it. */
+  at: number;
+  /** The application's `isMuted` in a roster that tells it. */
+  isMuted?: boolean | undefined;
+  operationId?: string | undefined;
 }
 
 export interface Evidence {
@@ -41,6 +59,8 @@ export interface Evidence {
   log: readonly LogEntry[];
   runs: readonly JudgedRun[];
   isDelta: boolean;
+  /** How long no part of the service could reach another, on purpose: deadlines that nobody can keep meanwhile. */
+  outageMs?: number;
 }
 
 /** What a run may take at most beside confirming: reading, requesting and restoring with one attempt more each, verifying. */
@@ -53,11 +73,14 @@ interface State {
   at: number;
   isMuted: boolean;
   serverMuted: boolean;
+  /** An operation did it, and not somebody else. */
+  isOurs: boolean;
 }
 
 export function judge(evidence: Evidence): Verdict {
   const violations: string[] = [];
   let misled = 0;
+  let overtaken = 0;
   const { log, runs, callId } = evidence;
   const blame = (rule: string, run: JudgedRun | undefined, what: string): void => {
     violations.push(
@@ -80,11 +103,13 @@ export function judge(evidence: Evidence): Verdict {
     }
     // (b)
     if (run.details?.restored === true && run.before !== undefined && run.closedAt !== undefined) {
-      const { before } = run;
-      const told = within(states, run.startedAt, run.closedAt + SLACK_MS).some((state) =>
-        before.serverMuted === undefined ? state.isMuted === before.isMuted : state.serverMuted === before.serverMuted,
-      );
-      if (!told) blame('b', run, `restored, but the state is not ${JSON.stringify(before)}`);
+      const { before, closedAt } = run;
+      const last = posts.findLast(({ startedAt }) => startedAt >= run.startedAt && startedAt <= closedAt);
+      const isAsBefore = (state: State): boolean =>
+        before.serverMuted === undefined ? state.isMuted === before.isMuted : state.serverMuted === before.serverMuted;
+      if (last === undefined) blame('b', run, 'restored, but nothing was sent');
+      else if (!within(states, last.endedAt ?? last.startedAt, closedAt + SLACK_MS).some(isAsBefore))
+        blame('b', run, `restored, but the state is not ${JSON.stringify(before)}`);
     }
     if (run.details?.restored === false && run.outcome !== 'RestoreFailed' && run.closedAt !== undefined) {
       const sent = posts.filter(({ startedAt }) => startedAt >= run.startedAt && startedAt <= (run.closedAt ?? 0));
@@ -94,61 +119,108 @@ export function judge(evidence: Evidence): Verdict {
     // (c)
     const end = run.closedAt;
     if (end === undefined) blame('c', run, 'never closed');
-    else if (end - run.startedAt > MOST_MS + run.confirmWithinSeconds * 1_000)
+    else if (end - run.startedAt > MOST_MS + run.confirmWithinSeconds * 1_000 + (evidence.outageMs ?? 0))
       blame('c', run, `took ${end - run.startedAt} ms`);
   }
 
   // (d)
+  for (const [index, run] of runs.entries()) {
+    const next = runs[index + 1];
+    if (next !== undefined && next.startedAt < (run.closedAt ?? Infinity) - SLACK_MS)
+      blame('d', run, `not closed when run ${next.runId} began`);
+  }
   for (const [index, post] of posts.entries()) {
+    const { action, startedAt, endedAt = Infinity, outcome } = post;
+    const span = `${action} of ${startedAt} to ${endedAt}`;
+    const isOfARun = runs.some(
+      (run) => run.startedAt - SLACK_MS <= startedAt && (run.closedAt ?? Infinity) + SLACK_MS >= startedAt,
+    );
+    const isWithin = runs.some(
+      (run) => run.startedAt - SLACK_MS <= startedAt && (run.closedAt ?? Infinity) + SLACK_MS >= endedAt,
+    );
+    if (!isOfARun) blame('d', undefined, `${span} belongs to no run`);
+    else if (!isWithin && outcome !== 'gone') blame('d', undefined, `${span} outlives its run`);
     const next = posts[index + 1];
-    if (next === undefined) break;
-    if (post.endedAt === undefined || next.startedAt < post.endedAt - 1) {
-      blame(
-        'd',
-        undefined,
-        `${post.action} of ${post.startedAt} to ${post.endedAt} overlaps ${next.action} of ${next.startedAt}`,
-      );
-    }
+    if (next === undefined || next.startedAt >= endedAt - 1) continue;
+    const isRepeated = outcome === 'gone' && next.action === action;
+    if (!isRepeated) blame('d', undefined, `${span} overlaps ${next.action} of ${next.startedAt}`);
   }
 
   // (e)
   for (const entry of log) {
-    if (entry.type !== 'notification' || entry.kind !== 'roster' || entry.status !== 202) continue;
+    if (entry.type !== 'notification' || entry.status !== 202) continue;
     const { startedAt, endedAt = Infinity } = entry;
     const taker = runs.find((run) => run.startedAt <= startedAt && (run.closedAt ?? Infinity) >= endedAt + SLACK_MS);
-    if (taker === undefined) continue;
-    const signals = runs.flatMap(({ rosterSignals }) => rosterSignals);
-    const isThere = signals.some((at) => at >= startedAt - SLACK_MS && at <= endedAt + SLACK_MS);
-    if (!isThere) blame('e', taker, `a roster answered 202 at ${endedAt} is no signal`);
+    const told = signalOf(entry);
+    if (taker === undefined || told === undefined) continue;
+    const then = runs
+      .flatMap(({ signals }) => signals)
+      .filter(({ at, name }) => name === told.name && at >= startedAt - SLACK_MS && at <= endedAt + SLACK_MS);
+    const isThere = then.some((signal) => told.isSaidBy(signal)) || (then.length > 0 && mayBeMerged(entry, log));
+    if (!isThere) blame('e', taker, `${entry.kind} answered 202 at ${endedAt} is no signal`);
   }
 
   // (f)
   const confirmed = runs.filter(({ result }) => result !== undefined);
   const last = confirmed.toSorted((a, b) => (a.closedAt ?? 0) - (b.closedAt ?? 0)).at(-1);
   const lastRun = runs.toSorted((a, b) => a.startedAt - b.startedAt).at(-1);
-  if (last?.result !== undefined && last === lastRun) {
-    const since = Date.parse(last.result.confirmedAt);
-    const now = states.at(-1);
-    const changedLater = now !== undefined && now.at > since - SLACK_MS;
-    if (now !== undefined && !changedLater && now.isMuted !== last.result.isMuted && misled === 0) {
+  const now = states.at(-1);
+  if (last?.result !== undefined && last === lastRun && now !== undefined && now.isMuted !== last.result.isMuted) {
+    const isLater = now.at > Date.parse(last.result.confirmedAt) - SLACK_MS;
+    const wasPutOff = log.some((entry) => entry.type === 'request' && entry.effect === 'later');
+    if (isLater && now.isOurs && wasPutOff) overtaken += 1;
+    else if ((!isLater || now.isOurs) && misled === 0)
       blame('f', last, `confirmed isMuted ${last.result.isMuted}, and Graph shows ${now.isMuted}`);
-    }
   }
-  return { violations, misled };
+  return { violations, misled, overtaken };
+}
+
+/** The signal that a notification must have become; nothing where it concerns no operation. */
+function signalOf(entry: NotificationEntry): { name: string; isSaidBy: (signal: JudgedSignal) => boolean } | undefined {
+  const { kind, own, operation, state } = entry;
+  if (kind === 'roster') {
+    return { name: SIGNAL.rosterUpdated, isSaidBy: ({ isMuted }) => own === undefined || isMuted === own.isMuted };
+  }
+  if (kind === 'call' && state === 'terminated') return { name: SIGNAL.callEnded, isSaidBy: () => true };
+  if (kind !== 'operation' || operation === undefined || operation.status === null) return undefined;
+  const isSaidBy = ({ operationId = '' }: JudgedSignal): boolean => sameId(operationId, operation.id);
+  return { name: SIGNAL.operationUpdated, isSaidBy };
+}
+
+/** Another roster, which tells another state, was on its way at the same time. */
+function mayBeMerged(entry: NotificationEntry, log: readonly LogEntry[]): boolean {
+  if (entry.kind !== 'roster') return false;
+  const { startedAt, endedAt = Infinity, own } = entry;
+  return log.some(
+    (other) =>
+      other.type === 'notification' &&
+      other.kind === 'roster' &&
+      other.own !== undefined &&
+      other.own.isMuted !== own?.isMuted &&
+      other.startedAt <= endedAt &&
+      (other.endedAt ?? Infinity) >= startedAt,
+  );
 }
 
 /** The application's states in order; the first is that of the call's creation. */
 function statesOf({ log, participantId }: Evidence): State[] {
   return log.flatMap((entry) =>
     entry.type === 'change' && entry.participantId === participantId && entry.isMuted !== undefined
-      ? [{ at: entry.startedAt, isMuted: entry.isMuted, serverMuted: entry.serverMuted ?? false }]
+      ? [
+          {
+            at: entry.startedAt,
+            isMuted: entry.isMuted,
+            serverMuted: entry.serverMuted ?? false,
+            isOurs: entry.operationId !== undefined,
+          },
+        ]
       : [],
   );
 }
 
 /** The state at `from`, and those that came until `to`. */
 function within(states: readonly State[], from: number, to: number): State[] {
-  const initial = { at: 0, isMuted: false, serverMuted: false };
+  const initial = { at: 0, isMuted: false, serverMuted: false, isOurs: false };
   const before = states.findLast(({ at }) => at <= from) ?? initial;
   return [before, ...states.filter(({ at }) => at > from && at <= to)];
 }

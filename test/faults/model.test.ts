@@ -33,6 +33,7 @@ test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_
           count('operations', played.runs);
           count('faults injected', played.faults);
           count('misled', played.misled);
+          count('overtaken', played.overtaken);
           count('violations', played.violations.length);
           for (const outcome of played.outcomes) count(outcome);
           expect(played.violations).toEqual([]);
@@ -51,7 +52,7 @@ test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_
       faults: of('faults injected'),
       operations: total(),
       violations: of('violations'),
-      note: `seed ${seed}; misled by a late full roster: ${of('misled')}; ${outcomes.join(', ')}`,
+      note: `seed ${seed}; misled by a late full roster: ${of('misled')}; overtaken by Graph: ${of('overtaken')}; ${outcomes.join(', ')}`,
     });
   }
   expect(tally.get('Confirmed')).toBeGreaterThan(0);

@@ -26,7 +26,9 @@ export async function play(service: Service, { form, steps }: Scenario): Promise
   return {
     ...judge(evidence),
     runs: runs.length,
-    faults: steps.filter(({ kind }) => kind === 'faults' || kind === 'endCall').length,
+    faults: steps.filter(
+      ({ kind }) => kind === 'faults' || kind === 'endCall' || kind === 'serverMute' || kind === 'clientMute',
+    ).length,
     outcomes: runs.map(({ outcome }) => outcome),
   };
 }
@@ -64,6 +66,10 @@ async function take(
     case 'clientMute':
       return void graph
         .setParticipant(call.id, call.participantId, { clientMuted: step.isMuted })
+        .catch(() => undefined);
+    case 'serverMute':
+      return void graph
+        .setParticipant(call.id, call.participantId, { serverMuted: step.isMuted })
         .catch(() => undefined);
     case 'someoneElse': {
       const other = graph.describe(call.id).participants.find(({ id }) => id !== call.participantId);

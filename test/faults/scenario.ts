@@ -15,6 +15,8 @@ export type Step =
   | { kind: 'cancel'; which: number }
   | { kind: 'faults'; faults: Faults }
   | { kind: 'clientMute'; isMuted: boolean }
+  /** An organizer mutes or unmutes the application, in Teams. */
+  | { kind: 'serverMute'; isMuted: boolean }
   | { kind: 'someoneElse' }
   | { kind: 'endCall' }
   | { kind: 'pause'; ms: number };
@@ -71,6 +73,7 @@ const notificationFault = fc.record(
 const faults = fc.record({
   requests: fc.array(fc.oneof({ weight: 4, arbitrary: requestFault }, operationFault), { maxLength: 2 }),
   notifications: fc.array(notificationFault, { maxLength: 2 }),
+  hideSelf: fc.oneof({ weight: 6, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
 }) as fc.Arbitrary<Faults>;
 
 const ask = fc.record({
@@ -87,6 +90,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which: fc.nat({ max: 5 }) }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('faults' as const), faults }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('clientMute' as const), isMuted: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('serverMute' as const), isMuted: fc.boolean() }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'someoneElse' as const }) },
   {
     weight: 6,
@@ -94,13 +98,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+/** A call may end at any moment, also while more is asked of it. */
 const end = fc.constantFrom<Step[]>([], [], [], [{ kind: 'endCall' }]);
+const cutShort = fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat({ max: 24 }) });
 
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   form: fc.record({
     roster: fc.constantFrom('full', 'delta'),
     serverMuted: fc.constantFrom(true, false, 'reads'),
     unchanged: fc.constantFrom('notify', 'silent'),
+    inOrder: fc.constantFrom(true, true, false),
+    batch: fc.constantFrom(1, 1, 3),
   }) as fc.Arbitrary<FormChange>,
-  steps: fc.tuple(fc.array(step, { minLength: 4, maxLength: 24 }), end).map(([steps, last]) => [...steps, ...last]),
+  steps: fc
+    .tuple(fc.array(step, { minLength: 4, maxLength: 24 }), end, cutShort)
+    .map(([steps, last, at]) =>
+      at === null ? [...steps, ...last] : steps.toSpliced(at, 0, { kind: 'endCall' as const }),
+    ),
 });

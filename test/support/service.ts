@@ -20,6 +20,9 @@ import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
 import { startWorker, type RunningWorker } from '../../src/worker.ts';
 
+/** Variables of one part alone: where it finds the others, say. */
+export type Apart = Partial<Record<'worker' | 'webhook' | 'client', Environment>>;
+
 /**
  * The service as it is deployed, in the test's process: a worker and a webhook, wired by the environment's variables,
  * between a real Temporal server and the Graph simulator. Every message travels over HTTP and gRPC.
@@ -48,14 +51,19 @@ export class Service {
     this.moderation = new ModerationClient({ client, taskQueue });
   }
 
-  static async start(overrides: Environment = {}, simulator: SimulatorOptions = {}): Promise<Service> {
+  static async start(
+    overrides: Environment = {},
+    simulator: SimulatorOptions = {},
+    apartOf: (graph: GraphSimulator) => Apart | Promise<Apart> = () => ({}),
+  ): Promise<Service> {
     silenceTemporal();
     const graph = await GraphSimulator.start({ fixedToken: 'fixed-token', ...simulator });
     const env = { ...environmentFor(graph), ...overrides };
-    const client = await connectClient(loadClientConfig(env));
-    const webhook = await startWebhook({ config: loadWebhookConfig(env), log });
+    const apart = await apartOf(graph);
+    const client = await connectClient(loadClientConfig({ ...env, ...apart.client }));
+    const webhook = await startWebhook({ config: loadWebhookConfig({ ...env, ...apart.webhook }), log });
     const worker = await startWorker({
-      config: loadWorkerConfig(env),
+      config: loadWorkerConfig({ ...env, ...apart.worker }),
       log,
       bundle: { codePath: inject('workflowBundle') },
     });
