@@ -1,4 +1,9 @@
-import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  proxyActivities,
+  proxyLocalActivities,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/types.ts';
 
 /** One attempt at a request to Graph takes at most this long. */
@@ -6,6 +11,12 @@ export const ATTEMPT_MS = 10_000;
 
 /** From asking to Graph's answer, with all attempts. */
 export const REQUEST_MS = 60_000;
+
+/** The first read of a call, as a local activity: a workflow task waits for it. */
+const FIRST_READ_MS = 2_000;
+
+/** Between an attempt and the next one, at first. */
+export const FIRST_PAUSE_MS = 500;
 
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
@@ -17,12 +28,19 @@ export const VERIFY_MS = 10_000;
 const OPTIONS = {
   startToCloseTimeout: ATTEMPT_MS,
   scheduleToCloseTimeout: REQUEST_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
+  retry: { initialInterval: FIRST_PAUSE_MS, backoffCoefficient: 2, maximumInterval: 5_000 },
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
 export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant'>>({
   ...OPTIONS,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+/** One attempt, and only where it is quick (`first-read.ts`). */
+export const firstReads = proxyLocalActivities<Pick<Activities, 'readCall'>>({
+  startToCloseTimeout: FIRST_READ_MS,
+  retry: { maximumAttempts: 1 },
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
