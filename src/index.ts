@@ -2,11 +2,20 @@
 export { ModerationClient, type ConflictOptions, type ModerationClientOptions } from './client/moderation-client.ts';
 export { ModerationError, type ModerationErrorType } from './client/errors.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
+export type { CallFilter, CallRecord, Calls, LabelChange } from './client/calls.ts';
 export type { ListFilter, OperationRecord } from './client/records.ts';
 export type { OnConflict } from './client/starter.ts';
-export { canonicalId, sameId, workflowIdOf } from './contract/call-id.ts';
+export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
-export { DEFAULT_TASK_QUEUE, QUERY, SEARCH_ATTRIBUTE, SIGNAL, type Action } from './contract/names.ts';
+export {
+  DEFAULT_TASK_QUEUE,
+  LIVE_CALL_SIGNAL,
+  QUERY,
+  SEARCH_ATTRIBUTE,
+  SIGNAL,
+  type Action,
+} from './contract/names.ts';
+export type { CallEstablished, CallState, Labelling, LiveCallInput, LiveCallStatus } from './contract/live-call.ts';
 export type { ModerationResult, MuteState, OperationStatus, Phase } from './contract/operation.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';

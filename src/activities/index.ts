@@ -28,6 +28,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
   };
   return {
     readCall: (target) => inTenant(target, () => readCall(graph, target)),
+    readState: (target) => inTenant(target, async () => ({ state: (await getCall(graph, target)).state })),
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),

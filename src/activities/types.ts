@@ -65,6 +65,8 @@ export type OperationOutcome =
 export interface Activities {
   /** GET the call and its roster. */
   readCall(target: CallTarget): Promise<CallReading>;
+  /** GET the call, for its state in lower case and nothing else. */
+  readState(target: CallTarget): Promise<{ state: string }>;
   /** GET the application's own participant. */
   readParticipant(target: ParticipantTarget): Promise<ParticipantReading>;
   /** POST …/mute. */

@@ -3,6 +3,7 @@ import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import { Calls } from './calls.ts';
 import { ModerationError } from './errors.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
@@ -27,11 +28,14 @@ export interface ConflictOptions {
 
 /** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
+  /** The calls that are alive. */
+  readonly calls: Calls;
   readonly #runs: Runs;
   readonly #starter: Starter;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
+    this.calls = new Calls(client, taskQueue);
     this.#starter = new Starter(this.#runs, taskQueue);
   }
 

@@ -1,10 +1,12 @@
 import type { Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
 
-/** `temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD` */
-const KEYWORD = 2;
+/** `temporal.api.enums.v1.IndexedValueType` */
+const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 } as const;
 
-const NAMES = Object.values(SEARCH_ATTRIBUTE);
+type Attribute = [name: string, type: keyof typeof INDEXED_VALUE_TYPE];
+
+const ATTRIBUTES: readonly Attribute[] = Object.entries(SEARCH_ATTRIBUTE_TYPE);
 
 /** What both kinds of connection to Temporal, the client's and the worker's, have of each other. */
 export type OperatorConnection = Pick<Connection, 'operatorService'>;
@@ -13,8 +15,8 @@ export type OperatorConnection = Pick<Connection, 'operatorService'>;
 class SearchAttributesError extends Error {
   override readonly name = 'SearchAttributesError';
 
-  constructor(namespace: string, missing: readonly string[], cause: unknown) {
-    const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
+  constructor(namespace: string, missing: readonly Attribute[], cause: unknown) {
+    const flags = missing.map(([name, type]) => `--name ${name} --type ${type}`).join(' ');
     super(
       `Namespace ${namespace} lacks search attributes that operations need, and they could not be registered from here. ` +
         `Have this run by somebody who may: temporal operator search-attribute create --namespace ${namespace} ${flags}`,
@@ -39,20 +41,20 @@ export async function ensureSearchAttributes(
   try {
     await operatorService.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
+      searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]])),
     });
   } catch (error) {
     // Another worker may have been faster.
     const still = await missingAttributes(operatorService, namespace);
     if (still.length > 0) throw new SearchAttributesError(namespace, still, error);
   }
-  return missing;
+  return missing.map(([name]) => name);
 }
 
 async function missingAttributes(
   operatorService: OperatorConnection['operatorService'],
   namespace: string,
-): Promise<string[]> {
+): Promise<Attribute[]> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  return NAMES.filter((name) => Number(customAttributes?.[name]) !== KEYWORD);
+  return ATTRIBUTES.filter(([name, type]) => Number(customAttributes?.[name]) !== INDEXED_VALUE_TYPE[type]);
 }

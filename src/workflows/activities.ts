@@ -27,7 +27,7 @@ const OPTIONS = {
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
-export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant'>>({
+export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readState' | 'readParticipant'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });

@@ -1,5 +1,7 @@
+import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
 import type { ModerationResult } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
+import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
 
 /**
@@ -19,4 +21,9 @@ export async function mute(request: ModerationRequest, ...inherited: unknown[]):
  */
 export async function unmute(request: ModerationRequest, ...inherited: unknown[]): Promise<ModerationResult> {
   return await moderate('unmute', request, inherited);
+}
+
+/** Stands for a call that is alive, until it has ended. `carried` is set by a run that continues as new. */
+export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Promise<LiveCallStatus> {
+  return await runLiveCall(input, carried);
 }

@@ -3,8 +3,6 @@ import {
   CancellationScope,
   CancelledFailure,
   defineQuery,
-  defineSignal,
-  log,
   makeContinueAsNewFunc,
   setHandler,
   upsertMemo,
@@ -18,6 +16,7 @@ import type { ModerationResult, OperationStatus } from '../contract/operation.ts
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
+import { onSignals } from './on-signals.ts';
 import { Saga, type Inheritance } from './saga.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
@@ -77,6 +76,7 @@ function listen(saga: Saga, workflowId: string): void {
   setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
     description: 'Where the operation stands, and what it has seen',
   });
+  const on = onSignals(descriptions);
   on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
   on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
   on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
@@ -85,16 +85,6 @@ function listen(saga: Saga, workflowId: string): void {
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
   on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
-}
-
-/** Signals may come from anyone: one that does not fit is left out, without a word of its content in the log. */
-function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T | undefined, take: (value: T) => void) {
-  const handle = (payload?: unknown): void => {
-    const value = parse(payload);
-    if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
-    else take(value);
-  };
-  setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
 }
 
 /**
