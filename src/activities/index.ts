@@ -4,6 +4,7 @@ import type { Action } from '../contract/names.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { findParticipant, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import { listLiveCalls } from './live-calls.ts';
 import { runOperation } from './operations.ts';
 import type { Acceptance, Activities, ActionTarget, CallReading, CallTarget, ParticipantReading } from './types.ts';
 
@@ -32,6 +33,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
+    listLiveCalls,
     runOperation,
   };
 }

@@ -61,6 +61,21 @@ export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
 
+/** A call that a policy addresses. */
+export interface PolicyCall {
+  callId: string;
+  tenantId?: string;
+}
+
+/** A page of the calls that are alive. */
+export interface LivePage {
+  tenantId?: string;
+  label?: string;
+  pageSize: number;
+  /** Of the page before. */
+  pageToken?: string;
+}
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
@@ -73,6 +88,8 @@ export interface Activities {
   postMute(target: ActionTarget): Promise<Acceptance>;
   /** POST …/unmute. */
   postUnmute(target: ActionTarget): Promise<Acceptance>;
+  /** Calls that are established, page by page; `next` leads to the next one. */
+  listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
   runOperation(order: OperationOrder): Promise<OperationOutcome>;
 }

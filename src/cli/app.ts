@@ -7,6 +7,7 @@ import type { DevFlags } from './dev.ts';
 import { count, outcome, port } from './flags.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
+import { policyRoutes } from './policy-routes.ts';
 
 /** The commands. Each loads its code when it runs, so that `--help` does not wait for Temporal's SDK. */
 
@@ -127,6 +128,7 @@ const routes = buildRouteMap({
       },
       docs: { brief: 'Label a call, so that policies and lists can name it by that' },
     }),
+    policy: policyRoutes,
     dev: buildCommand<DevFlags, [], Context>({
       loader: async () => (await import('./dev.ts')).dev,
       parameters: {

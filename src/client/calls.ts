@@ -71,6 +71,20 @@ export class Calls {
     }
   }
 
+  /** Whether a call is known to have ended; of a call that was never heard of, nobody can tell. */
+  async hasEnded(callId: string): Promise<boolean> {
+    try {
+      const { status, typedSearchAttributes } = await this.#client.workflow
+        .getHandle(liveWorkflowIdOf(callId))
+        .describe();
+      const state = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callState, type: 'KEYWORD' });
+      return status.name === 'COMPLETED' || state === 'terminated';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
   /**
    * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
    * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.

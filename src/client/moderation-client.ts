@@ -6,6 +6,7 @@ import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { Calls } from './calls.ts';
 import { ModerationError } from './errors.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
+import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
@@ -30,12 +31,15 @@ export interface ConflictOptions {
 export class ModerationClient {
   /** The calls that are alive. */
   readonly calls: Calls;
+  /** Actions on many calls by the clock. */
+  readonly policies: Policies;
   readonly #runs: Runs;
   readonly #starter: Starter;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.calls = new Calls(client, taskQueue);
+    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await this.#record(callId));
     this.#starter = new Starter(this.#runs, taskQueue);
   }
 
@@ -65,12 +69,15 @@ export class ModerationClient {
    * namespace's retention time). `status` is answered by a worker, so it is missing where none is there.
    */
   async latest(callId: string): Promise<{ record: OperationRecord; status?: OperationStatus } | undefined> {
-    const handle = this.#runs.client.workflow.getHandle(workflowIdOf(callId));
+    const record = await this.#record(callId);
+    if (record === undefined) return undefined;
+    const status = await this.#runs.statusOf(this.#runs.of(record.workflowId, record.runId));
+    return { record, ...(status !== undefined && { status }) };
+  }
+
+  async #record(callId: string): Promise<OperationRecord | undefined> {
     try {
-      const record = toRecord(await handle.describe());
-      if (record === undefined) return undefined;
-      const status = await this.#runs.statusOf(this.#runs.of(record.workflowId, record.runId));
-      return { record, ...(status !== undefined && { status }) };
+      return toRecord(await this.#runs.client.workflow.getHandle(workflowIdOf(callId)).describe());
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

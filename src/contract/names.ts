@@ -26,7 +26,7 @@ export const LIVE_CALL_SIGNAL = {
   label: 'label',
 } as const;
 
-export const QUERY = { operation: 'operation', liveCall: 'liveCall' } as const;
+export const QUERY = { operation: 'operation', liveCall: 'liveCall', policy: 'policy' } as const;
 
 /** Search attributes. */
 export const SEARCH_ATTRIBUTE = {

@@ -45,12 +45,17 @@ export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>
  * Operations on calls, each a workflow of its own. An attempt lasts as long as the longest operation and one before it
  * that has to end first; a worker that died is missed after HEARTBEAT_MS. A cancellation is answered by the activity,
  * which leaves or cancels the operation as it was told to.
- *
- * @public
  */
 export const operations = proxyActivities<Pick<Activities, 'runOperation'>>({
   startToCloseTimeout: OPERATION_MS,
   heartbeatTimeout: HEARTBEAT_MS,
   retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** Temporal's lists, asked until they answer. */
+export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
 });

@@ -1,6 +1,8 @@
 import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
 import type { ModerationResult } from '../contract/operation.ts';
+import type { Policy, PolicyReport } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
+import { runPolicy } from './apply-policy.ts';
 import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
 
@@ -26,4 +28,9 @@ export async function unmute(request: ModerationRequest, ...inherited: unknown[]
 /** Stands for a call that is alive, until it has ended. `carried` is set by a run that continues as new. */
 export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Promise<LiveCallStatus> {
   return await runLiveCall(input, carried);
+}
+
+/** Applies a policy to every call of its target, and reports. Started by the policy's schedule. */
+export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promise<PolicyReport> {
+  return await runPolicy(policy, carried);
 }

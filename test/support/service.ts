@@ -54,12 +54,16 @@ export class Service {
     const env = { ...environmentFor(graph), ...overrides };
     const client = await connectClient(loadClientConfig(env));
     const webhook = await startWebhook({ config: loadWebhookConfig(env), log });
-    const worker = await startWorker({
-      config: loadWorkerConfig(env),
-      log,
-      bundle: { codePath: inject('workflowBundle') },
-    });
-    return new Service(graph, env, client, webhook, worker);
+    return new Service(graph, env, client, webhook, await workerOf(env));
+  }
+
+  /** Another worker takes the place of one that was stopped. */
+  async startWorker(): Promise<void> {
+    this.#worker = await workerOf(this.env);
+  }
+
+  async stopWorker(): Promise<void> {
+    await this.#worker.stop();
   }
 
   get callbackUrl(): string {
@@ -157,6 +161,14 @@ export function environmentFor(graph: GraphSimulator): Record<string, string> {
     MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
     MODERATION_HEALTH_PORT: '0',
   };
+}
+
+async function workerOf(env: Environment): Promise<RunningWorker> {
+  return await startWorker({
+    config: loadWorkerConfig(env),
+    log,
+    bundle: { codePath: inject('workflowBundle') },
+  });
 }
 
 export const log = pino({ level: 'silent' });

@@ -1,0 +1,172 @@
+import type { CalendarSpec, DayOfWeek, ScheduleSpec } from '@temporalio/client';
+import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
+import type { PolicyWhen } from '../contract/policy.ts';
+import { DATE_RULE, toDate, toZone } from './dates.ts';
+
+/** The times of a policy: what people write, to what Temporal's schedules take, or every fault with its remedy. */
+
+const DAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
+
+const FIELDS = [
+  'at',
+  'days',
+  'every',
+  'cron',
+  'once',
+  'timeZone',
+  'start',
+  'end',
+  'jitter',
+] satisfies (keyof PolicyWhen)[];
+const WAYS = ['at', 'every', 'cron', 'once'] as const;
+
+/** `dates` are the moments that relative ones mean now: a policy that is kept must not mean another day tomorrow. */
+export type ReadWhen =
+  | { ok: true; spec: ScheduleSpec; dates: Pick<PolicyWhen, 'once' | 'start' | 'end'> }
+  | { ok: false; faults: readonly string[] };
+
+/** What is no object has no times, and its fault is told with those of the policy. */
+export function readWhen(given: unknown, now = new Date()): ReadWhen {
+  const faults: string[] = [];
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return { ok: false, faults };
+  const when = given as PolicyWhen;
+  const known: readonly string[] = FIELDS;
+  for (const field of Object.keys(when)) {
+    if (!known.includes(field)) faults.push(`when.${field.slice(0, 64)} is not a field; they are ${known.join(', ')}`);
+  }
+  const ways = WAYS.filter((way) => when[way] !== undefined);
+  if (ways.length !== 1) {
+    faults.push(
+      `when must have exactly one of ${WAYS.join(', ')}${ways.length > 1 ? ` and not ${ways.join(' and ')}` : ''}`,
+    );
+  }
+  const zone = when.timeZone === undefined ? 'UTC' : toZone(when.timeZone);
+  if (zone === undefined) {
+    faults.push(`when.timeZone ${JSON.stringify(when.timeZone)} is not known; use a name such as Europe/Berlin or UTC`);
+  }
+  const dateOf = (field: 'once' | 'start' | 'end'): Date | undefined => {
+    if (when[field] === undefined) return undefined;
+    const date = toDate(when[field], zone, now);
+    if (date === undefined) faults.push(`when.${field} ${DATE_RULE}`);
+    return date;
+  };
+  const secondsOf = (field: 'every' | 'jitter', least: number): number | undefined => {
+    if (when[field] === undefined) return undefined;
+    const seconds = toSeconds(when[field]);
+    if (seconds === undefined || seconds < least)
+      faults.push(`when.${field} ${DURATION_RULE}, and at least ${least} s`);
+    return seconds;
+  };
+  const [once, start, end] = [dateOf('once'), dateOf('start'), dateOf('end')];
+  if (start !== undefined && end !== undefined && end <= start) {
+    faults.push('when.end must come after when.start; exchange them, or leave one out');
+  }
+  if (end !== undefined && end <= now)
+    faults.push('when.end has passed, so that it would never run; name a later date');
+  if (once !== undefined && once <= now) faults.push('when.once has passed; name a later date, or trigger the policy');
+  const [every, jitter] = [secondsOf('every', 1), secondsOf('jitter', 0)];
+  const calendars = once === undefined ? readTimes(when, faults) : [calendarOf(once)];
+  const cronExpressions = readCron(when.cron, faults);
+  if (faults.length > 0) return { ok: false, faults };
+  const spec: ScheduleSpec = {
+    ...(calendars.length > 0 && { calendars }),
+    ...(every !== undefined && { intervals: [{ every: every * 1_000 }] }),
+    ...(cronExpressions.length > 0 && { cronExpressions }),
+    ...(start !== undefined && { startAt: start }),
+    ...(end !== undefined && { endAt: end }),
+    ...(jitter !== undefined && { jitter: jitter * 1_000 }),
+    timezone: once === undefined && zone !== undefined ? zone : 'UTC',
+  };
+  const dates = {
+    ...(once !== undefined && { once: once.toISOString() }),
+    ...(start !== undefined && { start: start.toISOString() }),
+    ...(end !== undefined && { end: end.toISOString() }),
+  };
+  return { ok: true, spec, dates };
+}
+
+/** One moment, in UTC. */
+function calendarOf(date: Date): CalendarSpec {
+  return {
+    year: date.getUTCFullYear(),
+    month: MONTHS[date.getUTCMonth()] ?? 'JANUARY',
+    dayOfMonth: date.getUTCDate(),
+    hour: date.getUTCHours(),
+    minute: date.getUTCMinutes(),
+    second: date.getUTCSeconds(),
+  };
+}
+
+const MONTHS = [
+  'JANUARY',
+  'FEBRUARY',
+  'MARCH',
+  'APRIL',
+  'MAY',
+  'JUNE',
+  'JULY',
+  'AUGUST',
+  'SEPTEMBER',
+  'OCTOBER',
+  'NOVEMBER',
+  'DECEMBER',
+] as const;
+
+function readTimes({ at, days }: PolicyWhen, faults: string[]): CalendarSpec[] {
+  if (at === undefined) {
+    if (days !== undefined) faults.push('when.days goes with when.at; add times of day, or leave it out');
+    return [];
+  }
+  const dayOfWeek = days === undefined ? undefined : readDays(days, faults);
+  const times: unknown[] = Array.isArray(at) ? at : [at];
+  if (times.length === 0) faults.push('when.at is empty; name a time of day such as 18:00');
+  return times.flatMap((time) => {
+    const [, hour, minute, second = '0'] =
+      (typeof time === 'string' && /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(time)) || [];
+    if (hour === undefined) {
+      faults.push(`when.at ${JSON.stringify(time)} must be a time of day such as 18:00 or 07:30:15`);
+      return [];
+    }
+    const clock = { hour: Number(hour), minute: Number(minute), second: Number(second) };
+    return [{ ...clock, ...(dayOfWeek !== undefined && { dayOfWeek }) }];
+  });
+}
+
+function readDays(days: readonly string[], faults: string[]): DayOfWeek[] {
+  const all: unknown[] = Array.isArray(days) ? days : [days];
+  if (all.length === 0) faults.push('when.days is empty; name days such as mon or weekdays, or leave it out');
+  return [
+    ...new Set(
+      all.flatMap((given): DayOfWeek[] => {
+        const word = String(given).toUpperCase();
+        if (word === 'WEEKDAYS') return DAYS.slice(1, 6);
+        if (word === 'WEEKENDS') return ['SATURDAY', 'SUNDAY'];
+        const day = DAYS.find((name) => name === word || name.slice(0, 3) === word);
+        if (day !== undefined) return [day];
+        faults.push(`when.days ${JSON.stringify(given)} is no day; use mon to sun, weekdays or weekends`);
+        return [];
+      }),
+    ),
+  ];
+}
+
+/**
+ * Temporal's server reads the expressions, in its own dialect, and refuses a schedule that holds a bad one before there
+ * is any. Only a zone in the expression is refused here, for there is one place for that.
+ */
+function readCron(cron: PolicyWhen['cron'], faults: string[]): string[] {
+  if (cron === undefined) return [];
+  const all: unknown[] = Array.isArray(cron) ? cron : [cron];
+  if (all.length === 0) faults.push("when.cron is empty; write one such as '0 18 * * MON-FRI'");
+  return all.flatMap((expression) => {
+    if (typeof expression !== 'string' || expression.trim() === '') {
+      faults.push("when.cron must be text such as '0 18 * * MON-FRI'");
+      return [];
+    }
+    if (/TZ=/.test(expression)) {
+      faults.push('when.cron must not name a zone; use when.timeZone');
+      return [];
+    }
+    return [expression];
+  });
+}
