@@ -32,8 +32,10 @@ export type {
   PolicyOverlap,
   PolicyReport,
   PolicyRequest,
+  PolicyRules,
   PolicyTarget,
   PolicyWhen,
+  QuietHours,
 } from './contract/policy.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';

@@ -34,7 +34,7 @@ const EXIT_MS = 25_000;
 
 /**
  * Activities at a time. Those that wait for an operation hold a place for as long as it takes, and must never keep the
- * requests to Graph of that very operation from theirs: all that wait together (`CONCURRENCY` of the policies) stay far
+ * requests to Graph of that very operation from theirs: all that wait together, at most 50 a policy, are to stay far
  * below this.
  */
 const MOST_ACTIVITIES = 1_000;

@@ -181,7 +181,7 @@ describe('what is wrong is told before anything is created', () => {
     ['a call ID in the request', { request: { callId: 'x' } }, /request\.callId is not a field/],
     ['a concurrency', { concurrency: 51 }, /concurrency must be a whole number from 1 to 50/],
     ['a catch-up window', { catchupWindow: '9s' }, /catchupWindow must be.*at least 10 s/],
-    ['no time', { when: {} }, /exactly one of at, every, cron, once/],
+    ['no time', { when: {} }, /exactly one of at, every, cron, once, quietHours/],
     ['two ways of time', { when: { at: '18:00', every: '1h' } }, /exactly one of.*not at and every/],
     ['a time of day', { when: { at: '25:00' } }, /when\.at "25:00" must be a time of day/],
     ['a day', { when: { at: '18:00', days: ['someday'] } }, /when\.days "someday" is no day/],

@@ -67,6 +67,12 @@ test('a policy from its making to its end', { timeout: 120_000 }, async () => {
   const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
   expect(listed?.nextTimes.length).toBeGreaterThan(0);
 
+  const quiet = await json<PolicyDescription>('update', id, '--quiet-hours', '22:00-06:00', '--days', 'fri,sat');
+  expect(quiet.policy.when).toEqual({
+    quietHours: { from: '22:00', to: '06:00', days: ['fri', 'sat'] },
+    timeZone: 'Europe/Berlin',
+  });
+
   const paused = await policy('pause', id, '--note', 'holiday');
   expect(paused.stdout).toContain(`leaves 1 call(s) muted`);
   expect(paused.stdout).toContain(call.id);

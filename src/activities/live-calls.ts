@@ -10,10 +10,10 @@ import type { LivePage, PolicyCall } from './types.ts';
  * workflow's run, and calls that end in the meantime shift nothing.
  */
 export async function listLiveCalls({ pageSize, pageToken, ...filter }: LivePage) {
-  const { client } = Context.current();
+  const { client, info } = Context.current();
   const { executions, nextPageToken } = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
-    query: toLiveQuery(filter),
+    query: toLiveQuery(filter, info.taskQueue),
     pageSize,
     ...(pageToken !== undefined && { nextPageToken: Buffer.from(pageToken, 'base64') }),
   });

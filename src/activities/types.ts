@@ -3,6 +3,7 @@ import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
 import type { ModerationResult, MuteState } from '../contract/operation.ts';
+import type { Policy } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 
 /** The call that an activity is about, and the tenant whose token it takes. */
@@ -76,6 +77,18 @@ export interface LivePage {
   pageToken?: string;
 }
 
+/** A call that has just been established. */
+export interface JoiningCall extends PolicyCall {
+  labels: readonly string[];
+}
+
+/** How many are in a call, lobby aside, of those that Graph tells: at most 100. */
+export interface Crowd {
+  participants: number;
+  /** The application's own participant, where the roster lists it. */
+  self?: MuteState;
+}
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
@@ -88,6 +101,12 @@ export interface Activities {
   postMute(target: ActionTarget): Promise<Acceptance>;
   /** POST …/unmute. */
   postUnmute(target: ActionTarget): Promise<Acceptance>;
+  /** GET the call and its roster, for how many are in it. */
+  readCrowd(target: CallTarget): Promise<Crowd>;
+  /** What a policy does at a moment (ISO 8601). */
+  actionAt(policy: Policy, at: string): Promise<Action>;
+  /** The policy that mutes a call as it is established. */
+  policyOnJoin(call: JoiningCall): Promise<Policy | undefined>;
   /** Calls that are established, page by page; `next` leads to the next one. */
   listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */

@@ -1,7 +1,7 @@
 import type { LeftBehind, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
 import { ModerationError } from '../client/errors.ts';
 import type { Action } from '../contract/names.ts';
-import type { Policy, PolicyOverlap, PolicyTarget, PolicyWhen } from '../contract/policy.ts';
+import type { Policy, PolicyOverlap, PolicyRules, PolicyTarget, PolicyWhen, QuietHours } from '../contract/policy.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -26,6 +26,9 @@ export interface PolicyFlags extends Json {
   every?: string;
   cron?: readonly string[];
   once?: string;
+  quietHours?: string;
+  onJoin?: boolean;
+  moreThan?: number;
   timeZone?: string;
   start?: string;
   end?: string;
@@ -130,15 +133,19 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   const { action, overlap, catchupWindow, onConflict, concurrency, perSecond } = flags;
   const target = targetOf(flags);
   const { at, days, every, cron, once, timeZone, start, end, jitter } = flags;
-  const way = given<PolicyWhen>({ at, days, every, cron, once });
+  const quietHours = quietHoursOf(flags);
+  const way = given<PolicyWhen>({ at, days: quietHours ? undefined : days, every, cron, once, quietHours });
   const rest = given<PolicyWhen>({ timeZone, start, end, jitter });
   const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
   const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
+  const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin: flags.onJoin, moreThan: flags.moreThan }) };
   const request = { ...before?.request, ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }) };
   return {
     ...given<Policy>({ action, overlap, catchupWindow, onConflict, concurrency, perSecond }),
     ...(target !== undefined && { target }),
-    ...(Object.keys(when).length > 0 && { when }),
+    // A policy of rules alone has no times.
+    ...((Object.keys(when).length > 0 || rules.onJoin === true) && { when }),
+    ...(Object.keys(rules).length > 0 && { rules }),
     ...(Object.keys(request).length > 0 && { request }),
   };
 }
@@ -146,6 +153,13 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
 function withoutWay(when: PolicyWhen | undefined): PolicyWhen {
   const { timeZone, start, end, jitter } = when ?? {};
   return given<PolicyWhen>({ timeZone, start, end, jitter });
+}
+
+/** `22:00-06:00`, and the days that `--days` names. What is no such pair is told by the client, with the field. */
+function quietHoursOf({ quietHours, days }: PolicyFlags): QuietHours | undefined {
+  if (quietHours === undefined) return undefined;
+  const [from = '', to = ''] = quietHours.split('-');
+  return { from, to, ...(days !== undefined && { days }) };
 }
 
 function targetOf({ call, live = false, tenantId, label }: PolicyFlags): PolicyTarget | undefined {
@@ -176,6 +190,7 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
     ['action', policy.action],
     ['target', JSON.stringify(policy.target)],
     ['when', JSON.stringify(policy.when)],
+    ['rules', policy.rules && JSON.stringify(policy.rules)],
     ['next', stateOf(description)],
     ...nextTimes.slice(1, 3).map((time): [string, string] => ['', time]),
     ['note', note === '' ? undefined : note],

@@ -55,7 +55,7 @@ export class Calls {
    * @throws {ModerationError} `InvalidRequest` where the filter does not hold
    */
   async *list(filter: CallFilter = {}): AsyncIterable<CallRecord> {
-    for await (const info of this.#client.workflow.list({ query: toLiveQuery(filter) })) {
+    for await (const info of this.#client.workflow.list({ query: toLiveQuery(filter, this.#taskQueue) })) {
       const record = toCallRecord(info);
       if (record !== undefined) yield record;
     }
@@ -109,8 +109,11 @@ export class Calls {
   }
 }
 
-/** The list filter of Temporal's visibility for live calls. */
-export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilter): string {
+/**
+ * The list filter of Temporal's visibility for live calls: those of one deployment, for another one in the same namespace,
+ * with a task queue of its own, may serve another application.
+ */
+export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilter, taskQueue: string): string {
   refuse([
     ...faultsOfTenant(tenantId),
     ...(label === undefined || isLabel(label) ? [] : [`label ${LABEL_RULE}`]),
@@ -118,6 +121,7 @@ export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilt
   ]);
   const terms = [
     `WorkflowType = '${LIVE_CALL}'`,
+    `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
     ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalId(tenantId))}`]),

@@ -24,7 +24,7 @@ import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
 import { ModerationError } from './errors.ts';
 import type { OperationRecord } from './records.ts';
-import { readWhen } from './when.ts';
+import { isNever, readWhen } from './when.ts';
 
 export interface PolicyState {
   /** Kept, and not run until it is resumed. */
@@ -160,6 +160,17 @@ export class Policies {
     }
   }
 
+  /** What was asked for, and nothing of its runs; nothing where there is no such policy, or where it is another deployment's. */
+  async get(id: string): Promise<Policy | undefined> {
+    try {
+      const description = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
+      return description.action.taskQueue === this.#taskQueue ? policyOf(id, description) : undefined;
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
   /** @throws {ModerationError} `PolicyNotFound` */
   async describe(id: string): Promise<PolicyDescription> {
     const description = await this.#asking(id, async (handle) => await handle.describe());
@@ -223,7 +234,7 @@ export class Policies {
   /** The policy as it is kept, and its schedule, or every fault at once. */
   #read(input: Policy) {
     const checked = checkPolicy(input);
-    const when = readWhen(input?.when);
+    const when = readWhen(input?.when, input?.rules?.onJoin === true);
     const catchup = catchupOf(input);
     if (checked.ok && when.ok && typeof catchup === 'number') {
       const policy = { ...checked.policy, when: { ...checked.policy.when, ...when.dates } };
@@ -331,7 +342,12 @@ function policyOf(id: string, { action }: ScheduleDescription): Policy {
 
 function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {
   const { paused, note = '' } = state;
-  return { id, paused, note, nextTimes: paused ? [] : next.map((time) => time.toISOString()) };
+  return {
+    id,
+    paused,
+    note,
+    nextTimes: paused ? [] : next.filter((time) => !isNever(time)).map((time) => time.toISOString()),
+  };
 }
 
 function catchupOf(policy: Policy): number | string {

@@ -1,11 +1,11 @@
-import type { CalendarSpec, DayOfWeek, ScheduleSpec } from '@temporalio/client';
+import type { CalendarSpec, ScheduleSpec } from '@temporalio/client';
 import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
 import type { PolicyWhen } from '../contract/policy.ts';
 import { DATE_RULE, toDate, toZone } from './dates.ts';
+import { calendarsOf, readQuietHours } from './quiet-hours.ts';
+import { readDays, readTime } from './times.ts';
 
 /** The times of a policy: what people write, to what Temporal's schedules take, or every fault with its remedy. */
-
-const DAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 
 const FIELDS = [
   'at',
@@ -13,12 +13,24 @@ const FIELDS = [
   'every',
   'cron',
   'once',
+  'quietHours',
   'timeZone',
   'start',
   'end',
   'jitter',
 ] satisfies (keyof PolicyWhen)[];
-const WAYS = ['at', 'every', 'cron', 'once'] as const;
+const WAYS = ['at', 'every', 'cron', 'once', 'quietHours'] as const;
+
+/**
+ * When a policy of rules alone runs by itself: at the end of the time that Temporal's calendars know. A schedule that is
+ * never to run again is deleted by Temporal after a week.
+ */
+const NEVER: CalendarSpec = { year: 2100, month: 'DECEMBER', dayOfMonth: 31 };
+
+/** Whether a schedule's next time is none that anybody has asked for. */
+export function isNever(time: Date): boolean {
+  return time.getUTCFullYear() >= 2100;
+}
 
 /** `dates` are the moments that relative ones mean now: a policy that is kept must not mean another day tomorrow. */
 export type ReadWhen =
@@ -26,7 +38,7 @@ export type ReadWhen =
   | { ok: false; faults: readonly string[] };
 
 /** What is no object has no times, and its fault is told with those of the policy. */
-export function readWhen(given: unknown, now = new Date()): ReadWhen {
+export function readWhen(given: unknown, isByRules = false, now = new Date()): ReadWhen {
   const faults: string[] = [];
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return { ok: false, faults };
   const when = given as PolicyWhen;
@@ -35,7 +47,7 @@ export function readWhen(given: unknown, now = new Date()): ReadWhen {
     if (!known.includes(field)) faults.push(`when.${field.slice(0, 64)} is not a field; they are ${known.join(', ')}`);
   }
   const ways = WAYS.filter((way) => when[way] !== undefined);
-  if (ways.length !== 1) {
+  if (ways.length !== 1 && !(isByRules && ways.length === 0)) {
     faults.push(
       `when must have exactly one of ${WAYS.join(', ')}${ways.length > 1 ? ` and not ${ways.join(' and ')}` : ''}`,
     );
@@ -65,7 +77,13 @@ export function readWhen(given: unknown, now = new Date()): ReadWhen {
     faults.push('when.end has passed, so that it would never run; name a later date');
   if (once !== undefined && once <= now) faults.push('when.once has passed; name a later date, or trigger the policy');
   const [every, jitter] = [secondsOf('every', 1), secondsOf('jitter', 0)];
-  const calendars = once === undefined ? readTimes(when, faults) : [calendarOf(once)];
+  const quietHours = when.quietHours === undefined ? undefined : readQuietHours(when.quietHours, faults);
+  const calendars = [
+    ...readTimes(when, faults),
+    ...(once === undefined ? [] : [calendarOf(once)]),
+    ...(quietHours === undefined ? [] : calendarsOf(quietHours)),
+    ...(ways.length === 0 ? [NEVER] : []),
+  ];
   const cronExpressions = readCron(when.cron, faults);
   if (faults.length > 0) return { ok: false, faults };
   const spec: ScheduleSpec = {
@@ -117,37 +135,15 @@ function readTimes({ at, days }: PolicyWhen, faults: string[]): CalendarSpec[] {
     if (days !== undefined) faults.push('when.days goes with when.at; add times of day, or leave it out');
     return [];
   }
-  const dayOfWeek = days === undefined ? undefined : readDays(days, faults);
+  const dayOfWeek = days === undefined ? undefined : readDays('when.days', days, faults);
   const times: unknown[] = Array.isArray(at) ? at : [at];
   if (times.length === 0) faults.push('when.at is empty; name a time of day such as 18:00');
-  return times.flatMap((time) => {
-    const [, hour, minute, second = '0'] =
-      (typeof time === 'string' && /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(time)) || [];
-    if (hour === undefined) {
-      faults.push(`when.at ${JSON.stringify(time)} must be a time of day such as 18:00 or 07:30:15`);
-      return [];
-    }
-    const clock = { hour: Number(hour), minute: Number(minute), second: Number(second) };
+  return times.flatMap((given) => {
+    const time = readTime('when.at', given, faults);
+    if (time === undefined) return [];
+    const clock = { hour: Math.floor(time / 3_600), minute: Math.floor(time / 60) % 60, second: time % 60 };
     return [{ ...clock, ...(dayOfWeek !== undefined && { dayOfWeek }) }];
   });
-}
-
-function readDays(days: readonly string[], faults: string[]): DayOfWeek[] {
-  const all: unknown[] = Array.isArray(days) ? days : [days];
-  if (all.length === 0) faults.push('when.days is empty; name days such as mon or weekdays, or leave it out');
-  return [
-    ...new Set(
-      all.flatMap((given): DayOfWeek[] => {
-        const word = String(given).toUpperCase();
-        if (word === 'WEEKDAYS') return DAYS.slice(1, 6);
-        if (word === 'WEEKENDS') return ['SATURDAY', 'SUNDAY'];
-        const day = DAYS.find((name) => name === word || name.slice(0, 3) === word);
-        if (day !== undefined) return [day];
-        faults.push(`when.days ${JSON.stringify(given)} is no day; use mon to sun, weekdays or weekends`);
-        return [];
-      }),
-    ),
-  ];
 }
 
 /**

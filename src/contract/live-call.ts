@@ -51,6 +51,8 @@ export interface LiveCallStatus {
   since: string;
   /** Reads of the call so far that Graph has answered. */
   reads: number;
+  /** The policy that muted it as it was established, and what came of that. */
+  onJoin?: { policyId?: string; outcome?: string };
   endedAt?: string;
   /** How its end became known: a notification, a read that found it gone, or nothing seen of it for a day. */
   endedBy?: 'notification' | 'read' | 'silence';

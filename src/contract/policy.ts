@@ -23,6 +23,8 @@ export interface Policy {
    * for longer is not made up for. At least 10 seconds; a minute where absent.
    */
   catchupWindow?: number | string;
+  /** What decides beside the clock. */
+  rules?: PolicyRules;
   /** Of each operation, as `mute` and `unmute` take them. */
   request?: PolicyRequest;
   /** What to do on a call where another operation runs that cannot be joined; `supersede` where absent. */
@@ -43,7 +45,17 @@ export type PolicyRequest = Pick<
 
 export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' | 'terminateOther' | 'allowAll';
 
-/** Exactly one of `at`, `every`, `cron` and `once`. Durations are seconds, or such as `90s`, `15m`, `1h30m`, `1d`. */
+export interface PolicyRules {
+  /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
+  onJoin?: boolean;
+  /**
+   * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where it is muted already. It
+   * is looked at when the policy runs, so `when.every` says how late it may be. Not with `onJoin` and `quietHours`.
+   */
+  moreThan?: number;
+}
+
+/** Exactly one of `at`, `every`, `cron`, `once` and `quietHours`. Durations are seconds, or such as `90s`, `15m`, `1h30m`, `1d`. */
 export interface PolicyWhen {
   /** Times of day, such as `18:00` or `07:30:15`. */
   at?: string | readonly string[];
@@ -54,6 +66,8 @@ export interface PolicyWhen {
   cron?: string | readonly string[];
   /** A date. */
   once?: string;
+  /** With `mute`: mute as they begin, and calls that are established meanwhile; unmute as they end. */
+  quietHours?: QuietHours;
   /** The zone of all of these, such as `Europe/Berlin`; UTC where absent. */
   timeZone?: string;
   /** Not before, and not after: dates. */
@@ -61,6 +75,14 @@ export interface PolicyWhen {
   end?: string;
   /** Runs up to so much later, by chance, so that not everything happens at once. */
   jitter?: number | string;
+}
+
+/** Times of day; where `to` comes before `from`, it is that of the next day. */
+export interface QuietHours {
+  from: string;
+  to: string;
+  /** On which they begin; every day where absent. */
+  days?: readonly string[];
 }
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -79,7 +101,7 @@ export interface PolicyReport {
   endedAt?: string;
   /** Calls that were addressed. */
   calls: number;
-  /** How many came to what: `Confirmed`, or why not, as an operation's outcome. */
+  /** How many came to what: `Confirmed`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule. */
   outcomes: Record<string, number>;
   /** The first 2,000 calls that were confirmed. */
   confirmed: string[];
@@ -138,10 +160,11 @@ const RULES: Record<keyof Policy, Rule> = {
   id: (value) => (isPolicyId(value) ? [] : ['id must be 1 to 64 of A-Z a-z 0-9 _ -']),
   action: (value) => (isAction(value) ? [] : ["action must be 'mute' or 'unmute'"]),
   target: faultsOfTarget,
-  when: (value) => (isFields(value) ? [] : ['when must be an object with one of at, every, cron and once']),
+  when: (value) => (isFields(value) ? [] : ['when must be an object with one of at, every, cron, once and quietHours']),
   overlap: oneOf('overlap', ...OVERLAPS),
   // Read with the durations of `when`.
   catchupWindow: () => [],
+  rules: faultsOfRules,
   request: faultsOfRequest,
   onConflict: oneOf('onConflict', 'supersede', 'queue', 'reject'),
   concurrency: count('concurrency', 50, DEFAULT_CONCURRENCY),
@@ -170,7 +193,18 @@ export function checkPolicy(input: unknown): CheckedPolicy {
   ];
   if (faults.length > 0) return { ok: false, faults };
   const policy = given as unknown as Policy;
+  const fault = faultOfCombination(policy);
+  if (fault !== undefined) return { ok: false, faults: [fault] };
   return { ok: true, policy: { ...policy, target: canonicalTarget(policy.target) } };
+}
+
+/** What holds field by field may not hold together. */
+function faultOfCombination({ action, rules, when }: Policy): string | undefined {
+  if (rules?.onJoin !== true && when.quietHours === undefined) return undefined;
+  if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
+  return rules?.moreThan === undefined
+    ? undefined
+    : 'rules.moreThan does not go with rules.onJoin and when.quietHours, for a call that is just established has nobody to count; make two policies';
 }
 
 function canonicalTarget(target: PolicyTarget): PolicyTarget {
@@ -202,6 +236,17 @@ function faultsOfCalls(calls: unknown): string[] {
   }
   const wrong = calls.findIndex((call) => !isCallId(call));
   return wrong < 0 ? [] : [`target.calls[${wrong}] must be the ID of a call: 1 to 128 of A-Z a-z 0-9 _ -`];
+}
+
+function faultsOfRules(value: unknown): string[] {
+  if (!isFields(value)) return ['rules must be an object with onJoin, moreThan or both'];
+  return Object.entries(value).flatMap(([field, given]) => {
+    if (given === undefined) return [];
+    if (field === 'onJoin') return typeof given === 'boolean' ? [] : ['rules.onJoin must be true or false'];
+    if (field !== 'moreThan') return [`rules has the fields onJoin and moreThan, and not ${field.slice(0, 64)}`];
+    const holds = Number.isInteger(given) && Number(given) >= 1 && Number(given) <= 99;
+    return holds ? [] : ['rules.moreThan must be a whole number from 1 to 99: Graph tells of 100 participants at most'];
+  });
 }
 
 function faultsOfRequest(value: unknown): string[] {

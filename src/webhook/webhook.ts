@@ -24,6 +24,7 @@ import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
 const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
+/** `taskQueue` is that of the workers, for the calls that become known; `call-moderation` where absent. */
 export type WebhookOptions = WebhookRules &
   ({ client: Client; taskQueue?: string | undefined } | { handOver: HandOver });
 

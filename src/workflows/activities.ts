@@ -1,4 +1,9 @@
-import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  proxyActivities,
+  proxyLocalActivities,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/types.ts';
 
 /** One attempt at a request to Graph takes at most this long. */
@@ -27,7 +32,7 @@ const OPTIONS = {
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
-export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readState' | 'readParticipant'>>({
+export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readState' | 'readCrowd' | 'readParticipant'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
@@ -58,4 +63,14 @@ export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
   startToCloseTimeout: ATTEMPT_MS,
   retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
   cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+/**
+ * What the rules of policies say. Local: they ask Temporal and the clock and not Graph, and every call that is established
+ * asks, so they are to cost next to nothing.
+ */
+export const rules = proxyLocalActivities<Pick<Activities, 'actionAt' | 'policyOnJoin'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  scheduleToCloseTimeout: REQUEST_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
 });

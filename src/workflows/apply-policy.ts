@@ -8,9 +8,10 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { OperationOutcome, PolicyCall } from '../activities/types.ts';
+import type { PolicyCall } from '../activities/types.ts';
 import { toSeconds } from '../contract/duration.ts';
-import { QUERY } from '../contract/names.ts';
+import { isFailureType } from '../contract/failure.ts';
+import { QUERY, wantedIsMuted } from '../contract/names.ts';
 import {
   checkPolicy,
   DEFAULT_CATCHUP_SECONDS,
@@ -19,7 +20,8 @@ import {
   type Policy,
   type PolicyReport,
 } from '../contract/policy.ts';
-import { lists, operations } from './activities.ts';
+import { lists, operations, reads, rules } from './activities.ts';
+import { policyOrder } from './policy-order.ts';
 import { invalidRequest } from './failures.ts';
 
 /**
@@ -39,6 +41,15 @@ const BATCH = 200;
 const MOST_CONFIRMED = 2_000;
 const MOST_FAILURES = 100;
 const MOST_MESSAGE = 300;
+
+/** What became of a call. */
+interface Came {
+  outcome: string;
+  message?: string;
+}
+
+/** What rules have decided is no failure. */
+const BY_RULE: ReadonlySet<string> = new Set(['NotCrowded', 'AlreadyDone']);
 
 /** What a run leaves to the one that it continues as. */
 interface Carried {
@@ -83,6 +94,9 @@ class PolicyRun {
 
   async run(): Promise<PolicyReport> {
     if (this.#from === undefined && this.#isMissed()) return this.#end({ missed: true }); // P4
+    if (this.#from === undefined && this.#policy.when.quietHours !== undefined) {
+      this.#report.action = await rules.actionAt(this.#policy, scheduledAt().toISOString());
+    }
     const { calls, next } = await this.#batch();
     await this.#apply(calls);
     if (next === undefined) return this.#end();
@@ -116,7 +130,7 @@ class PolicyRun {
     const lane = async (): Promise<void> => {
       for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
         await this.#pace();
-        this.#count(call.callId, await this.#operate(call));
+        this.#count(call.callId, (await this.#ruledOut(call)) ?? (await this.#operate(call)));
       }
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane)); // P2
@@ -138,36 +152,55 @@ class PolicyRun {
     if (wait > 0) await sleep(wait, { summary: `At most ${perSecond} a second` });
   }
 
-  async #operate({
-    callId,
-    tenantId,
-  }: PolicyCall): Promise<OperationOutcome | { outcome: 'Unknown'; message: string }> {
-    const { action, request, onConflict, id } = this.#policy;
-    const reason = `Policy ${id}`;
-    const order = {
-      action,
-      request: { reason, ...(tenantId !== undefined && { tenantId }), ...request, callId },
-      ...(onConflict !== undefined && { onConflict }),
-    };
+  /** What the rules have against it, if anything. */
+  async #ruledOut({ callId, tenantId }: PolicyCall): Promise<Came | undefined> {
+    const { moreThan } = this.#policy.rules ?? {};
+    if (moreThan === undefined) return undefined;
+    const target = { callId, ...(tenantId !== undefined && { tenantId }) };
+    return await this.#alone(async () => {
+      const { participants, self } = await reads.readCrowd.executeWithOptions({ summary: `Count ${callId}` }, [target]);
+      if (participants <= moreThan) return { outcome: 'NotCrowded' };
+      const isWanted = wantedIsMuted(this.#report.action);
+      const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
+      return isDone ? { outcome: 'AlreadyDone' } : undefined;
+    });
+  }
+
+  async #operate(call: PolicyCall): Promise<Came | undefined> {
+    const order = policyOrder(this.#policy, this.#report.action, call);
+    const options = { summary: `${order.action} ${call.callId}` };
+    return await this.#alone(async () => await operations.runOperation.executeWithOptions(options, [order]));
+  }
+
+  /** P1. What fails is what became of this call. */
+  async #alone(work: () => Promise<Came | undefined>): Promise<Came | undefined> {
     try {
-      return await operations.runOperation.executeWithOptions({ summary: `${action} ${callId}` }, [order]);
+      return await work();
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error; // P5
-      return { outcome: 'Unknown', message: error.cause?.message ?? error.message }; // P1
+      const { cause } = error;
+      const type = cause instanceof ApplicationFailure && isFailureType(cause.type) ? cause.type : 'Unknown';
+      return { outcome: type, message: cause?.message ?? error.message };
     }
   }
 
-  #count(callId: string, result: { outcome: string; message?: string }): void {
+  #count(callId: string, came: Came | undefined): void {
     const report = this.#report;
-    const { outcome: type, message = '' } = result;
+    const { outcome: type, message = '' } = came ?? { outcome: 'Unknown' };
     report.calls += 1;
     report.outcomes[type] = (report.outcomes[type] ?? 0) + 1;
     if (type === 'Confirmed') {
       if (report.confirmed.length < MOST_CONFIRMED) report.confirmed.push(callId);
-    } else if (report.failures.length < MOST_FAILURES) {
+    } else if (!BY_RULE.has(type) && report.failures.length < MOST_FAILURES) {
       report.failures.push({ callId, type, message: message.slice(0, MOST_MESSAGE) });
     }
   }
+}
+
+/** When the schedule meant this run to start: a late one still knows whether it stands for a beginning or an end. */
+function scheduledAt(): Date {
+  const { typedSearchAttributes, startTime } = workflowInfo();
+  return typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' }) ?? startTime;
 }
 
 /** Set by a run that continues as this one, and by nothing else. */

@@ -3,6 +3,8 @@ import {
   ApplicationFailure,
   condition,
   defineQuery,
+  isCancellation,
+  log,
   makeContinueAsNewFunc,
   setHandler,
   upsertSearchAttributes,
@@ -22,7 +24,8 @@ import {
 } from '../contract/live-call.ts';
 import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { toCallEnd } from '../contract/signals.ts';
-import { reads } from './activities.ts';
+import { operations, reads, rules } from './activities.ts';
+import { policyOrder } from './policy-order.ts';
 import { invalidRequest } from './failures.ts';
 import { onSignals } from './on-signals.ts';
 import { ensureAttributes } from './visibility.ts';
@@ -43,6 +46,7 @@ import { ensureAttributes } from './visibility.ts';
  *     also one that Graph does not let us read any more is not alive for ever.
  * L4. A run continues as new after MOST_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
  *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
+ * L5. As it is established, once, the policies are asked whether one mutes it. What comes of that ends nothing here.
  */
 
 /** Pauses before the reads of the call, from its start on. The last one repeats. */
@@ -60,6 +64,8 @@ interface Carried {
   seenAt: number;
   round: number;
   reads: number;
+  /** Set once the policies were asked (L5). */
+  onJoin?: LiveCallStatus['onJoin'];
   tenantId?: string;
   endedAt?: number;
   endedBy?: LiveCallStatus['endedBy'];
@@ -95,12 +101,33 @@ class LiveCall {
     const now = this.#now;
     for (;;) {
       if (this.#isLong()) await this.#continue(); // L4
+      if (now.state === 'established' && now.onJoin === undefined) await this.#join();
       const { endedAt } = now;
       const due = endedAt === undefined ? this.#pause() : endedAt + TOMBSTONE_MS - Date.now();
       if (endedAt !== undefined && due <= 0) return this.#status();
-      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt;
+      const isJoining = (): boolean => now.state === 'established' && now.onJoin === undefined;
+      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isJoining();
       const summary = endedAt === undefined ? 'Until the call is read' : 'Until nobody tells of the call any more';
       if (!(await condition(isStirred, due, { summary })) && endedAt === undefined) await this.#read();
+    }
+  }
+
+  /** L5. What a policy wants of a call as it is established. */
+  async #join(): Promise<void> {
+    const now = this.#now;
+    now.onJoin = {};
+    const { callId } = this.#input;
+    const call = { callId, labels: now.labels, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
+    try {
+      const policy = await rules.policyOnJoin(call);
+      if (policy === undefined) return;
+      const order = policyOrder(policy, 'mute', call);
+      const options = { summary: `Mute ${callId} as policy ${policy.id} says` };
+      const { outcome } = await operations.runOperation.executeWithOptions(options, [order]);
+      now.onJoin = { policyId: policy.id, outcome };
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      log.warn('What policies want of the call could not be done', { callId });
     }
   }
 
@@ -197,7 +224,7 @@ class LiveCall {
   }
 
   #status(): LiveCallStatus {
-    const { state, labels, since, reads: read, tenantId, endedAt, endedBy } = this.#now;
+    const { state, labels, since, reads: read, onJoin, tenantId, endedAt, endedBy } = this.#now;
     return {
       callId: this.#input.callId,
       state,
@@ -205,6 +232,7 @@ class LiveCall {
       labels,
       since: new Date(since).toISOString(),
       reads: read,
+      ...(onJoin?.policyId !== undefined && { onJoin }),
       ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
       ...(endedBy !== undefined && { endedBy }),
     };
