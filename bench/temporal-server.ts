@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTE } from '../src/contract/names.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
 import { freePort } from '../src/free-port.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -36,7 +36,9 @@ export async function startTemporal({ cli, limits, db }: ServerOptions): Promise
   args.push('--port', String(port), '--metrics-port', String(metricsPort));
   if (limits === 'raised') args.push(...RAISED.flatMap((setting) => ['--dynamic-config-value', setting]));
   if (db === 'file') args.push('--db-filename', join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=wal');
-  args.push(...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]));
+  args.push(
+    ...Object.entries(SEARCH_ATTRIBUTE_TYPE).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+  );
   const child = spawn(cli, args, { stdio: 'ignore' });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);

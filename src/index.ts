@@ -1,13 +1,42 @@
 /** What backend services import: the client, and the contract's types. */
 export { ModerationClient, type ConflictOptions, type ModerationClientOptions } from './client/moderation-client.ts';
 export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
-export type { OperationHandle, Run } from './client/operation-handle.ts';
-export type { ListFilter, OperationRecord } from './client/records.ts';
 export { traceInterceptor } from './tracing/client.ts';
+export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
+export type { CallFilter, CallRecord, Calls, LabelChange } from './client/calls.ts';
+export type { ListFilter, OperationRecord } from './client/records.ts';
+export type {
+  BackfillRange,
+  LeftBehind,
+  Policies,
+  PolicyChange,
+  PolicyDescription,
+  PolicyRunRecord,
+  PolicyState,
+  PolicySummary,
+} from './client/policies.ts';
 export type { OnConflict } from './client/starter.ts';
-export { canonicalId, sameId, workflowIdOf } from './contract/call-id.ts';
+export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
-export { DEFAULT_TASK_QUEUE, QUERY, SEARCH_ATTRIBUTE, SIGNAL, type Action } from './contract/names.ts';
+export {
+  DEFAULT_TASK_QUEUE,
+  LIVE_CALL_SIGNAL,
+  QUERY,
+  SEARCH_ATTRIBUTE,
+  SIGNAL,
+  type Action,
+} from './contract/names.ts';
+export type { CallEstablished, CallState, Labelling, LiveCallInput, LiveCallStatus } from './contract/live-call.ts';
 export type { ModerationResult, MuteState, OperationStatus, Phase } from './contract/operation.ts';
+export type {
+  Policy,
+  PolicyOverlap,
+  PolicyReport,
+  PolicyRequest,
+  PolicyRules,
+  PolicyTarget,
+  PolicyWhen,
+  QuietHours,
+} from './contract/policy.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';

@@ -28,12 +28,13 @@ export interface RunningWebhook {
 }
 
 export async function startWebhook({ config, log }: { config: WebhookConfig; log: Logger }): Promise<RunningWebhook> {
-  const { listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl } = config;
+  const { taskQueue, listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl } = config;
   const client = lazyClient(config);
   const metrics = new WebhookMetrics();
   collectDefaultMetrics({ register: metrics.registry });
   const server = createWebhookServer({
     client,
+    taskQueue,
     path,
     audience,
     issuers,

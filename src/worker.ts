@@ -38,6 +38,13 @@ const SHUTDOWN_FORCE = '20s';
 /** After a signal, when nothing else has ended the process, in ms. */
 const EXIT_MS = 25_000;
 
+/**
+ * Activities at a time. Those that wait for an operation hold a place for as long as it takes, and must never keep the
+ * requests to Graph of that very operation from theirs: all that wait together, at most 50 a policy, are to stay far
+ * below this.
+ */
+const MOST_ACTIVITIES = 1_000;
+
 export interface RunningWorker {
   health: Address;
   /** Settles when the worker has stopped, with the error that stopped it, if one did. */
@@ -77,6 +84,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       workflowBundle: bundle ?? (await loadWorkflows()),
       interceptors: { activity: [activityInterceptors] },
       sinks: traceSinks,
+      maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });

@@ -56,20 +56,37 @@ describe.concurrent('help', () => {
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
     ['setup', ['json']],
     ['doctor', ['webhook-url', 'tenant-id', 'json']],
+    ['calls', ['tenant-id', 'label', 'state', 'limit', 'json']],
+    ['label', ['add', 'remove', 'json']],
     ['dev', dev],
   ])('of %s names every flag, and needs no surroundings', async (name, flags) => {
     const { code, stdout, stderr } = await run([name, '--help'], {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {5}\[?--([a-z-]+)\]?/gm)].map(([, flag]) => flag);
     expect(named).toEqual(flags);
-    expect(stdout.includes('CALL  ')).toBe(['mute', 'unmute', 'status'].includes(name));
+    expect(stdout.includes('CALL  ')).toBe(['mute', 'unmute', 'status', 'label'].includes(name));
   });
 
   test.each([[['--help']], [['-h']], [[]]])('of the program (%j) names every command', async (args) => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'setup', 'doctor', 'dev']);
+    expect(named).toEqual([
+      ...[
+        'worker',
+        'webhook',
+        'mute',
+        'unmute',
+        'status',
+        'list',
+        'calls',
+        'label',
+        'policy',
+        'setup',
+        'doctor',
+        'dev',
+      ],
+    ]);
   });
 
   test('tells the version', async () => {

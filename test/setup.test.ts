@@ -59,7 +59,7 @@ describe('setup', () => {
     expect(created.code, created.stderr).toBe(0);
     const { code, stderr } = await run(['setup'], env);
     expect(code).toBe(1);
-    expect(stderr).toContain('has ModerationTenantId with another type than Keyword: remove them first');
+    expect(stderr).toContain('has ModerationTenantId (Keyword) with another type: remove them first');
     const config = loadWorkerConfig({ ...service.env, TEMPORAL_NAMESPACE: namespace });
     await expect(startWorker({ config, log })).rejects.toThrow('call-moderation setup');
   });

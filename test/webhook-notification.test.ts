@@ -179,11 +179,26 @@ describe('the end of a call', () => {
     });
   });
 
-  it.each(['terminating', 'established', 'hold', 'somethingNew'])('is not %s', (state) => {
+  it.each(['terminating', 'hold', 'somethingNew'])('is not %s', (state) => {
     expect(projectOne(entry(at, { '@odata.type': '#microsoft.graph.call', state }))).toEqual({
       kind: 'other',
       callId: CALL,
     });
+  });
+});
+
+describe('that a call is established', () => {
+  const established = (more: object): unknown =>
+    projectOne(entry(`/app/calls/${UPPER}`, { '@odata.type': '#microsoft.graph.call', state: 'Established', ...more }));
+
+  it('is told with nothing else', () => {
+    const more = { tenantId: 'aa67bd4c-8475-432d-bd41-39f255720e0a', subject: 'Bob & Co' };
+    expect(established(more)).toEqual({ kind: 'callEstablished', callId: CALL, payload: {} });
+  });
+
+  it('is not told by a tone', () => {
+    const toneInfo = { '@odata.type': '#microsoft.graph.toneInfo', sequenceId: 1, tone: 'tone1' };
+    expect(established({ toneInfo })).toEqual({ kind: 'other', callId: CALL });
   });
 });
 

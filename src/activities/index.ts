@@ -3,8 +3,19 @@ import type { FailureType } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
-import { findParticipant, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
-import type { Acceptance, Activities, ActionTarget, CallReading, CallTarget, ParticipantReading } from './types.ts';
+import { findParticipant, isInCall, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import { listLiveCalls } from './live-calls.ts';
+import { actionAt, policyOnJoin } from './rules.ts';
+import { runOperation } from './operations.ts';
+import type {
+  Acceptance,
+  Activities,
+  ActionTarget,
+  CallReading,
+  CallTarget,
+  Crowd,
+  ParticipantReading,
+} from './types.ts';
 
 export interface ActivityOptions {
   graph: GraphClient;
@@ -27,9 +38,15 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
   };
   return {
     readCall: (target) => inTenant(target, () => readCall(graph, target)),
+    readState: (target) => inTenant(target, async () => ({ state: (await getCall(graph, target)).state })),
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
+    readCrowd: (target) => inTenant(target, () => readCrowd(graph, target)),
+    actionAt,
+    policyOnJoin,
+    listLiveCalls,
+    runOperation,
   };
 }
 
@@ -49,6 +66,16 @@ async function readCall(graph: GraphClient, target: CallTarget): Promise<CallRea
   const isUntold = listed === undefined && (participants === undefined || participants.length >= 100);
   const self = toMuteState(isUntold ? await getParticipant(graph, target, participantId) : listed);
   return { state, isGroupCall, participantId, ...(self !== undefined && { self }) };
+}
+
+/** GET the call and its participants side by side, and count those who are in it and not in its lobby. */
+async function readCrowd(graph: GraphClient, target: CallTarget): Promise<Crowd> {
+  const [{ participantId }, participants = []] = await Promise.all([
+    getCall(graph, target),
+    getParticipants(graph, target),
+  ]);
+  const self = participantId === undefined ? undefined : toMuteState(findParticipant(participants, participantId));
+  return { participants: participants.filter(isInCall).length, ...(self !== undefined && { self }) };
 }
 
 /**

@@ -1,5 +1,10 @@
+import type { ModerationErrorType } from '../client/errors.ts';
+import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { Action } from '../contract/names.ts';
+import type { ModerationResult, MuteState } from '../contract/operation.ts';
+import type { Policy } from '../contract/policy.ts';
+import type { ModerationRequest } from '../contract/request.ts';
 
 /** The call that an activity is about, and the tenant whose token it takes. */
 export interface CallTarget {
@@ -42,14 +47,68 @@ export interface ActionTarget extends CallTarget {
   clientContext: string;
 }
 
+/** One operation that a workflow wants to have run. */
+export interface OperationOrder {
+  action: Action;
+  request: ModerationRequest;
+  /** What to do while another operation runs on the call that cannot be joined; `supersede` where absent. */
+  onConflict?: OnConflict;
+  /** What a cancellation of the activity does to the operation; `leave` where absent. */
+  onCancel?: 'leave' | 'cancel';
+}
+
+/** How an operation ended, as its starter hears it. `outcome` is `Confirmed` or why there is no result. */
+export type OperationOutcome =
+  | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
+  | { outcome: ModerationErrorType; message: string; details: FailureDetails };
+
+/** A call that a policy addresses. */
+export interface PolicyCall {
+  callId: string;
+  tenantId?: string;
+}
+
+/** A page of the calls that are alive. */
+export interface LivePage {
+  tenantId?: string;
+  label?: string;
+  pageSize: number;
+  /** Of the page before. */
+  pageToken?: string;
+}
+
+/** A call that has just been established. */
+export interface JoiningCall extends PolicyCall {
+  labels: readonly string[];
+}
+
+/** How many are in a call, lobby aside, of those that Graph tells: at most 100. */
+export interface Crowd {
+  participants: number;
+  /** The application's own participant, where the roster lists it. */
+  self?: MuteState;
+}
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
   readCall(target: CallTarget): Promise<CallReading>;
+  /** GET the call, for its state in lower case and nothing else. */
+  readState(target: CallTarget): Promise<{ state: string }>;
   /** GET the application's own participant. */
   readParticipant(target: ParticipantTarget): Promise<ParticipantReading>;
   /** POST …/mute. */
   postMute(target: ActionTarget): Promise<Acceptance>;
   /** POST …/unmute. */
   postUnmute(target: ActionTarget): Promise<Acceptance>;
+  /** GET the call and its roster, for how many are in it. */
+  readCrowd(target: CallTarget): Promise<Crowd>;
+  /** What a policy does at a moment (ISO 8601). */
+  actionAt(policy: Policy, at: string): Promise<Action>;
+  /** The policy that mutes a call as it is established. */
+  policyOnJoin(call: JoiningCall): Promise<Policy | undefined>;
+  /** Calls that are established, page by page; `next` leads to the next one. */
+  listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
+  /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
+  runOperation(order: OperationOrder): Promise<OperationOutcome>;
 }

@@ -1,12 +1,14 @@
 import { buildApplication, buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
+import type { CallsFlags, LabelFlags } from './calls.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { count, outcome, port, url } from './flags.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
+import { policyRoutes } from './policy-routes.ts';
 
 /** The commands. Each loads its code when it runs, so that `--help` does not wait for Temporal's SDK. */
 
@@ -118,6 +120,37 @@ const routes = buildRouteMap({
       },
       docs: { brief: 'Check everything that a deployment needs, and tell the remedies' },
     }),
+    calls: buildCommand<CallsFlags, [], Context>({
+      loader: async () => (await import('./calls.ts')).calls,
+      parameters: {
+        flags: {
+          tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Of this tenant only' },
+          label: { kind: 'parsed', parse: text, optional: true, brief: 'With this label only' },
+          state: {
+            kind: 'enum',
+            values: ['establishing', 'established', 'terminated'],
+            default: 'established',
+            brief: 'In this state',
+          },
+          limit: { kind: 'parsed', parse: count, default: '20', brief: 'How many at the most' },
+          json,
+        },
+      },
+      docs: { brief: 'List the calls that are alive, the latest first' },
+    }),
+    label: buildCommand<LabelFlags, [string], Context>({
+      loader: async () => (await import('./calls.ts')).labelCall,
+      parameters: {
+        positional: { kind: 'tuple', parameters: [call] },
+        flags: {
+          add: { kind: 'parsed', parse: text, variadic: true, optional: true, brief: 'A label to set' },
+          remove: { kind: 'parsed', parse: text, variadic: true, optional: true, brief: 'A label to take off' },
+          json,
+        },
+      },
+      docs: { brief: 'Label a call, so that policies and lists can name it by that' },
+    }),
+    policy: policyRoutes,
     dev: buildCommand<DevFlags, [], Context>({
       loader: async () => (await import('./dev.ts')).dev,
       parameters: {

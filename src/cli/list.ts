@@ -1,9 +1,10 @@
-import type { ListFilter, OperationRecord } from '../client/records.ts';
+import type { ListFilter } from '../client/records.ts';
 import { canonicalId } from '../contract/call-id.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
+import { take } from './take.ts';
 
 export interface ListFlags {
   call?: string;
@@ -36,13 +37,4 @@ export async function list(this: Context, { call, outcome, tenantId, limit, json
     }
     return DONE;
   });
-}
-
-async function take(records: AsyncIterable<OperationRecord>, limit: number): Promise<OperationRecord[]> {
-  const taken: OperationRecord[] = [];
-  for await (const record of records) {
-    taken.push(record);
-    if (taken.length >= limit) break;
-  }
-  return taken;
 }

@@ -7,8 +7,16 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `Cancelled`: somebody cancelled it
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`)
+ * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
  */
-export type ModerationErrorType = FailureType | typeof CANCELLED | 'Terminated' | 'TimedOut' | 'OperationInProgress';
+export type ModerationErrorType =
+  | FailureType
+  | typeof CANCELLED
+  | 'Terminated'
+  | 'TimedOut'
+  | 'OperationInProgress'
+  | 'PolicyExists'
+  | 'PolicyNotFound';
 
 export class ModerationError extends Error {
   override readonly name = 'ModerationError';

@@ -1,11 +1,13 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { workflowIdOf } from '../contract/call-id.ts';
+import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import { Calls } from './calls.ts';
 import { ModerationError } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
-import { OperationHandle } from './operation-handle.ts';
+import { OperationHandle, type StartedOperation } from './operation-handle.ts';
+import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
@@ -28,11 +30,17 @@ export interface ConflictOptions {
 
 /** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
+  /** The calls that are alive. */
+  readonly calls: Calls;
+  /** Actions on many calls by the clock. */
+  readonly policies: Policies;
   readonly #runs: Runs;
   readonly #starter: Starter;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
+    this.calls = new Calls(client, taskQueue);
+    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await this.#record(callId));
     this.#starter = new Starter(this.#runs, taskQueue);
   }
 
@@ -51,6 +59,13 @@ export class ModerationClient {
     return await this.#moderate('unmute', request, options);
   }
 
+  /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
+  get({ callId, action, runId, joined = false }: StartedOperation): OperationHandle {
+    const workflowId = workflowIdOf(callId);
+    const run = { handle: this.#runs.of(workflowId, runId), runId, joined };
+    return new OperationHandle({ callId: canonicalId(callId), workflowId, action, run: () => Promise.resolve(run) });
+  }
+
   /**
    * The latest operation on a call, running or ended, or nothing where none is known (Temporal keeps ended ones for the
    * namespace's retention time). `status` is answered by a worker, so it is missing where none is there; `failure` says why
@@ -59,13 +74,16 @@ export class ModerationClient {
   async latest(
     callId: string,
   ): Promise<{ record: OperationRecord; status?: OperationStatus; failure?: FailedOperation } | undefined> {
-    const handle = this.#runs.client.workflow.getHandle(workflowIdOf(callId));
+    const record = await this.#record(callId);
+    if (record === undefined) return undefined;
+    const run = this.#runs.of(record.workflowId, record.runId);
+    const [status, failure] = await Promise.all([this.#runs.statusOf(run), failureOf(record, run)]);
+    return { record, ...(status !== undefined && { status }), ...(failure !== undefined && { failure }) };
+  }
+
+  async #record(callId: string): Promise<OperationRecord | undefined> {
     try {
-      const record = toRecord(await handle.describe());
-      if (record === undefined) return undefined;
-      const run = this.#runs.of(record.workflowId, record.runId);
-      const [status, failure] = await Promise.all([this.#runs.statusOf(run), failureOf(record, run)]);
-      return { record, ...(status !== undefined && { status }), ...(failure !== undefined && { failure }) };
+      return toRecord(await this.#runs.client.workflow.getHandle(workflowIdOf(callId)).describe());
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

@@ -51,7 +51,8 @@ function outcomeTerms(outcome: string | undefined): [string, string | undefined]
   }
 }
 
-function quote(value: string): string {
+/** A value in a list filter. */
+export function quote(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 

@@ -7,6 +7,16 @@ export interface KeywordAttribute {
   value: string;
 }
 
+/** One that holds several words. */
+export interface KeywordListAttribute {
+  key: { name: string; type: 'KEYWORD_LIST' };
+  value: string[];
+}
+
+export function keywordList(name: string, value: readonly string[]): KeywordListAttribute {
+  return { key: { name, type: 'KEYWORD_LIST' }, value: [...value] };
+}
+
 export function keyword(name: string, value: string): KeywordAttribute {
   return { key: { name, type: 'KEYWORD' }, value };
 }

@@ -33,6 +33,18 @@ export function workflowIdOf(callId: string): string {
   return WORKFLOW_ID_PREFIX + canonicalId(callId);
 }
 
+const LIVE_SUFFIX = '/live';
+
+/** The workflow ID that stands for a call which is alive. */
+export function liveWorkflowIdOf(callId: string): string {
+  return workflowIdOf(callId) + LIVE_SUFFIX;
+}
+
+/** The call of a live call's workflow ID, or nothing where the workflow is none. */
+export function callIdOfLive(workflowId: string): string | undefined {
+  return workflowId.endsWith(LIVE_SUFFIX) ? callIdOf(workflowId.slice(0, -LIVE_SUFFIX.length)) : undefined;
+}
+
 /** The call of a workflow ID, or nothing where the workflow is none of an operation. */
 export function callIdOf(workflowId: string): string | undefined {
   const callId = workflowId.slice(WORKFLOW_ID_PREFIX.length);

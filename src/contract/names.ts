@@ -16,15 +16,37 @@ export const SIGNAL = {
   supersede: 'supersede',
 } as const;
 
-export const QUERY = { operation: 'operation' } as const;
+/** The workflow type that stands for a call which is alive. */
+export const LIVE_CALL = 'liveCall';
 
-/** Search attributes, all of type Keyword. */
+/** Signals of a live call. The first two are fed by the webhook, `label` by clients. */
+export const LIVE_CALL_SIGNAL = {
+  callEstablished: 'callEstablished',
+  callEnded: 'callEnded',
+  label: 'label',
+} as const;
+
+export const QUERY = { operation: 'operation', liveCall: 'liveCall', policy: 'policy' } as const;
+
+/** Search attributes. */
 export const SEARCH_ATTRIBUTE = {
   callId: 'ModerationCallId',
   action: 'ModerationAction',
   outcome: 'ModerationOutcome',
   tenantId: 'ModerationTenantId',
+  callState: 'ModerationCallState',
+  labels: 'ModerationLabels',
 } as const;
+
+/** What each holds: one word, or several. */
+export const SEARCH_ATTRIBUTE_TYPE = {
+  ModerationCallId: 'Keyword',
+  ModerationAction: 'Keyword',
+  ModerationOutcome: 'Keyword',
+  ModerationTenantId: 'Keyword',
+  ModerationCallState: 'Keyword',
+  ModerationLabels: 'KeywordList',
+} as const satisfies Record<(typeof SEARCH_ATTRIBUTE)[keyof typeof SEARCH_ATTRIBUTE], 'Keyword' | 'KeywordList'>;
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
 export const SUCCESSOR_MEMO = 'supersededBy';

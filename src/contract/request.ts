@@ -29,12 +29,17 @@ const text =
       ? undefined
       : `must be a string of at most ${most} characters; shorten it or leave it out`;
 
+/** A tenant's ID, or one of its domains. */
+export function isTenantId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-zA-Z.-]{1,253}$/.test(value);
+}
+
 const RULES: Record<keyof ModerationRequest, Rule> = {
   callId: (value) =>
     isCallId(value) ? undefined : 'must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it',
   clientContext: text(256),
   tenantId: (value) =>
-    typeof value === 'string' && /^[0-9a-zA-Z.-]{1,253}$/.test(value)
+    isTenantId(value)
       ? undefined
       : 'must be the ID or a domain of a tenant; correct it or leave it out for the home tenant',
   confirmWithinSeconds: (value) =>

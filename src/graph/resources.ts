@@ -42,6 +42,11 @@ export function findParticipant(participants: readonly unknown[], id: string): u
   });
 }
 
+/** Whether a participant has passed the lobby. */
+export function isInCall(participant: unknown): boolean {
+  return fieldOf(participant, 'isInLobby') !== true;
+}
+
 /**
  * `isMuted` of a participant and `serverMuted` of its audio stream, or nothing where Graph does not tell `isMuted`.
  * https://learn.microsoft.com/graph/api/resources/participant

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
 import { freePort } from '../free-port.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 
@@ -71,7 +71,10 @@ async function start({ cli, port, uiPort, dbFilename, ownGroup = false }: DevSer
     '--dynamic-config-value',
     `${key}=${value}`,
   ]);
-  const attributes = Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+  const attributes = Object.entries(SEARCH_ATTRIBUTE_TYPE).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${type}`,
+  ]);
   const file = dbFilename === undefined ? [] : ['--db-filename', dbFilename];
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)];
   const args = ['server', 'start-dev', '--log-level', 'error', ...ports, ...file, ...settings, ...attributes];

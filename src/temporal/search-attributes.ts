@@ -1,10 +1,12 @@
 import type { Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
 
-/** `temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD` */
-const KEYWORD = 2;
+/** `temporal.api.enums.v1.IndexedValueType` */
+const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 } as const;
 
-const NAMES = Object.values(SEARCH_ATTRIBUTE);
+type Attribute = [name: string, type: keyof typeof INDEXED_VALUE_TYPE];
+
+const ATTRIBUTES: readonly Attribute[] = Object.entries(SEARCH_ATTRIBUTE_TYPE);
 
 /** What both kinds of connection to Temporal, the client's and the worker's, have of each other. */
 export type OperatorConnection = Pick<Connection, 'operatorService'>;
@@ -13,8 +15,8 @@ export type OperatorConnection = Pick<Connection, 'operatorService'>;
 class SearchAttributesError extends Error {
   override readonly name = 'SearchAttributesError';
 
-  constructor(namespace: string, { missing, mistyped }: AttributeFaults, cause: unknown) {
-    super(`${faultOf(namespace, missing, mistyped)}, and they could not be registered from here. ${REMEDY}`, { cause });
+  constructor(namespace: string, faults: AttributeFaults, cause: unknown) {
+    super(`${faultOf(namespace, faults)}, and they could not be registered from here. ${REMEDY}`, { cause });
   }
 }
 
@@ -23,17 +25,19 @@ const REMEDY =
 
 /** Those of our search attributes that a namespace does not have as operations need them. */
 interface AttributeFaults {
-  missing: readonly string[];
-  /** Registered with another type than Keyword. */
-  mistyped: readonly string[];
+  missing: readonly Attribute[];
+  /** Registered with another type. */
+  mistyped: readonly Attribute[];
 }
 
-function faultOf(namespace: string, missing: readonly string[], mistyped: readonly string[]): string {
+function faultOf(namespace: string, { missing, mistyped }: AttributeFaults): string {
+  const named = (attributes: readonly Attribute[]): string =>
+    attributes.map(([name, type]) => `${name} (${type})`).join(', ');
   const faults = [
-    ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
-    ...(mistyped.length > 0 ? [`has ${mistyped.join(', ')} with another type than Keyword: remove them first`] : []),
+    ...(missing.length > 0 ? [`lacks ${named(missing)}`] : []),
+    ...(mistyped.length > 0 ? [`has ${named(mistyped)} with another type: remove them first`] : []),
   ];
-  return `Operations need search attributes of type Keyword, and namespace ${namespace} ${faults.join(', and ')}`;
+  return `Operations need search attributes, and namespace ${namespace} ${faults.join(', and ')}`;
 }
 
 /** What is wrong with the search attributes of a namespace, in a sentence's beginning; nothing where nothing is. */
@@ -41,8 +45,8 @@ export async function searchAttributesFault(
   { operatorService }: OperatorConnection,
   namespace: string,
 ): Promise<string | undefined> {
-  const { missing, mistyped } = await look(operatorService, namespace);
-  return missing.length + mistyped.length === 0 ? undefined : faultOf(namespace, missing, mistyped);
+  const faults = await look(operatorService, namespace);
+  return faults.missing.length + faults.mistyped.length === 0 ? undefined : faultOf(namespace, faults);
 }
 
 /**
@@ -63,14 +67,14 @@ export async function ensureSearchAttributes(
   try {
     await operatorService.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
+      searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]])),
     });
   } catch (error) {
     // Another worker may have been faster.
     const still = await look(operatorService, namespace);
     if (still.missing.length > 0) throw new SearchAttributesError(namespace, still, error);
   }
-  return [...missing];
+  return missing.map(([name]) => name);
 }
 
 async function look(
@@ -80,7 +84,7 @@ async function look(
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   const typeOf = (name: string): number => customAttributes?.[name] ?? 0;
   return {
-    missing: NAMES.filter((name) => typeOf(name) === 0),
-    mistyped: NAMES.filter((name) => typeOf(name) !== 0 && typeOf(name) !== KEYWORD),
+    missing: ATTRIBUTES.filter(([name]) => typeOf(name) === 0),
+    mistyped: ATTRIBUTES.filter(([name, type]) => ![0, INDEXED_VALUE_TYPE[type]].includes(typeOf(name))),
   };
 }

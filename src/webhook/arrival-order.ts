@@ -15,7 +15,7 @@ export class ArrivalOrder {
   #earlier: Promise<unknown> = Promise.resolve();
 
   /** Proceeds once `check` holds and it is one's turn; rejects as `check` does. */
-  async proceed<T>(check: Promise<void>, step: () => Promise<T>): Promise<T> {
+  async proceed<C, T>(check: Promise<C>, step: (checked: C) => Promise<T>): Promise<T> {
     const earlier = this.#earlier;
     let leave!: () => void;
     const left = new Promise<void>((resolve) => {
@@ -24,9 +24,9 @@ export class ArrivalOrder {
     this.#earlier = Promise.race([left, sleep(PATIENCE_MS, undefined, { ref: false })]);
     let outcome;
     try {
-      await check;
+      const checked = await check;
       await earlier;
-      outcome = step();
+      outcome = step(checked);
     } finally {
       leave();
     }

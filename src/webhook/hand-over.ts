@@ -1,17 +1,21 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { inTime } from '../http/in-time.ts';
-import { SIGNAL } from '../contract/names.ts';
+import { liveCallStart } from '../contract/live-call.ts';
+import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../contract/names.ts';
 import type { Notification } from './notification.ts';
 
-/** A notification that concerns operations. Its kind is the name of its signal. */
+/** A notification that concerns operations, or the call itself. Its kind is the name of its signal. */
 export type Handed = Extract<Notification, { payload: unknown }>;
+
+type ToOperation = Exclude<Handed, { kind: 'callEstablished' }>;
+type ToLiveCall = Extract<Handed, { kind: 'callEstablished' | 'callEnded' }>;
 
 /** That nothing is in flight on the call is the usual case: most calls are not being moderated. */
 export type Fate = 'handed-over' | 'no-operation';
 
 /**
- * Gives a notification to the operation on its call. By `deadline` (milliseconds since the epoch) it has resolved, or
+ * Gives a notification to whom it concerns. By `deadline` (milliseconds since the epoch) it has resolved, or
  * thrown `TemporalUnavailable`: it may or may not have arrived then, and can be sent again without harm.
  */
 export type HandOver = (notification: Handed, deadline: number) => Promise<Fate>;
@@ -24,23 +28,47 @@ export class TemporalUnavailable extends Error {
 }
 
 /**
- * Signals blindly and lets the server say that there is nobody: cheaper than to know what runs, and never out of date.
- * The server's word is the class of the error; its message is empty on one kind of connection.
+ * Signals operations blindly and lets the server say that there is nobody: cheaper than to know what runs, and never out
+ * of date. The server's word is the class of the error; its message is empty on one kind of connection.
+ *
+ * What tells of the call itself goes to its live call, which is started where there is none: also by the end of a call,
+ * so that an `established` which comes after it finds it ended.
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
  */
-export function handOverTo(client: Client): HandOver {
-  return async ({ kind, callId, payload }, deadline) => {
-    const handle = client.workflow.getHandle(workflowIdOf(callId));
+export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
+  const toOperation = async ({ kind, callId, payload }: ToOperation): Promise<Fate> => {
     try {
-      await inTime(
-        deadline - Date.now(),
-        () => client.withDeadline(deadline, () => handle.signal(SIGNAL[kind], payload)),
-        () => new Error('no answer by the deadline'),
-      );
+      await client.workflow.getHandle(workflowIdOf(callId)).signal(SIGNAL[kind], payload);
       return 'handed-over';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'no-operation';
+      throw error;
+    }
+  };
+  const toLiveCall = async ({ kind, callId, payload }: ToLiveCall): Promise<Fate> => {
+    const tenantId = 'tenantId' in payload ? payload.tenantId : undefined;
+    await client.workflow.signalWithStart(LIVE_CALL, {
+      ...liveCallStart({ callId, ...(tenantId !== undefined && { tenantId }) }, taskQueue),
+      signal: LIVE_CALL_SIGNAL[kind],
+      signalArgs: [payload],
+    });
+    return 'handed-over';
+  };
+  const handOver = async (notification: Handed): Promise<Fate> => {
+    if (notification.kind === 'callEstablished') return await toLiveCall(notification);
+    if (notification.kind !== 'callEnded') return await toOperation(notification);
+    const [fate] = await Promise.all([toOperation(notification), toLiveCall(notification)]);
+    return fate;
+  };
+  return async (notification, deadline) => {
+    try {
+      return await inTime(
+        deadline - Date.now(),
+        () => client.withDeadline(deadline, () => handOver(notification)),
+        () => new Error('no answer by the deadline'),
+      );
+    } catch (error) {
       throw new TemporalUnavailable('Temporal did not take the signal.', { cause: error });
     }
   };

@@ -1,3 +1,4 @@
+import type { CallEstablished } from '../contract/live-call.ts';
 import type { CallEnd, OperationUpdate, RosterUpdate } from '../contract/signals.ts';
 import { isFields, read, readText, readWord, type Fields } from './fields.ts';
 import { toRoster } from './participants.ts';
@@ -13,9 +14,10 @@ import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource.
  */
 export type Notification =
   | { kind: 'rosterUpdated'; callId: string; payload: RosterUpdate }
+  | { kind: 'callEstablished'; callId: string; payload: CallEstablished }
   | { kind: 'callEnded'; callId: string; payload: CallEnd }
   | { kind: 'operationUpdated'; callId: string; payload: OperationUpdate }
-  /** Understood, and nothing to an operation: a change of the call's state, a tone, shared content. */
+  /** Understood, and nothing to us: another change of the call's state, a tone, shared content. */
   | { kind: 'other'; callId: string }
   | { kind: 'unknown'; callId?: string };
 
@@ -57,7 +59,7 @@ function project(told: Entry): Notification {
     const payload = toRoster({ data, items, resource, deleted: isDeleted(told) });
     return { kind: 'rosterUpdated', callId, payload };
   }
-  if (type === 'call') return isEnd(told) ? { kind: 'callEnded', callId, payload: reasonOf(items[0]) } : other(callId);
+  if (type === 'call') return callOf(told);
   if (MUTE_OPERATIONS.has(type)) return operationOf(told);
   if (type.endsWith('operation')) return { kind: 'unknown', callId };
   return other(callId);
@@ -76,6 +78,16 @@ function typeByPath({ rest: [collection, key] }: Resource, data: unknown): strin
     default:
       return collection;
   }
+}
+
+function callOf(told: Entry): Notification {
+  const { callId } = told.resource;
+  const [call = {}] = told.items;
+  if (isEnd(told)) return { kind: 'callEnded', callId, payload: reasonOf(call) };
+  // A tone tells of somebody's keys, in a call that was established long before.
+  const isTone = isFields(read(call, 'toneInfo'));
+  if (readWord(call, 'state') !== 'established' || isTone) return other(callId);
+  return { kind: 'callEstablished', callId, payload: {} };
 }
 
 /** `terminating` is not the end: the call may still show what becomes of a request. */

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { canonicalId } from '../contract/call-id.ts';
 import { HttpError, type Log } from '../http/http-error.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { BodyError, entriesOf, parseJson } from './body.ts';
@@ -8,8 +9,9 @@ import { handOverTo, type HandOver } from './hand-over.ts';
 import { WebhookMetrics } from './metrics.ts';
 import { toNotification, type Notification } from './notification.ts';
 import { NotHandedOver, Router } from './router.ts';
+import { isTenantId } from '../contract/request.ts';
 import { KeysUnavailable, SigningKeys } from './signing-keys.ts';
-import { TokenRefused, TokenVerifier } from './token.ts';
+import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
 
 /**
  * One way through: verify → parse → project → route. Content type and size were checked by the HTTP edge (`plugin.ts`);
@@ -22,7 +24,9 @@ import { TokenRefused, TokenVerifier } from './token.ts';
 const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
-export type WebhookOptions = WebhookRules & ({ client: Client } | { handOver: HandOver });
+/** `taskQueue` is that of the workers, for the calls that become known; `call-moderation` where absent. */
+export type WebhookOptions = WebhookRules &
+  ({ client: Client; taskQueue?: string | undefined } | { handOver: HandOver });
 
 export interface WebhookRules {
   path: string;
@@ -62,7 +66,10 @@ export class Webhook {
     this.metrics = metrics;
     this.keys = new SigningKeys({ openIdUrl, log, onRefresh: (outcome) => metrics.keyFetches.inc({ outcome }) });
     this.#verifier = new TokenVerifier(this.keys, options);
-    this.#router = new Router('client' in options ? handOverTo(options.client) : options.handOver, metrics);
+    this.#router = new Router(
+      'client' in options ? handOverTo(options.client, options.taskQueue) : options.handOver,
+      metrics,
+    );
     this.#forward = forwardUrl === undefined ? undefined : forwardTo(forwardUrl, metrics);
     this.#bot = onNotifications === undefined ? this.#forward?.bot : botOf(onNotifications);
   }
@@ -79,11 +86,13 @@ export class Webhook {
   /** Throws `HttpError` for everything that the contract answers with an error. */
   async receive(request: BotRequest): Promise<Answer> {
     const deadline = Date.now() + ANSWER_WITHIN_MS;
-    return this.#arrivals.proceed(this.#verify(request.headers.authorization), () => this.#take(request, deadline));
+    return this.#arrivals.proceed(this.#verify(request.headers.authorization), (token) =>
+      this.#take(request, token, deadline),
+    );
   }
 
-  async #take(request: BotRequest, deadline: number): Promise<Answer> {
-    const notifications = notificationsOf(request.body);
+  async #take(request: BotRequest, token: VerifiedToken, deadline: number): Promise<Answer> {
+    const notifications = notificationsOf(request.body, token);
     // To us a body in another form is a fault; to the bot it may be what it waits for.
     const isFault = notifications instanceof HttpError;
     if (isFault && this.#bot === undefined) throw notifications;
@@ -96,9 +105,9 @@ export class Webhook {
     return answer ?? { statusCode: 202 };
   }
 
-  async #verify(authorization: string | undefined): Promise<void> {
+  async #verify(authorization: string | undefined): Promise<VerifiedToken> {
     try {
-      await this.#verifier.verify(authorization);
+      return await this.#verifier.verify(authorization);
     } catch (error) {
       if (error instanceof TokenRefused) {
         this.metrics.tokensRefused.inc({ fault: error.fault });
@@ -125,11 +134,17 @@ export class Webhook {
   }
 }
 
-function notificationsOf(body: Buffer): Notification[] | HttpError {
+function notificationsOf(body: Buffer, token: VerifiedToken): Notification[] | HttpError {
   try {
-    return entriesOf(parseJson(body)).map(toNotification);
+    return entriesOf(parseJson(body)).map((entry) => withTenant(toNotification(entry), token));
   } catch (error) {
     if (error instanceof BodyError) return new HttpError(400, `body-${error.code}`, error.message);
     throw error;
   }
+}
+
+/** The tenant of a call is the one that its token was issued for: that is verified, and every token names one. */
+function withTenant(notification: Notification, { tenantId }: VerifiedToken): Notification {
+  if (notification.kind !== 'callEstablished' || !isTenantId(tenantId)) return notification;
+  return { ...notification, payload: { tenantId: canonicalId(tenantId) } };
 }

@@ -21,6 +21,12 @@ export const FIRST_PAUSE_MS = 500;
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
 
+/** The longest that an operation is waited for. */
+const OPERATION_MS = 30 * 60_000;
+
+/** A worker that waits for an operation and is not heard for so long is taken for dead. */
+const HEARTBEAT_MS = 10_000;
+
 /**
  * Graph's answers decide which failures are retried (`src/graph/errors.ts` marks the others as not retryable), and a
  * `Retry-After` of Graph takes the place of the interval.
@@ -32,7 +38,7 @@ const OPTIONS = {
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
-export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant'>>({
+export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readState' | 'readCrowd' | 'readParticipant'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
@@ -51,4 +57,33 @@ export const firstReads = proxyLocalActivities<Pick<Activities, 'readCall'>>({
 export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/**
+ * Operations on calls, each a workflow of its own. An attempt lasts as long as the longest operation and one before it
+ * that has to end first; a worker that died is missed after HEARTBEAT_MS. A cancellation is answered by the activity,
+ * which leaves or cancels the operation as it was told to.
+ */
+export const operations = proxyActivities<Pick<Activities, 'runOperation'>>({
+  startToCloseTimeout: OPERATION_MS,
+  heartbeatTimeout: HEARTBEAT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** Temporal's lists, asked until they answer. */
+export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+/**
+ * What the rules of policies say. Local: they ask Temporal and the clock and not Graph, and every call that is established
+ * asks, so they are to cost next to nothing.
+ */
+export const rules = proxyLocalActivities<Pick<Activities, 'actionAt' | 'policyOnJoin'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  scheduleToCloseTimeout: REQUEST_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
 });

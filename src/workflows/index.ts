@@ -1,5 +1,9 @@
+import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
 import type { ModerationResult } from '../contract/operation.ts';
+import type { Policy, PolicyReport } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
+import { runPolicy } from './apply-policy.ts';
+import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
 
 /**
@@ -19,4 +23,14 @@ export async function mute(request: ModerationRequest, ...inherited: unknown[]):
  */
 export async function unmute(request: ModerationRequest, ...inherited: unknown[]): Promise<ModerationResult> {
   return await moderate('unmute', request, inherited);
+}
+
+/** Stands for a call that is alive, until it has ended. `carried` is set by a run that continues as new. */
+export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Promise<LiveCallStatus> {
+  return await runLiveCall(input, carried);
+}
+
+/** Applies a policy to every call of its target, and reports. Started by the policy's schedule. */
+export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promise<PolicyReport> {
+  return await runPolicy(policy, carried);
 }

@@ -3,8 +3,6 @@ import {
   CancellationScope,
   CancelledFailure,
   defineQuery,
-  defineSignal,
-  log,
   makeContinueAsNewFunc,
   setHandler,
   upsertMemo,
@@ -18,9 +16,10 @@ import type { ModerationResult, OperationStatus } from '../contract/operation.ts
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
+import { onSignals } from './on-signals.ts';
 import { Saga, type Inheritance } from './saga.ts';
 import { tellRefusal } from './story.ts';
-import { ensureAttributes, recordOutcome } from './visibility.ts';
+import { ensureAttributes, recordOperation } from './visibility.ts';
 
 /**
  * What Temporal sees of a saga: the check of its input, its signals and query, its search attributes, and how the run
@@ -44,11 +43,11 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
   const outcome = await CancellationScope.nonCancellable(() => saga.run());
   if (outcome.kind === 'failed') throw fail(action, outcome.failure);
   if (outcome.kind === 'superseded') {
-    recordOutcome(action, 'Superseded', { by: outcome.successor.action });
+    recordOperation(action, 'Superseded', { by: outcome.successor.action });
     return await continueAs(outcome.successor, outcome.inheritance);
   }
   const { confirmedBy, operationId } = outcome.result;
-  recordOutcome(action, 'Confirmed', { confirmedBy, operationId });
+  recordOperation(action, 'Confirmed', { confirmedBy, operationId });
   return outcome.result;
 }
 
@@ -82,6 +81,7 @@ function listen(saga: Saga, workflowId: string): void {
   setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
     description: 'Where the operation stands, and what it has seen',
   });
+  const on = onSignals(descriptions);
   on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
   on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
   on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
@@ -92,16 +92,6 @@ function listen(saga: Saga, workflowId: string): void {
   on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
 }
 
-/** Signals may come from anyone: one that does not fit is left out, without a word of its content in the log. */
-function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T | undefined, take: (value: T) => void) {
-  const handle = (payload?: unknown): void => {
-    const value = parse(payload);
-    if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
-    else take(value);
-  };
-  setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
-}
-
 /**
  * The failure that closes the run, after the outcome was recorded. A run that closes as cancelled cannot carry details in
  * Temporal's TypeScript SDK, so they stand in its memo.
@@ -109,7 +99,7 @@ function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T |
 function fail(action: Action, { type, message, details }: Failure): ApplicationFailure | CancelledFailure {
   // What was wrong with a request may quote it.
   const { faults: _, ...told } = details;
-  recordOutcome(action, type, told);
+  recordOperation(action, type, told);
   if (type !== CANCELLED) return ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
   upsertMemo({ [CANCELLED]: { message, ...details } });
   return new CancelledFailure(message, [details]);

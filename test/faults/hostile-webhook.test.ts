@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { toCallEstablished } from '../../src/contract/live-call.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate } from '../../src/contract/signals.ts';
 import type { Handed } from '../../src/webhook/hand-over.ts';
 import { payloadsOf, strictJson } from '../support/payloads.ts';
@@ -62,7 +63,12 @@ function expectAnswer({ status, body }: Answered, allowed: readonly number[]): v
   else expect(JSON.parse(body)).toEqual({ error: { code: expect.any(String), message: expect.any(String) } });
 }
 
-const READERS = { rosterUpdated: toRosterUpdate, callEnded: toCallEnd, operationUpdated: toOperationUpdate };
+const READERS = {
+  rosterUpdated: toRosterUpdate,
+  callEnded: toCallEnd,
+  operationUpdated: toOperationUpdate,
+  callEstablished: toCallEstablished,
+};
 
 /** Nothing goes on that a workflow would refuse, or that the contract does not name. */
 function expectFits({ kind, payload }: Handed): void {

@@ -62,12 +62,16 @@ export class Service {
     const apart = await apartOf(graph);
     const client = await connectClient(loadClientConfig({ ...env, ...apart.client }));
     const webhook = await startWebhook({ config: loadWebhookConfig({ ...env, ...apart.webhook }), log });
-    const worker = await startWorker({
-      config: loadWorkerConfig({ ...env, ...apart.worker }),
-      log,
-      bundle: { codePath: inject('workflowBundle') },
-    });
-    return new Service(graph, env, client, webhook, worker);
+    return new Service(graph, env, client, webhook, await workerOf({ ...env, ...apart.worker }));
+  }
+
+  /** Another worker takes the place of one that was stopped. */
+  async startWorker(): Promise<void> {
+    this.#worker = await workerOf(this.env);
+  }
+
+  async stopWorker(): Promise<void> {
+    await this.#worker.stop();
   }
 
   get callbackUrl(): string {
@@ -165,6 +169,14 @@ export function environmentFor(graph: GraphSimulator): Record<string, string> {
     MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
     MODERATION_HEALTH_PORT: '0',
   };
+}
+
+async function workerOf(env: Environment): Promise<RunningWorker> {
+  return await startWorker({
+    config: loadWorkerConfig(env),
+    log,
+    bundle: { codePath: inject('workflowBundle') },
+  });
 }
 
 export const log = pino({ level: 'silent' });

@@ -1,0 +1,73 @@
+import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import { isQuiet } from '../client/quiet-hours.ts';
+import { ModerationClient } from '../client/moderation-client.ts';
+import { toDate } from '../client/dates.ts';
+import { actionFor, type Action } from '../contract/names.ts';
+import type { Policy } from '../contract/policy.ts';
+import type { JoiningCall } from './types.ts';
+
+/**
+ * The rules of policies beside the clock, all of them in this one place. They are decided in activities, as they ask what
+ * time it is in a zone, and what policies there are.
+ */
+
+/** How long what policies there are may be remembered, in ms. */
+const REMEMBER_MS = 5_000;
+
+/** What a policy with quiet hours does at a moment: it mutes where they begin, and unmutes where they end. */
+export function actionAt({ action, when }: Policy, at: string): Promise<Action> {
+  const { quietHours, timeZone = 'UTC' } = when;
+  return Promise.resolve(quietHours === undefined ? action : actionFor(isQuiet(quietHours, timeZone, new Date(at))));
+}
+
+/**
+ * The policy that mutes a call as it is established, if one does: the first, by ID, that says so, is not paused, and has
+ * the call among its own; with quiet hours, only in those. What policies there are is asked every REMEMBER_MS at most.
+ */
+export async function policyOnJoin(call: JoiningCall): Promise<Policy | undefined> {
+  const { client, info } = Context.current();
+  const now = new Date();
+  return (await current(client, info.taskQueue, now)).find((policy) => isOnJoin(policy, now) && concerns(policy, call));
+}
+
+interface Remembered {
+  until: number;
+  policies: Promise<Policy[]>;
+}
+
+const remembered = new WeakMap<Client, Remembered>();
+
+async function current(client: Client, taskQueue: string, now: Date): Promise<Policy[]> {
+  const known = remembered.get(client);
+  if (known !== undefined && known.until > now.getTime()) return await known.policies;
+  const policies = read(client, taskQueue);
+  remembered.set(client, { until: now.getTime() + REMEMBER_MS, policies });
+  // What failed is not worth remembering.
+  policies.catch(() => remembered.delete(client));
+  return await policies;
+}
+
+async function read(client: Client, taskQueue: string): Promise<Policy[]> {
+  const { policies } = new ModerationClient({ client, taskQueue });
+  const found: Policy[] = [];
+  for await (const { id, paused } of policies.list()) {
+    const policy = paused ? undefined : await policies.get(id);
+    if (policy !== undefined) found.push(policy);
+  }
+  return found.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function isOnJoin({ when, rules }: Policy, now: Date): boolean {
+  const { quietHours, timeZone = 'UTC', start, end } = when;
+  const [from, to] = [toDate(start), toDate(end)];
+  if ((from !== undefined && now < from) || (to !== undefined && now >= to)) return false;
+  return quietHours === undefined ? rules?.onJoin === true : isQuiet(quietHours, timeZone, now);
+}
+
+function concerns({ target }: Policy, { callId, tenantId, labels }: JoiningCall): boolean {
+  if ('calls' in target) return target.calls.includes(callId);
+  const { tenantId: tenant, label } = target.live;
+  const isOfTenant = tenant === undefined || tenant.toLowerCase() === tenantId?.toLowerCase();
+  return isOfTenant && (label === undefined || labels.includes(label));
+}

@@ -1,0 +1,142 @@
+import { buildCommand, buildRouteMap, numberParser } from '@stricli/core';
+import type { PolicyOverlap } from '../contract/policy.ts';
+import type { Context } from './context.ts';
+import { count } from './flags.ts';
+import type { PolicyFlags } from './policy.ts';
+
+/** `policy …`: actions on many calls by the clock. */
+
+const json = { kind: 'boolean', brief: 'Print the result as JSON', default: false, withNegated: false } as const;
+
+const words = (brief: string) => ({ kind: 'parsed', parse: String, optional: true, brief }) as const;
+
+const many = (brief: string) => ({ kind: 'parsed', parse: String, variadic: ',', optional: true, brief }) as const;
+
+const number = (brief: string) => ({ kind: 'parsed', parse: numberParser, optional: true, brief }) as const;
+
+const isSet = (brief: string) => ({ kind: 'boolean', optional: true, withNegated: false, brief }) as const;
+
+const OVERLAPS: readonly PolicyOverlap[] = [
+  'skip',
+  'bufferOne',
+  'bufferAll',
+  'cancelOther',
+  'terminateOther',
+  'allowAll',
+];
+
+const overlap = {
+  kind: 'enum',
+  values: OVERLAPS,
+  optional: true,
+  brief: 'What to do while the run before has not ended (skip)',
+} as const;
+
+const note = words('For people: why');
+
+const positional = {
+  kind: 'tuple',
+  parameters: [{ brief: 'The ID of the policy', parse: String, placeholder: 'POLICY' }],
+} as const;
+
+const flags = {
+  action: { kind: 'enum', values: ['mute', 'unmute'], optional: true, brief: 'What to do' },
+  call: many('A call to do it on; repeat it, or separate with commas'),
+  live: isSet('Do it on all calls that are alive'),
+  tenantId: words('On the live calls of this tenant'),
+  label: words('On the live calls with this label'),
+  at: many('Times of day, such as 18:00'),
+  days: many('With --at or --quiet-hours: days, such as mon,fri or weekdays (every day)'),
+  every: words('An interval, such as 90s, 15m, 1h30m'),
+  cron: { ...words("An expression, such as '0 18 * * MON-FRI'"), variadic: true },
+  once: words("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
+  quietHours: words('Mute in these hours, such as 22:00-06:00, also on join, and unmute after; --days are their first'),
+  onJoin: isSet('Mute also in a call of the target as it is established'),
+  moreThan: number('Only in calls with more people than this, 1 to 99'),
+  timeZone: words('The zone of all times, such as Europe/Berlin (UTC)'),
+  start: words('Not before this date'),
+  end: words('Not after this date'),
+  jitter: words('Run up to so much later, by chance, such as 30s'),
+  overlap,
+  catchupWindow: words('How late it may run after an outage, such as 15m (60s)'),
+  onConflict: {
+    kind: 'enum',
+    values: ['supersede', 'queue', 'reject'],
+    optional: true,
+    brief: 'What to do on a call where another operation runs (supersede)',
+  },
+  concurrency: number('Operations at a time, 1 to 50 (10)'),
+  perSecond: number('Operations started in a second, 1 to 50 (10)'),
+  confirmWithinSeconds: number("From Graph's acceptance to the roster's confirmation, 1 to 300 (30)"),
+  onUnconfirmed: {
+    kind: 'enum',
+    values: ['restore', 'leave'],
+    optional: true,
+    brief: 'What to do to a call whose roster does not confirm (restore)',
+  },
+  requestedBy: words('Who asks, for the audit trail: an opaque ID'),
+  reason: words('Why, for the audit trail'),
+  note,
+  json,
+} as const;
+
+export const policyRoutes = buildRouteMap({
+  routes: {
+    create: buildCommand<PolicyFlags, [string], Context>({
+      loader: async () => (await import('./policy.ts')).create,
+      parameters: { positional, flags: { ...flags, paused: isSet('Keep it, and run it when it is resumed') } },
+      docs: { brief: 'Make a policy; prints when it runs next' },
+    }),
+    update: buildCommand<Omit<PolicyFlags, 'paused'>, [string], Context>({
+      loader: async () => (await import('./policy.ts')).update,
+      parameters: { positional, flags },
+      docs: { brief: 'Change what the flags name, and leave the rest as it is' },
+    }),
+    list: buildCommand<{ limit: number; json: boolean }, [], Context>({
+      loader: async () => (await import('./policy.ts')).list,
+      parameters: {
+        flags: { limit: { kind: 'parsed', parse: count, default: '100', brief: 'How many at the most' }, json },
+      },
+      docs: { brief: 'List policies, and when each runs next' },
+    }),
+    describe: buildCommand<{ json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).describe,
+      parameters: { positional, flags: { json } },
+      docs: { brief: 'Show a policy, when it runs next, and what came of its last run' },
+    }),
+    pause: buildCommand<{ note?: string; json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).pause,
+      parameters: { positional, flags: { note, json } },
+      docs: { brief: 'Run it no more until it is resumed; tells which calls it leaves muted' },
+    }),
+    resume: buildCommand<{ note?: string; json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).resume,
+      parameters: { positional, flags: { note, json } },
+      docs: { brief: 'Run it again when it is due' },
+    }),
+    trigger: buildCommand<{ overlap?: PolicyOverlap; json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).trigger,
+      parameters: { positional, flags: { overlap, json } },
+      docs: { brief: 'Run it now' },
+    }),
+    backfill: buildCommand<{ start: string; end: string; overlap?: PolicyOverlap; json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).backfill,
+      parameters: {
+        positional,
+        flags: {
+          start: { kind: 'parsed', parse: String, brief: 'From this date on' },
+          end: { kind: 'parsed', parse: String, brief: 'To this date, which has passed' },
+          overlap: { ...overlap, brief: 'What to do while the run before has not ended (bufferAll)' },
+          json,
+        },
+      },
+      docs: { brief: 'Run it now, as often as it was due in a time that has passed' },
+    }),
+    delete: buildCommand<{ json: boolean }, [string], Context>({
+      loader: async () => (await import('./policy.ts')).remove,
+      parameters: { positional, flags: { json } },
+      docs: { brief: 'Delete it; tells which calls it leaves muted' },
+    }),
+  },
+  docs: { brief: 'Act on many calls by the clock' },
+});

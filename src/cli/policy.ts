@@ -1,0 +1,223 @@
+import type { LeftBehind, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
+import { ModerationError } from '../client/errors.ts';
+import type { Action } from '../contract/names.ts';
+import type { Policy, PolicyOverlap, PolicyRules, PolicyTarget, PolicyWhen, QuietHours } from '../contract/policy.ts';
+import { withClient } from './client.ts';
+import type { Context } from './context.ts';
+import { DONE, printJson, reporting } from './exit.ts';
+import { table } from './table.ts';
+import { take } from './take.ts';
+
+/** `policy create`, `update`, `list`, `describe`, `pause`, `resume`, `trigger`, `delete` and `backfill`. */
+
+interface Json {
+  json: boolean;
+}
+
+/** What a policy is made of; each flag stands for the field of its name. */
+export interface PolicyFlags extends Json {
+  action?: Action;
+  call?: readonly string[];
+  live?: boolean;
+  tenantId?: string;
+  label?: string;
+  at?: readonly string[];
+  days?: readonly string[];
+  every?: string;
+  cron?: readonly string[];
+  once?: string;
+  quietHours?: string;
+  onJoin?: boolean;
+  moreThan?: number;
+  timeZone?: string;
+  start?: string;
+  end?: string;
+  jitter?: string;
+  overlap?: PolicyOverlap;
+  catchupWindow?: string;
+  onConflict?: 'supersede' | 'queue' | 'reject';
+  concurrency?: number;
+  perSecond?: number;
+  confirmWithinSeconds?: number;
+  onUnconfirmed?: 'restore' | 'leave';
+  requestedBy?: string;
+  reason?: string;
+  paused?: boolean;
+  note?: string;
+}
+
+export async function create(this: Context, flags: PolicyFlags, id: string): Promise<void> {
+  await reporting(this, flags.json, async () => {
+    // What is missing is told by the client, together with everything else that is wrong.
+    const policy = { id, ...changeOf(flags) } as Policy;
+    const { paused = false, note = '' } = flags;
+    const made = await withClient(this, async ({ policies }) => await policies.create(policy, { paused, note }));
+    return show(this, flags, made);
+  });
+}
+
+export async function update(this: Context, flags: PolicyFlags, id: string): Promise<void> {
+  await reporting(this, flags.json, async () => {
+    const { note } = flags;
+    const made = await withClient(this, async ({ policies }) => {
+      const { policy: before } = await policies.describe(id);
+      return await policies.update(id, { ...changeOf(flags, before), ...(note !== undefined && { note }) });
+    });
+    return show(this, flags, made);
+  });
+}
+
+export async function describe(this: Context, flags: Json, id: string): Promise<void> {
+  await reporting(this, flags.json, async () => {
+    return show(this, flags, await withClient(this, async ({ policies }) => await policies.describe(id)));
+  });
+}
+
+export async function list(this: Context, { json, limit }: Json & { limit: number }): Promise<void> {
+  await reporting(this, json, async () => {
+    const found = await withClient(this, async ({ policies }) => await take(policies.list(), limit));
+    if (json) printJson(this, found);
+    else if (found.length === 0) this.process.stderr.write('No policies.\n');
+    else {
+      const rows = found.map((policy) => [policy.id, stateOf(policy), policy.note]);
+      this.process.stdout.write(table([['POLICY', 'NEXT', 'NOTE'], ...rows]));
+    }
+    return DONE;
+  });
+}
+
+export async function pause(this: Context, { json, note }: Json & { note?: string }, id: string): Promise<void> {
+  await reporting(this, json, async () => {
+    return tellLeft(this, json, await withClient(this, async ({ policies }) => await policies.pause(id, note)));
+  });
+}
+
+export async function resume(this: Context, flags: Json & { note?: string }, id: string): Promise<void> {
+  await reporting(this, flags.json, async () => {
+    return show(this, flags, await withClient(this, async ({ policies }) => await policies.resume(id, flags.note)));
+  });
+}
+
+export async function trigger(
+  this: Context,
+  { json, overlap }: Json & { overlap?: PolicyOverlap },
+  id: string,
+): Promise<void> {
+  await reporting(this, json, async () => {
+    const options = overlap === undefined ? {} : { overlap };
+    await withClient(this, async ({ policies }) => await policies.trigger(id, options));
+    return tellDone(this, json, id, 'triggered');
+  });
+}
+
+export async function backfill(
+  this: Context,
+  { json, start, end, overlap }: Json & { start: string; end: string; overlap?: PolicyOverlap },
+  id: string,
+): Promise<void> {
+  await reporting(this, json, async () => {
+    const range = { start, end, ...(overlap !== undefined && { overlap }) };
+    await withClient(this, async ({ policies }) => await policies.backfill(id, range));
+    return tellDone(this, json, id, 'backfilled');
+  });
+}
+
+export async function remove(this: Context, { json }: Json, id: string): Promise<void> {
+  await reporting(this, json, async () => {
+    return tellLeft(this, json, await withClient(this, async ({ policies }) => await policies.delete(id)));
+  });
+}
+
+/** The fields that the flags name. Of `when`, a new way of telling the time takes the place of the old one. */
+function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note'> {
+  const { action, overlap, catchupWindow, onConflict, concurrency, perSecond } = flags;
+  const target = targetOf(flags);
+  const { at, days, every, cron, once, timeZone, start, end, jitter } = flags;
+  const quietHours = quietHoursOf(flags);
+  const way = given<PolicyWhen>({ at, days: quietHours ? undefined : days, every, cron, once, quietHours });
+  const rest = given<PolicyWhen>({ timeZone, start, end, jitter });
+  const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
+  const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
+  const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin: flags.onJoin, moreThan: flags.moreThan }) };
+  const request = { ...before?.request, ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }) };
+  return {
+    ...given<Policy>({ action, overlap, catchupWindow, onConflict, concurrency, perSecond }),
+    ...(target !== undefined && { target }),
+    // A policy of rules alone has no times.
+    ...((Object.keys(when).length > 0 || rules.onJoin === true) && { when }),
+    ...(Object.keys(rules).length > 0 && { rules }),
+    ...(Object.keys(request).length > 0 && { request }),
+  };
+}
+
+function withoutWay(when: PolicyWhen | undefined): PolicyWhen {
+  const { timeZone, start, end, jitter } = when ?? {};
+  return given<PolicyWhen>({ timeZone, start, end, jitter });
+}
+
+/** `22:00-06:00`, and the days that `--days` names. What is no such pair is told by the client, with the field. */
+function quietHoursOf({ quietHours, days }: PolicyFlags): QuietHours | undefined {
+  if (quietHours === undefined) return undefined;
+  const [from = '', to = ''] = quietHours.split('-');
+  return { from, to, ...(days !== undefined && { days }) };
+}
+
+function targetOf({ call, live = false, tenantId, label }: PolicyFlags): PolicyTarget | undefined {
+  const isLive = live || tenantId !== undefined || label !== undefined;
+  if (call !== undefined && isLive) {
+    const fault = 'name calls with --call, or live ones with --live, --tenant-id and --label, and not both';
+    throw new ModerationError('InvalidRequest', `The policy is not valid: ${fault}.`, { faults: [fault] });
+  }
+  if (call !== undefined) return { calls: call };
+  return isLive ? { live: given({ tenantId, label }) } : undefined;
+}
+
+/** The fields that have a value. */
+function given<T extends object>(fields: { [K in keyof T]?: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function show(context: Context, { json }: Json, description: PolicyDescription): number {
+  if (json) {
+    printJson(context, description);
+    return DONE;
+  }
+  const { policy, note, nextTimes, runs, missed, skipped, createdAt, lastRun } = description;
+  const { report } = lastRun ?? {};
+  const came = Object.entries(report?.outcomes ?? {}).map(([outcome, count]) => `${outcome} ${count}`);
+  const rows: [string, string | undefined][] = [
+    ['policy', policy.id],
+    ['action', policy.action],
+    ['target', JSON.stringify(policy.target)],
+    ['when', JSON.stringify(policy.when)],
+    ['rules', policy.rules && JSON.stringify(policy.rules)],
+    ['next', stateOf(description)],
+    ...nextTimes.slice(1, 3).map((time): [string, string] => ['', time]),
+    ['note', note === '' ? undefined : note],
+    ['runs', `${runs}, missed ${missed}, skipped ${skipped}`],
+    [
+      'last run',
+      lastRun && `${lastRun.takenAt} ${lastRun.status}${report?.missed === true ? ', too late to act' : ''}`,
+    ],
+    ['came to', came.length > 0 ? came.join(', ') : undefined],
+    ['created', createdAt],
+  ];
+  context.process.stdout.write(table(rows.filter((row): row is [string, string] => row[1] !== undefined)));
+  return DONE;
+}
+
+function stateOf({ paused, nextTimes }: PolicySummary): string {
+  return paused ? 'paused' : (nextTimes[0] ?? 'never again');
+}
+
+function tellLeft(context: Context, json: boolean, left: LeftBehind): number {
+  if (json) printJson(context, left);
+  else context.process.stdout.write([left.message, ...left.muted, ''].join('\n'));
+  return DONE;
+}
+
+function tellDone(context: Context, json: boolean, id: string, what: string): number {
+  if (json) printJson(context, { id, [what]: true });
+  else context.process.stdout.write(`${what} ${id}\n`);
+  return DONE;
+}

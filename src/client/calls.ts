@@ -1,0 +1,162 @@
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { callIdOfLive, canonicalId, isCallId, liveWorkflowIdOf } from '../contract/call-id.ts';
+import {
+  CALL_STATES,
+  isLabel,
+  LABEL_RULE,
+  liveCallStart,
+  MOST_LABELS,
+  type CallState,
+  type Labelling,
+  type LiveCallStatus,
+} from '../contract/live-call.ts';
+import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { isTenantId } from '../contract/request.ts';
+import { ModerationError } from './errors.ts';
+import { quote } from './records.ts';
+
+/** A call that is alive, as Temporal lists it. */
+export interface CallRecord {
+  callId: string;
+  state: CallState;
+  tenantId?: string;
+  labels: string[];
+  /** When it was first heard of; in a call that lives very long, when its workflow last continued as new. ISO 8601, UTC. */
+  since: string;
+  workflowId: string;
+  runId: string;
+}
+
+export interface CallFilter {
+  tenantId?: string;
+  label?: string;
+  /** @default 'established' */
+  state?: CallState;
+}
+
+export interface LabelChange extends Partial<Labelling> {
+  /** The tenant of the call, where it was not heard of yet. */
+  tenantId?: string;
+}
+
+/** The calls that are alive, as the webhook's notifications and reads of Graph tell. */
+export class Calls {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /**
+   * Calls that are alive, the latest first, as many as the caller takes. Temporal's lists may be a second or so behind.
+   *
+   * @throws {ModerationError} `InvalidRequest` where the filter does not hold
+   */
+  async *list(filter: CallFilter = {}): AsyncIterable<CallRecord> {
+    for await (const info of this.#client.workflow.list({ query: toLiveQuery(filter, this.#taskQueue) })) {
+      const record = toCallRecord(info);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  /** What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago. */
+  async get(callId: string): Promise<LiveCallStatus | undefined> {
+    try {
+      return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).query<LiveCallStatus>(QUERY.liveCall);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether a call is known to have ended; of a call that was never heard of, nobody can tell. */
+  async hasEnded(callId: string): Promise<boolean> {
+    try {
+      const { status, typedSearchAttributes } = await this.#client.workflow
+        .getHandle(liveWorkflowIdOf(callId))
+        .describe();
+      const state = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callState, type: 'KEYWORD' });
+      return status.name === 'COMPLETED' || state === 'terminated';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
+   * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.
+   *
+   * @throws {ModerationError} `InvalidRequest`
+   */
+  async label(callId: string, { add = [], remove = [], tenantId }: LabelChange): Promise<void> {
+    const faults = [
+      ...(isCallId(callId) ? [] : ['callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id as Graph gave it']),
+      ...faultsOfLabels('add', add),
+      ...faultsOfLabels('remove', remove),
+      ...(add.length + remove.length > 0 ? [] : ['add or remove must name at least one label']),
+      ...faultsOfTenant(tenantId),
+    ];
+    refuse(faults);
+    const input = { callId: canonicalId(callId), ...(tenantId !== undefined && { tenantId }) };
+    await this.#client.workflow.signalWithStart(LIVE_CALL, {
+      ...liveCallStart(input, this.#taskQueue),
+      signal: LIVE_CALL_SIGNAL.label,
+      signalArgs: [{ add, remove }],
+    });
+  }
+}
+
+/**
+ * The list filter of Temporal's visibility for live calls: those of one deployment, for another one in the same namespace,
+ * with a task queue of its own, may serve another application.
+ */
+export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilter, taskQueue: string): string {
+  refuse([
+    ...faultsOfTenant(tenantId),
+    ...(label === undefined || isLabel(label) ? [] : [`label ${LABEL_RULE}`]),
+    ...(CALL_STATES.includes(state) ? [] : [`state must be one of ${CALL_STATES.join(', ')}`]),
+  ]);
+  const terms = [
+    `WorkflowType = '${LIVE_CALL}'`,
+    `TaskQueue = ${quote(taskQueue)}`,
+    "ExecutionStatus = 'Running'",
+    `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
+    ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalId(tenantId))}`]),
+    ...(label === undefined ? [] : [`${SEARCH_ATTRIBUTE.labels} = ${quote(label)}`]),
+  ];
+  return terms.join(' AND ');
+}
+
+function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: WorkflowExecutionInfo) {
+  const callId = callIdOfLive(workflowId);
+  if (callId === undefined) return undefined;
+  const word = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
+  const tenantId = word(SEARCH_ATTRIBUTE.tenantId);
+  const record: CallRecord = {
+    callId,
+    state: CALL_STATES.find((state) => state === word(SEARCH_ATTRIBUTE.callState)) ?? 'establishing',
+    ...(tenantId !== undefined && { tenantId }),
+    labels: typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.labels, type: 'KEYWORD_LIST' }) ?? [],
+    since: startTime.toISOString(),
+    workflowId,
+    runId,
+  };
+  return record;
+}
+
+function faultsOfLabels(field: string, labels: readonly string[]): string[] {
+  const holds = Array.isArray(labels) && labels.length <= MOST_LABELS && labels.every(isLabel);
+  return holds ? [] : [`${field} must be at most ${MOST_LABELS} labels, and each ${LABEL_RULE}`];
+}
+
+function faultsOfTenant(tenantId: string | undefined): string[] {
+  return tenantId === undefined || isTenantId(tenantId) ? [] : ['tenantId must be the ID or a domain of a tenant'];
+}
+
+function refuse(faults: readonly string[]): void {
+  if (faults.length === 0) return;
+  throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
+}

@@ -1,0 +1,380 @@
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  WorkflowNotFoundError,
+  type Client,
+  type ScheduleDescription,
+  type ScheduleHandle,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import { keyword } from '../contract/attributes.ts';
+import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
+import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import {
+  APPLY_POLICY,
+  checkPolicy,
+  DEFAULT_CATCHUP_SECONDS,
+  policyIdOf,
+  scheduleIdOf,
+  type Policy,
+  type PolicyOverlap,
+  type PolicyReport,
+} from '../contract/policy.ts';
+import type { Calls } from './calls.ts';
+import { DATE_RULE, toDate } from './dates.ts';
+import { ModerationError } from './errors.ts';
+import type { OperationRecord } from './records.ts';
+import { isNever, readWhen } from './when.ts';
+
+export interface PolicyState {
+  /** Kept, and not run until it is resumed. */
+  paused?: boolean;
+  /** For people: why it is there, or why it is paused. */
+  note?: string;
+}
+
+/** A change of a policy: what is given takes the place of what was there, field by field. */
+export type PolicyChange = Partial<Omit<Policy, 'id'>> & Pick<PolicyState, 'note'>;
+
+/** A policy as Temporal lists it. */
+export interface PolicySummary {
+  id: string;
+  paused: boolean;
+  note: string;
+  /** When it runs next, at most 10 times, ISO 8601 in UTC. None where it is paused or will not run any more. */
+  nextTimes: string[];
+}
+
+export interface PolicyDescription extends PolicySummary {
+  policy: Policy;
+  runs: number;
+  /** Runs that an outage has cost, for they were due longer ago than the catch-up window. */
+  missed: number;
+  /** Runs that were not started because the one before had not ended. */
+  skipped: number;
+  createdAt: string;
+  updatedAt?: string;
+  lastRun?: PolicyRunRecord;
+}
+
+export interface PolicyRunRecord {
+  workflowId: string;
+  runId: string;
+  scheduledAt: string;
+  takenAt: string;
+  /** As Temporal has it: `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or another end. */
+  status: string;
+  /** Of a run that goes on, as far as it is, where a worker answers. */
+  report?: PolicyReport;
+}
+
+/** What is left muted when a policy stops. */
+export interface LeftBehind {
+  /** Calls that its last run muted, that are muted by nothing newer, and that have not ended, as far as Temporal knows. */
+  muted: string[];
+  /** Says so, and what can be done. */
+  message: string;
+}
+
+export interface BackfillRange {
+  /** Dates, as those of a policy. */
+  start: string;
+  end: string;
+  /** @default 'bufferAll' */
+  overlap?: PolicyOverlap;
+}
+
+const OVERLAP = {
+  skip: 'SKIP',
+  bufferOne: 'BUFFER_ONE',
+  bufferAll: 'BUFFER_ALL',
+  cancelOther: 'CANCEL_OTHER',
+  terminateOther: 'TERMINATE_OTHER',
+  allowAll: 'ALLOW_ALL',
+} as const satisfies Record<PolicyOverlap, string>;
+
+const LEAST_CATCHUP_SECONDS = 10;
+
+/** How long to wait for a worker to tell how far a run is, in ms. */
+const REPORT_WITHIN_MS = 3_000;
+
+/** Requests at a time while what is left behind is looked for. */
+const LOOKS = 20;
+
+type Latest = (callId: string) => Promise<OperationRecord | undefined>;
+
+/**
+ * Policies: an action on many calls by the clock, each kept as a Temporal Schedule. Whatever is wrong with one is told,
+ * field by field, before anything is created or changed.
+ */
+export class Policies {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+  readonly #calls: Calls;
+  readonly #latest: Latest;
+
+  constructor(client: Client, taskQueue: string, calls: Calls, latest: Latest) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+    this.#calls = calls;
+    this.#latest = latest;
+  }
+
+  /**
+   * @throws {ModerationError} `InvalidRequest` where something is wrong, `PolicyExists` where there is one of this ID
+   */
+  async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
+    const { policy, options } = this.#read(input);
+    try {
+      await this.#client.schedule.create({
+        scheduleId: scheduleIdOf(policy.id),
+        ...options,
+        state: { paused, note },
+      });
+    } catch (error) {
+      if (error instanceof ScheduleAlreadyRunning) {
+        throw new ModerationError(
+          'PolicyExists',
+          `There is a policy ${policy.id} already. Update it, or choose another ID.`,
+        );
+      }
+      throw refusedByServer(error);
+    }
+    return await this.describe(policy.id);
+  }
+
+  /** Changes a policy. Whether it is paused stays as it is. */
+  async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
+    const { policy: before } = await this.describe(id);
+    const { options } = this.#read({ ...before, ...change, id });
+    await this.#asking(id, async (handle) => {
+      await handle.update(({ state }) => ({ ...options, state: { ...state, ...(note !== undefined && { note }) } }));
+    });
+    return await this.describe(id);
+  }
+
+  async *list(): AsyncIterable<PolicySummary> {
+    for await (const { scheduleId, state, info } of this.#client.schedule.list()) {
+      const id = policyIdOf(scheduleId);
+      if (id !== undefined) yield summaryOf(id, state, info.nextActionTimes);
+    }
+  }
+
+  /** What was asked for, and nothing of its runs; nothing where there is no such policy, or where it is another deployment's. */
+  async get(id: string): Promise<Policy | undefined> {
+    try {
+      const description = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
+      return description.action.taskQueue === this.#taskQueue ? policyOf(id, description) : undefined;
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws {ModerationError} `PolicyNotFound` */
+  async describe(id: string): Promise<PolicyDescription> {
+    const description = await this.#asking(id, async (handle) => await handle.describe());
+    const { state, info } = description;
+    const lastRun = await this.#lastRun(description);
+    return {
+      ...summaryOf(id, state, info.nextActionTimes),
+      policy: policyOf(id, description),
+      runs: info.numActionsTaken,
+      missed: info.numActionsMissedCatchupWindow,
+      skipped: info.numActionsSkippedOverlap,
+      createdAt: info.createdAt.toISOString(),
+      ...(info.lastUpdatedAt !== undefined && { updatedAt: info.lastUpdatedAt.toISOString() }),
+      ...(lastRun !== undefined && { lastRun }),
+    };
+  }
+
+  /** Runs it no more until it is resumed. What its last run has muted stays muted, and is named. */
+  async pause(id: string, note?: string): Promise<LeftBehind> {
+    const before = await this.describe(id);
+    await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
+    return await this.#leftBehind(before);
+  }
+
+  /** What was due while it was paused is not made up for. */
+  async resume(id: string, note?: string): Promise<PolicyDescription> {
+    await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    return await this.describe(id);
+  }
+
+  /** Runs it now, also where it is paused, unless `overlap` or the policy says otherwise. */
+  async trigger(id: string, { overlap }: { overlap?: PolicyOverlap } = {}): Promise<void> {
+    refuse(faultsOfOverlap(overlap));
+    await this.#asking(id, async (handle) => await handle.trigger(overlap && OVERLAP[overlap]));
+  }
+
+  /** Runs it, now, as often as it was due in a time that has passed. */
+  async backfill(id: string, { start, end, overlap = 'bufferAll' }: BackfillRange): Promise<void> {
+    const { policy } = await this.describe(id);
+    const [from, to] = [toDate(start, policy.when.timeZone), toDate(end, policy.when.timeZone)];
+    const faults = [...faultsOfOverlap(overlap)];
+    if (from === undefined) faults.push(`start ${DATE_RULE}`);
+    if (to === undefined) faults.push(`end ${DATE_RULE}`);
+    if (from !== undefined && to !== undefined && to <= from) faults.push('end must come after start');
+    if (to !== undefined && to.getTime() > Date.now())
+      faults.push('end must have passed; what is to come runs by itself');
+    refuse(faults);
+    if (from === undefined || to === undefined) return;
+    await this.#asking(id, async (handle) => {
+      await handle.backfill({ start: from, end: to, overlap: OVERLAP[overlap] });
+    });
+  }
+
+  /** Deletes it; a run that is under way goes on. What its last run has muted stays muted, and is named. */
+  async delete(id: string): Promise<LeftBehind> {
+    const before = await this.describe(id);
+    await this.#asking(id, async (handle) => await handle.delete());
+    return await this.#leftBehind(before);
+  }
+
+  /** The policy as it is kept, and its schedule, or every fault at once. */
+  #read(input: Policy) {
+    const checked = checkPolicy(input);
+    const when = readWhen(input?.when, input?.rules?.onJoin === true);
+    const catchup = catchupOf(input);
+    if (checked.ok && when.ok && typeof catchup === 'number') {
+      const policy = { ...checked.policy, when: { ...checked.policy.when, ...when.dates } };
+      return { policy, options: this.#optionsOf(policy, when.spec, catchup) };
+    }
+    throw invalid([
+      ...(checked.ok ? [] : checked.faults),
+      ...(when.ok ? [] : when.faults),
+      ...(typeof catchup === 'string' ? [catchup] : []),
+    ]);
+  }
+
+  #optionsOf(policy: Policy, spec: ScheduleSpec, catchupSeconds: number) {
+    const { id, action, overlap = 'skip' } = policy;
+    return {
+      spec,
+      action: {
+        type: 'startWorkflow' as const,
+        workflowType: APPLY_POLICY,
+        workflowId: scheduleIdOf(id),
+        taskQueue: this.#taskQueue,
+        args: [policy],
+        typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, action)],
+        staticSummary: `Policy ${id}: ${action}`,
+      },
+      policies: { overlap: OVERLAP[overlap], catchupWindow: catchupSeconds * 1_000 },
+    };
+  }
+
+  async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
+    try {
+      return await ask(this.#client.schedule.getHandle(scheduleIdOf(id)));
+    } catch (error) {
+      if (!(error instanceof ScheduleNotFoundError)) throw refusedByServer(error);
+      throw new ModerationError(
+        'PolicyNotFound',
+        `There is no policy ${id}. 'policy list' shows those that there are.`,
+      );
+    }
+  }
+
+  async #lastRun({ info }: ScheduleDescription): Promise<PolicyRunRecord | undefined> {
+    const last = info.recentActions.at(-1);
+    if (last === undefined) return undefined;
+    const { workflowId, firstExecutionRunId: runId } = last.action.workflow;
+    const times = { scheduledAt: last.scheduledAt.toISOString(), takenAt: last.takenAt.toISOString() };
+    try {
+      // Without a run ID it is the last of those that it has continued as.
+      const handle = this.#client.workflow.getHandle(workflowId);
+      const { status } = await handle.describe();
+      const report =
+        status.name === 'COMPLETED'
+          ? ((await handle.result()) as PolicyReport)
+          : status.name === 'RUNNING'
+            ? await this.#reportSoFar(workflowId)
+            : undefined;
+      return { workflowId, runId, ...times, status: status.name, ...(report !== undefined && { report }) };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  async #reportSoFar(workflowId: string): Promise<PolicyReport | undefined> {
+    const handle = this.#client.workflow.getHandle(workflowId);
+    try {
+      return await this.#client.withDeadline(Date.now() + REPORT_WITHIN_MS, () =>
+        handle.query<PolicyReport>(QUERY.policy),
+      );
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #leftBehind({ id, policy, lastRun }: PolicyDescription): Promise<LeftBehind> {
+    const muted: string[] = [];
+    const waiting = policy.action === 'mute' ? [...(lastRun?.report?.confirmed ?? [])] : [];
+    const look = async (): Promise<void> => {
+      for (let callId = waiting.shift(); callId !== undefined; callId = waiting.shift()) {
+        if (await this.#isLeftMuted(callId)) muted.push(callId);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKS }, look));
+    const goesOn = lastRun?.status === 'RUNNING' ? ' A run of it is under way and goes on.' : '';
+    const left =
+      muted.length === 0
+        ? `As far as Temporal knows, the last run of policy ${id} leaves no call muted.`
+        : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them where that is not wanted.`;
+    return { muted: muted.toSorted(), message: left + goesOn };
+  }
+
+  async #isLeftMuted(callId: string): Promise<boolean> {
+    const latest = await this.#latest(callId);
+    const isMuted = latest?.action === 'mute' && latest.outcome === 'Confirmed';
+    return isMuted && !(await this.#calls.hasEnded(callId));
+  }
+}
+
+function policyOf(id: string, { action }: ScheduleDescription): Policy {
+  const checked = checkPolicy(action.args?.[0]);
+  if (checked.ok) return checked.policy;
+  const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.faults.join('; ')}). Delete it and create it anew.`;
+  throw new ModerationError('InvalidRequest', message, { faults: checked.faults });
+}
+
+function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {
+  const { paused, note = '' } = state;
+  return {
+    id,
+    paused,
+    note,
+    nextTimes: paused ? [] : next.filter((time) => !isNever(time)).map((time) => time.toISOString()),
+  };
+}
+
+function catchupOf(policy: Policy): number | string {
+  const catchupWindow = policy?.catchupWindow;
+  const seconds = catchupWindow === undefined ? DEFAULT_CATCHUP_SECONDS : toSeconds(catchupWindow);
+  const isLong = seconds !== undefined && seconds >= LEAST_CATCHUP_SECONDS;
+  return isLong ? seconds : `catchupWindow ${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`;
+}
+
+function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {
+  const isKnown = overlap === undefined || Object.hasOwn(OVERLAP, overlap);
+  return isKnown ? [] : [`overlap must be one of ${Object.keys(OVERLAP).join(', ')}`];
+}
+
+function refuse(faults: readonly string[]): void {
+  if (faults.length > 0) throw invalid(faults);
+}
+
+function invalid(faults: readonly string[], cause?: unknown): ModerationError {
+  return new ModerationError('InvalidRequest', `The policy is not valid: ${faults.join('; ')}.`, { faults }, cause);
+}
+
+/** The server reads cron expressions itself, and its word is in the error that the SDK makes of that. */
+function refusedByServer(error: unknown): unknown {
+  if (!(error instanceof TypeError)) return error;
+  return invalid(
+    [`when is refused by Temporal (${error.message.trim()}); correct when.cron, or its other fields`],
+    error,
+  );
+}

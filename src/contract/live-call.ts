@@ -1,0 +1,92 @@
+import { canonicalId, isCallId, liveWorkflowIdOf } from './call-id.ts';
+import { isTenantId } from './request.ts';
+
+/**
+ * A call that is alive, as policies address it: one workflow a call, fed by the webhook's notifications of the call
+ * itself. Everything here may come from anyone, so it is checked where it comes in.
+ */
+
+/** As Graph calls them; `establishing` is everything before `established`. */
+export type CallState = 'establishing' | 'established' | 'terminated';
+
+export const CALL_STATES: readonly CallState[] = ['establishing', 'established', 'terminated'];
+
+export const MOST_LABELS = 16;
+
+/** Input of a live call's workflow. */
+export interface LiveCallInput {
+  callId: string;
+  /** The tenant of the call, where its notification or the token that came with it has told. */
+  tenantId?: string;
+}
+
+/** How whoever hears of a call first starts its workflow, together with a signal. */
+export function liveCallStart(input: LiveCallInput, taskQueue: string) {
+  return {
+    workflowId: liveWorkflowIdOf(input.callId),
+    taskQueue,
+    args: [input],
+    staticSummary: `Call ${input.callId} is alive`,
+  };
+}
+
+/** Payload of `callEstablished`. */
+export interface CallEstablished {
+  tenantId?: string;
+}
+
+/** Payload of `label`: labels to be set and to be taken off. */
+export interface Labelling {
+  add: string[];
+  remove: string[];
+}
+
+/** Answer of the live call's query `liveCall`, and its result. Times are ISO 8601 in UTC. */
+export interface LiveCallStatus {
+  callId: string;
+  state: CallState;
+  tenantId?: string;
+  labels: string[];
+  /** When the call was first heard of. */
+  since: string;
+  /** Reads of the call so far that Graph has answered. */
+  reads: number;
+  /** The policy that muted it as it was established, and what came of that. */
+  onJoin?: { policyId?: string; outcome?: string };
+  endedAt?: string;
+  /** How its end became known: a notification, a read that found it gone, or nothing seen of it for a day. */
+  endedBy?: 'notification' | 'read' | 'silence';
+}
+
+export function isLabel(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(value);
+}
+
+export const LABEL_RULE = 'must be 1 to 64 of A-Z a-z 0-9 _ . : -';
+
+/** The input in canonical form, or what is wrong with it. */
+export function checkLiveCall(value: unknown): LiveCallInput | string {
+  if (typeof value !== 'object' || value === null) return 'the input must be one object with the field callId';
+  const { callId, tenantId } = value as Record<string, unknown>;
+  if (!isCallId(callId)) return 'callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it';
+  return { callId: canonicalId(callId), ...(isTenantId(tenantId) && { tenantId }) };
+}
+
+/** No payload at all fits too. */
+export function toCallEstablished(value: unknown): CallEstablished | undefined {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== 'object') return undefined;
+  const { tenantId } = value as Record<string, unknown>;
+  if (tenantId !== undefined && !isTenantId(tenantId)) return undefined;
+  return { ...(tenantId !== undefined && { tenantId }) };
+}
+
+export function toLabelling(value: unknown): Labelling | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { add = [], remove = [] } = value as Record<string, unknown>;
+  return isLabels(add) && isLabels(remove) ? { add, remove } : undefined;
+}
+
+function isLabels(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MOST_LABELS && value.every(isLabel);
+}

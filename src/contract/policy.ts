@@ -1,0 +1,266 @@
+import { canonicalId, isCallId } from './call-id.ts';
+import { isLabel, LABEL_RULE } from './live-call.ts';
+import { isAction, type Action } from './names.ts';
+import { checkRequest, isTenantId, type ModerationRequest } from './request.ts';
+
+/**
+ * A policy: an action on many calls, by the clock. It is kept as a Temporal Schedule, whose only argument it is, so that
+ * nothing else has to remember it; each time the schedule fires, the workflow `applyPolicy` gets it.
+ *
+ * What a run needs of it is checked here. When it runs (`when`) is of interest to whoever makes the schedule only, and
+ * checked there.
+ */
+export interface Policy {
+  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  id: string;
+  action: Action;
+  target: PolicyTarget;
+  when: PolicyWhen;
+  /** What to do when it is due and the run before has not ended; `skip` where absent. */
+  overlap?: PolicyOverlap;
+  /**
+   * How late it may still run, after an outage of Temporal or of all workers: seconds, or such as `15m`. What was missed
+   * for longer is not made up for. At least 10 seconds; a minute where absent.
+   */
+  catchupWindow?: number | string;
+  /** What decides beside the clock. */
+  rules?: PolicyRules;
+  /** Of each operation, as `mute` and `unmute` take them. */
+  request?: PolicyRequest;
+  /** What to do on a call where another operation runs that cannot be joined; `supersede` where absent. */
+  onConflict?: 'supersede' | 'queue' | 'reject';
+  /** Operations at a time, 1 to 50; 10 where absent. */
+  concurrency?: number;
+  /** Operations started in a second, 1 to 50; 10 where absent. */
+  perSecond?: number;
+}
+
+/** Calls by their IDs, or all that are alive: of a tenant, or with a label, where those are named. */
+export type PolicyTarget = { calls: readonly string[] } | { live: { tenantId?: string; label?: string } };
+
+export type PolicyRequest = Pick<
+  ModerationRequest,
+  'tenantId' | 'confirmWithinSeconds' | 'onUnconfirmed' | 'requestedBy' | 'reason'
+>;
+
+export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' | 'terminateOther' | 'allowAll';
+
+export interface PolicyRules {
+  /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
+  onJoin?: boolean;
+  /**
+   * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where it is muted already. It
+   * is looked at when the policy runs, so `when.every` says how late it may be. Not with `onJoin` and `quietHours`.
+   */
+  moreThan?: number;
+}
+
+/** Exactly one of `at`, `every`, `cron`, `once` and `quietHours`. Durations are seconds, or such as `90s`, `15m`, `1h30m`, `1d`. */
+export interface PolicyWhen {
+  /** Times of day, such as `18:00` or `07:30:15`. */
+  at?: string | readonly string[];
+  /** With `at`: the days, such as `mon`, `friday`, `weekdays`, `weekends`; every day where absent. */
+  days?: readonly string[];
+  every?: number | string;
+  /** With 5 to 7 fields, as Temporal reads them. */
+  cron?: string | readonly string[];
+  /** A date. */
+  once?: string;
+  /** With `mute`: mute as they begin, and calls that are established meanwhile; unmute as they end. */
+  quietHours?: QuietHours;
+  /** The zone of all of these, such as `Europe/Berlin`; UTC where absent. */
+  timeZone?: string;
+  /** Not before, and not after: dates. */
+  start?: string;
+  end?: string;
+  /** Runs up to so much later, by chance, so that not everything happens at once. */
+  jitter?: number | string;
+}
+
+/** Times of day; where `to` comes before `from`, it is that of the next day. */
+export interface QuietHours {
+  from: string;
+  to: string;
+  /** On which they begin; every day where absent. */
+  days?: readonly string[];
+}
+
+export const DEFAULT_CONCURRENCY = 10;
+export const DEFAULT_PER_SECOND = 10;
+export const DEFAULT_CATCHUP_SECONDS = 60;
+
+/** Calls that a policy can list; with more, address them by a label. */
+export const MOST_CALLS = 1_000;
+
+/** What came of a run, whatever the number of calls: counts, and the first of those that it is about. */
+export interface PolicyReport {
+  policyId: string;
+  action: Action;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  endedAt?: string;
+  /** Calls that were addressed. */
+  calls: number;
+  /** How many came to what: `Confirmed`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule. */
+  outcomes: Record<string, number>;
+  /** The first 2,000 calls that were confirmed. */
+  confirmed: string[];
+  /** The first 100 calls that were not, and why. */
+  failures: { callId: string; type: string; message: string }[];
+  /** No worker was there when it was due, for longer than `catchupWindow`: nothing was done. */
+  missed?: true;
+}
+
+export const APPLY_POLICY = 'applyPolicy';
+
+const POLICY_PREFIX = 'call-moderation/policy/';
+
+/** The ID of the policy's schedule. Its runs have the same ID, with the time appended. */
+export function scheduleIdOf(policyId: string): string {
+  return POLICY_PREFIX + policyId;
+}
+
+export function policyIdOf(scheduleId: string): string | undefined {
+  const id = scheduleId.startsWith(POLICY_PREFIX) ? scheduleId.slice(POLICY_PREFIX.length) : '';
+  return isPolicyId(id) ? id : undefined;
+}
+
+export function isPolicyId(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value);
+}
+
+type Fields = Record<string, unknown>;
+
+const REQUEST_FIELDS = ['tenantId', 'confirmWithinSeconds', 'onUnconfirmed', 'requestedBy', 'reason'];
+
+const OVERLAPS: readonly unknown[] = [
+  'skip',
+  'bufferOne',
+  'bufferAll',
+  'cancelOther',
+  'terminateOther',
+  'allowAll',
+] satisfies PolicyOverlap[];
+
+type Rule = (value: unknown) => readonly string[];
+
+const oneOf =
+  (field: string, ...words: readonly unknown[]): Rule =>
+  (value) =>
+    value === undefined || words.includes(value) ? [] : [`${field} must be one of ${words.join(', ')}`];
+
+const count =
+  (field: string, most: number, usual: number): Rule =>
+  (value) =>
+    value === undefined || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most)
+      ? []
+      : [`${field} must be a whole number from 1 to ${most}; leave it out for ${usual}`];
+
+const RULES: Record<keyof Policy, Rule> = {
+  id: (value) => (isPolicyId(value) ? [] : ['id must be 1 to 64 of A-Z a-z 0-9 _ -']),
+  action: (value) => (isAction(value) ? [] : ["action must be 'mute' or 'unmute'"]),
+  target: faultsOfTarget,
+  when: (value) => (isFields(value) ? [] : ['when must be an object with one of at, every, cron, once and quietHours']),
+  overlap: oneOf('overlap', ...OVERLAPS),
+  // Read with the durations of `when`.
+  catchupWindow: () => [],
+  rules: faultsOfRules,
+  request: faultsOfRequest,
+  onConflict: oneOf('onConflict', 'supersede', 'queue', 'reject'),
+  concurrency: count('concurrency', 50, DEFAULT_CONCURRENCY),
+  perSecond: count('perSecond', 50, DEFAULT_PER_SECOND),
+};
+
+const REQUIRED = ['id', 'action', 'target', 'when'] as const satisfies (keyof Policy)[];
+
+export type CheckedPolicy = { ok: true; policy: Policy } | { ok: false; faults: readonly string[] };
+
+/**
+ * Checks a policy from anywhere but for its times: every fault is named with its field and its remedy. One that holds
+ * comes back with its call IDs in canonical form, each once, and without fields that are `undefined`.
+ */
+export function checkPolicy(input: unknown): CheckedPolicy {
+  if (!isFields(input)) return { ok: false, faults: ['a policy must be an object with id, action, target and when'] };
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const known = Object.keys(RULES);
+  const faults = [
+    ...REQUIRED.filter((field) => given[field] === undefined).map((field) => `${field} is required`),
+    ...Object.entries(given).flatMap(([field, value]) =>
+      Object.hasOwn(RULES, field)
+        ? RULES[field as keyof Policy](value)
+        : [`${JSON.stringify(field.slice(0, 64))} is not a field of a policy; the fields are ${known.join(', ')}`],
+    ),
+  ];
+  if (faults.length > 0) return { ok: false, faults };
+  const policy = given as unknown as Policy;
+  const fault = faultOfCombination(policy);
+  if (fault !== undefined) return { ok: false, faults: [fault] };
+  return { ok: true, policy: { ...policy, target: canonicalTarget(policy.target) } };
+}
+
+/** What holds field by field may not hold together. */
+function faultOfCombination({ action, rules, when }: Policy): string | undefined {
+  if (rules?.onJoin !== true && when.quietHours === undefined) return undefined;
+  if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
+  return rules?.moreThan === undefined
+    ? undefined
+    : 'rules.moreThan does not go with rules.onJoin and when.quietHours, for a call that is just established has nobody to count; make two policies';
+}
+
+function canonicalTarget(target: PolicyTarget): PolicyTarget {
+  return 'calls' in target ? { calls: [...new Set(target.calls.map(canonicalId))] } : target;
+}
+
+function faultsOfTarget(value: unknown): string[] {
+  const rule = 'target must be { calls: [...] } or { live: {} }';
+  if (!isFields(value) || Object.keys(value).length !== 1) return [rule];
+  if (Object.hasOwn(value, 'calls')) return faultsOfCalls(value['calls']);
+  const live = value['live'];
+  if (!isFields(live)) return [rule];
+  return Object.entries(live).flatMap(([field, given]) => {
+    if (given === undefined) return [];
+    if (field === 'tenantId') {
+      return isTenantId(given) ? [] : ['target.live.tenantId must be the ID or a domain of a tenant'];
+    }
+    if (field === 'label') return isLabel(given) ? [] : [`target.live.label ${LABEL_RULE}`];
+    return [`target.live has the fields tenantId and label, and not ${JSON.stringify(field.slice(0, 64))}`];
+  });
+}
+
+function faultsOfCalls(calls: unknown): string[] {
+  if (!Array.isArray(calls) || calls.length === 0) {
+    return ['target.calls is empty: name at least one call, or use target.live for all that are alive'];
+  }
+  if (calls.length > MOST_CALLS) {
+    return [`target.calls has ${calls.length} calls, and at most ${MOST_CALLS} can be listed; address them by a label`];
+  }
+  const wrong = calls.findIndex((call) => !isCallId(call));
+  return wrong < 0 ? [] : [`target.calls[${wrong}] must be the ID of a call: 1 to 128 of A-Z a-z 0-9 _ -`];
+}
+
+function faultsOfRules(value: unknown): string[] {
+  if (!isFields(value)) return ['rules must be an object with onJoin, moreThan or both'];
+  return Object.entries(value).flatMap(([field, given]) => {
+    if (given === undefined) return [];
+    if (field === 'onJoin') return typeof given === 'boolean' ? [] : ['rules.onJoin must be true or false'];
+    if (field !== 'moreThan') return [`rules has the fields onJoin and moreThan, and not ${field.slice(0, 64)}`];
+    const holds = Number.isInteger(given) && Number(given) >= 1 && Number(given) <= 99;
+    return holds ? [] : ['rules.moreThan must be a whole number from 1 to 99: Graph tells of 100 participants at most'];
+  });
+}
+
+function faultsOfRequest(value: unknown): string[] {
+  if (!isFields(value)) return ['request must be an object'];
+  const others = Object.keys(value).filter((field) => !REQUEST_FIELDS.includes(field));
+  if (others.length > 0) {
+    return [
+      `request.${others[0]?.slice(0, 64)} is not a field of a policy's requests; those are ${REQUEST_FIELDS.join(', ')}`,
+    ];
+  }
+  const checked = checkRequest({ ...value, callId: 'x' });
+  return checked.ok ? [] : checked.faults.map((fault) => `request.${fault}`);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

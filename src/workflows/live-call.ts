@@ -1,0 +1,262 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  defineQuery,
+  isCancellation,
+  log,
+  makeContinueAsNewFunc,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { keyword, keywordList } from '../contract/attributes.ts';
+import { liveWorkflowIdOf } from '../contract/call-id.ts';
+import {
+  checkLiveCall,
+  MOST_LABELS,
+  toCallEstablished,
+  toLabelling,
+  type CallState,
+  type Labelling,
+  type LiveCallInput,
+  type LiveCallStatus,
+} from '../contract/live-call.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { toCallEnd } from '../contract/signals.ts';
+import { operations, reads, rules } from './activities.ts';
+import { policyOrder } from './policy-order.ts';
+import { invalidRequest } from './failures.ts';
+import { onSignals } from './on-signals.ts';
+import { ensureAttributes } from './visibility.ts';
+
+/**
+ * One call that is alive, so that it can be listed, labelled and addressed by policies.
+ *
+ *     establishing ──▶ established ──▶ terminated ──(TOMBSTONE_MS)──▶ the run ends
+ *          └────────────────────────────────▲
+ *
+ * It hears of the call itself and of nothing in it: no roster comes here, so its history grows with time and not with talk.
+ *
+ * L1. `terminated` is final. An `established` that comes late or twice changes nothing for TOMBSTONE_MS; one that comes
+ *     even later begins anew, and the first read tells that there is no such call.
+ * L2. The call is read at growing intervals (READ_PAUSES_MS). One that is gone, or terminated, has ended, so that a lost
+ *     `terminated` costs one interval.
+ * L3. A call that neither a notification nor a read has shown for MOST_SILENCE_MS has ended, as far as anyone can tell:
+ *     also one that Graph does not let us read any more is not alive for ever.
+ * L4. A run continues as new after MOST_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
+ *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
+ * L5. As it is established, once, the policies are asked whether one mutes it. What comes of that ends nothing here.
+ */
+
+/** Pauses before the reads of the call, from its start on. The last one repeats. */
+const READ_PAUSES_MS = [10_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
+
+const TOMBSTONE_MS = 60_000;
+const MOST_SILENCE_MS = 24 * 3_600_000;
+const MOST_SIGNALS = 500;
+
+/** What a run leaves to the one that it continues as. */
+interface Carried {
+  state: CallState;
+  labels: string[];
+  since: number;
+  seenAt: number;
+  round: number;
+  reads: number;
+  /** Set once the policies were asked (L5). */
+  onJoin?: LiveCallStatus['onJoin'];
+  tenantId?: string;
+  endedAt?: number;
+  endedBy?: LiveCallStatus['endedBy'];
+}
+
+export async function runLiveCall(input: unknown, rest: readonly unknown[]): Promise<LiveCallStatus> {
+  const checked = checkLiveCall(input);
+  if (typeof checked === 'string') throw refused(checked);
+  const { workflowId } = workflowInfo();
+  const expected = liveWorkflowIdOf(checked.callId);
+  if (workflowId !== expected) {
+    throw refused(`the workflow ID is ${workflowId}, but this call must be ${expected}`, checked.callId);
+  }
+  return await new LiveCall(checked, carriedOf(rest)).run();
+}
+
+class LiveCall {
+  readonly #input: LiveCallInput;
+  readonly #now: Carried;
+  #signals = 0;
+
+  constructor(input: LiveCallInput, carried: Carried | undefined) {
+    const { tenantId } = input;
+    const now = Date.now();
+    this.#input = input;
+    this.#now = carried ?? { state: 'establishing', labels: [], since: now, seenAt: now, round: 0, reads: 0 };
+    if (tenantId !== undefined) this.#now.tenantId = tenantId;
+    this.#listen();
+    this.#show();
+  }
+
+  async run(): Promise<LiveCallStatus> {
+    const now = this.#now;
+    for (;;) {
+      if (this.#isLong()) await this.#continue(); // L4
+      if (now.state === 'established' && now.onJoin === undefined) await this.#join();
+      const { endedAt } = now;
+      const due = endedAt === undefined ? this.#pause() : endedAt + TOMBSTONE_MS - Date.now();
+      if (endedAt !== undefined && due <= 0) return this.#status();
+      const isJoining = (): boolean => now.state === 'established' && now.onJoin === undefined;
+      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isJoining();
+      const summary = endedAt === undefined ? 'Until the call is read' : 'Until nobody tells of the call any more';
+      if (!(await condition(isStirred, due, { summary })) && endedAt === undefined) await this.#read();
+    }
+  }
+
+  /** L5. What a policy wants of a call as it is established. */
+  async #join(): Promise<void> {
+    const now = this.#now;
+    now.onJoin = {};
+    const { callId } = this.#input;
+    const call = { callId, labels: now.labels, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
+    try {
+      const policy = await rules.policyOnJoin(call);
+      if (policy === undefined) return;
+      const order = policyOrder(policy, 'mute', call);
+      const options = { summary: `Mute ${callId} as policy ${policy.id} says` };
+      const { outcome } = await operations.runOperation.executeWithOptions(options, [order]);
+      now.onJoin = { policyId: policy.id, outcome };
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      log.warn('What policies want of the call could not be done', { callId });
+    }
+  }
+
+  #pause(): number {
+    return READ_PAUSES_MS[Math.min(this.#now.round, READ_PAUSES_MS.length - 1)] ?? 0;
+  }
+
+  #isLong(): boolean {
+    return this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested;
+  }
+
+  #listen(): void {
+    const on = onSignals<keyof typeof LIVE_CALL_SIGNAL>({
+      callEstablished: 'The call is established (sent by the webhook)',
+      callEnded: 'The call has ended (sent by the webhook)',
+      label: 'Labels the call: { add: [], remove: [] }',
+    });
+    const heard = <T>(take: (payload: T) => void) => {
+      return (payload: T): void => {
+        this.#signals += 1;
+        take(payload);
+      };
+    };
+    setHandler(defineQuery<LiveCallStatus>(QUERY.liveCall), () => this.#status(), {
+      description: 'What is known of the call',
+    });
+    on(
+      LIVE_CALL_SIGNAL.callEstablished,
+      toCallEstablished,
+      heard(({ tenantId }) => this.#established(tenantId)),
+    );
+    on(
+      LIVE_CALL_SIGNAL.callEnded,
+      toCallEnd,
+      heard(() => this.#end('notification')),
+    );
+    on(
+      LIVE_CALL_SIGNAL.label,
+      toLabelling,
+      heard((labelling) => this.#label(labelling)),
+    );
+  }
+
+  #established(tenantId?: string): void {
+    const now = this.#now;
+    if (now.state === 'terminated') return; // L1
+    now.state = 'established';
+    now.seenAt = Date.now();
+    if (tenantId !== undefined) now.tenantId = tenantId;
+    this.#show();
+  }
+
+  #end(endedBy: LiveCallStatus['endedBy']): void {
+    if (this.#now.state === 'terminated') return; // L1
+    Object.assign(this.#now, { state: 'terminated', endedAt: Date.now(), endedBy });
+    this.#show();
+  }
+
+  #label({ add, remove }: Labelling): void {
+    const kept = this.#now.labels.filter((label) => !remove.includes(label));
+    this.#now.labels = [...new Set([...kept, ...add])].slice(0, MOST_LABELS);
+    this.#show();
+  }
+
+  /** L2. What Graph does not answer tells nothing, but for too long (L3). */
+  async #read(): Promise<void> {
+    const now = this.#now;
+    now.round += 1;
+    const { callId } = this.#input;
+    const target = { callId, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
+    try {
+      const { state } = await reads.readState.executeWithOptions({ summary: `Read call ${callId}` }, [target]);
+      now.reads += 1;
+      if (state === 'terminated') this.#end('read');
+      else if (state === 'established' || state === 'hold') this.#established();
+      else now.seenAt = Date.now();
+    } catch (error) {
+      if (isCallNotFound(error)) this.#end('read');
+      else if (!(error instanceof ActivityFailure)) throw error;
+      else if (Date.now() - now.seenAt >= MOST_SILENCE_MS) this.#end('silence'); // L3
+    }
+  }
+
+  /** Where lists see it; what stands there already costs nothing. */
+  #show(): void {
+    const { state, labels, tenantId } = this.#now;
+    ensureAttributes([
+      keyword(SEARCH_ATTRIBUTE.callId, this.#input.callId),
+      keyword(SEARCH_ATTRIBUTE.callState, state),
+      ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+    ]);
+    const shown = workflowInfo().typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.labels, type: 'KEYWORD_LIST' });
+    if (String(shown ?? []) !== String(labels)) upsertSearchAttributes([keywordList(SEARCH_ATTRIBUTE.labels, labels)]);
+  }
+
+  #status(): LiveCallStatus {
+    const { state, labels, since, reads: read, onJoin, tenantId, endedAt, endedBy } = this.#now;
+    return {
+      callId: this.#input.callId,
+      state,
+      ...(tenantId !== undefined && { tenantId }),
+      labels,
+      since: new Date(since).toISOString(),
+      reads: read,
+      ...(onJoin?.policyId !== undefined && { onJoin }),
+      ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
+      ...(endedBy !== undefined && { endedBy }),
+    };
+  }
+
+  async #continue(): Promise<never> {
+    const continueAsNew = makeContinueAsNewFunc<(...args: [LiveCallInput, Carried]) => Promise<never>>();
+    return await continueAsNew(this.#input, this.#now);
+  }
+}
+
+function refused(fault: string, callId?: string): ApplicationFailure {
+  const { type, message, details } = invalidRequest([fault], callId);
+  return ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
+}
+
+/** Set by a run that continues as this one, and by nothing else. */
+function carriedOf([first]: readonly unknown[]): Carried | undefined {
+  const isOurs = workflowInfo().continuedFromExecutionRunId !== undefined;
+  return isOurs && typeof first === 'object' && first !== null ? (first as Carried) : undefined;
+}
+
+function isCallNotFound(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'CallNotFound'
+  );
+}

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { LeftBehind, PolicyDescription, PolicySummary } from '../src/client/policies.ts';
+import { BIN, Command, killCommands, type Ended } from './command-kit.ts';
+import { Service } from './support/service.ts';
+import { until } from './support/until.ts';
+
+/** `call-moderation policy …`, as people run it. */
+
+let service: Service;
+beforeAll(async () => {
+  service = await Service.start();
+});
+afterEach(killCommands);
+afterAll(async () => await service.stop());
+
+async function policy(...args: string[]): Promise<Ended> {
+  return await new Command(BIN, ['policy', ...args], service.env).ended;
+}
+
+/** The JSON that a command prints, which must succeed. */
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await policy(...args, '--json');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout) as T;
+}
+
+test('a policy from its making to its end', { timeout: 120_000 }, async () => {
+  const id = `cli-${randomUUID()}`;
+  const call = service.call();
+  const times = ['--at', '18:00,19:30', '--days', 'weekdays', '--time-zone', 'Europe/Berlin'];
+  const made = await json<PolicyDescription>(
+    'create',
+    id,
+    '--action',
+    'mute',
+    '--call',
+    call.id,
+    ...times,
+    '--note',
+    'n',
+  );
+  expect(made).toMatchObject({
+    id,
+    note: 'n',
+    policy: {
+      action: 'mute',
+      target: { calls: [call.id] },
+      when: { at: ['18:00', '19:30'], days: ['weekdays'], timeZone: 'Europe/Berlin' },
+    },
+  });
+  expect(made.nextTimes).toHaveLength(10);
+
+  const changed = await json<PolicyDescription>('update', id, '--every', '1h', '--reason', 'night');
+  expect(changed.policy.when).toEqual({ every: '1h', timeZone: 'Europe/Berlin' });
+  expect(changed.policy).toMatchObject({ action: 'mute', request: { reason: 'night' } });
+  expect(changed.note).toBe('n');
+
+  expect(await json('trigger', id)).toEqual({ id, triggered: true });
+  await until(
+    async () => await service.moderation.policies.describe(id),
+    ({ lastRun }) => lastRun?.status === 'COMPLETED',
+  );
+  const shown = await policy('describe', id);
+  expect(shown).toMatchObject({ code: 0, stderr: '' });
+  expect(shown.stdout).toMatch(/came to +Confirmed 1/);
+  const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
+  expect(listed?.nextTimes.length).toBeGreaterThan(0);
+
+  const quiet = await json<PolicyDescription>('update', id, '--quiet-hours', '22:00-06:00', '--days', 'fri,sat');
+  expect(quiet.policy.when).toEqual({
+    quietHours: { from: '22:00', to: '06:00', days: ['fri', 'sat'] },
+    timeZone: 'Europe/Berlin',
+  });
+
+  const paused = await policy('pause', id, '--note', 'holiday');
+  expect(paused.stdout).toContain(`leaves 1 call(s) muted`);
+  expect(paused.stdout).toContain(call.id);
+  expect(await json<LeftBehind>('delete', id)).toMatchObject({ muted: [call.id] });
+  expect(await policy('describe', id)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('PolicyNotFound') as string,
+  });
+});
+
+test('what is wrong is told with exit code 2, and nothing is made', { timeout: 60_000 }, async () => {
+  const id = `cli-${randomUUID()}`;
+  const wrong = await policy('create', id, '--action', 'mute', '--live', '--cron', '0 18 * *', '--json');
+  expect(wrong.code).toBe(2);
+  const { error } = JSON.parse(wrong.stdout) as { error: { type: string; message: string } };
+  expect(error).toMatchObject({ type: 'InvalidRequest', message: expect.stringContaining('when.cron') as string });
+  const faults = await policy('create', id, '--call', 'x,y z', '--at', '6pm', '--time-zone', 'Nowhere');
+  expect(faults.code).toBe(2);
+  expect(faults.stderr).toMatch(
+    /action is required.*target\.calls\[1\] must be the ID of a call.*when\.timeZone.*when\.at/,
+  );
+  expect(await policy('create', id, '--call', 'x', '--live', '--at', '18:00')).toMatchObject({ code: 2 });
+  const ids: string[] = [];
+  for await (const each of service.moderation.policies.list()) ids.push(each.id);
+  expect(ids).not.toContain(id);
+});
