@@ -44,7 +44,7 @@ const unconfirmed: Faults = { ...untold, requests: [{ on: 'mute', effect: false 
 
 describe.concurrent('help', () => {
   const moderate = ['client-context', 'tenant-id', 'confirm-within-seconds', 'on-unconfirmed', 'on-conflict'];
-  moderate.push('requested-by', 'reason', 'json');
+  moderate.push('requested-by', 'reason', 'request-id', 'json');
   const dev = ['temporal-cli', 'temporal-port', 'ui-port', 'graph-port', 'webhook-port', 'db-filename'];
 
   test.each([

@@ -53,6 +53,12 @@ const moderate = (action: Action, brief: string) =>
           brief: 'Who asks, for the audit trail: an opaque ID',
         },
         reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        requestId: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'An ID of yours: the same ID again gives the same operation and its result, also after it has ended',
+        },
         json,
       },
     },

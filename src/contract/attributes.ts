@@ -12,11 +12,12 @@ export function keyword(name: string, value: string): KeywordAttribute {
 }
 
 /** The search attributes of an operation that starts. Clients set them; a workflow whose starter has not, does. */
-export function attributesOf(action: Action, { callId, tenantId }: ModerationRequest): KeywordAttribute[] {
+export function attributesOf(action: Action, { callId, tenantId, requestId }: ModerationRequest): KeywordAttribute[] {
   return [
     keyword(SEARCH_ATTRIBUTE.callId, callId),
     keyword(SEARCH_ATTRIBUTE.action, action),
     keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
     ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+    ...(requestId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.requestId, requestId)]),
   ];
 }

@@ -24,6 +24,7 @@ export const SEARCH_ATTRIBUTE = {
   action: 'ModerationAction',
   outcome: 'ModerationOutcome',
   tenantId: 'ModerationTenantId',
+  requestId: 'ModerationRequestId',
 } as const;
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */

@@ -16,6 +16,11 @@ export interface ModerationRequest {
   requestedBy?: string;
   /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
+  /**
+   * Makes asking again safe: the same ID on the same call is the same operation, running or ended, for as long as
+   * Temporal keeps it. 1 to 128 characters, of the starter's choice. Together with other fields than at first it is refused.
+   */
+  requestId?: string;
 }
 
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
@@ -45,6 +50,10 @@ const RULES: Record<keyof ModerationRequest, Rule> = {
     value === 'restore' || value === 'leave' ? undefined : "must be 'restore' or 'leave'; leave it out for 'restore'",
   requestedBy: text(128),
   reason: text(256),
+  requestId: (value) =>
+    typeof value === 'string' && value.length >= 1 && value.length <= 128
+      ? undefined
+      : 'must be a string of 1 to 128 characters; shorten it or leave it out',
 };
 
 export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; faults: readonly string[] };
@@ -70,4 +79,13 @@ export function checkRequest(input: unknown): CheckedRequest {
   if (faults.length > 0) return { ok: false, faults };
   const request = Object.fromEntries(given) as unknown as ModerationRequest;
   return { ok: true, request: { ...request, callId: canonicalId(request.callId) } };
+}
+
+/** Whether two requests that were checked ask for the same, field by field. */
+export function sameRequest(a: ModerationRequest, b: ModerationRequest): boolean {
+  return inOrder(a) === inOrder(b);
+}
+
+function inOrder(request: ModerationRequest): string {
+  return JSON.stringify(Object.entries(request).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
