@@ -1,7 +1,7 @@
 /** What backend services import: the client, and the contract's types. */
 export { ModerationClient, type ConflictOptions, type ModerationClientOptions } from './client/moderation-client.ts';
 export { ModerationError, type ModerationErrorType } from './client/errors.ts';
-export type { OperationHandle, Run } from './client/operation-handle.ts';
+export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
 export type { ListFilter, OperationRecord } from './client/records.ts';
 export type { OnConflict } from './client/starter.ts';
 export { canonicalId, sameId, workflowIdOf } from './contract/call-id.ts';

@@ -32,6 +32,13 @@ const SHUTDOWN_FORCE = '20s';
 /** After a signal, when nothing else has ended the process, in ms. */
 const EXIT_MS = 25_000;
 
+/**
+ * Activities at a time. Those that wait for an operation hold a place for as long as it takes, and must never keep the
+ * requests to Graph of that very operation from theirs: all that wait together (`CONCURRENCY` of the policies) stay far
+ * below this.
+ */
+const MOST_ACTIVITIES = 1_000;
+
 export interface RunningWorker {
   health: Address;
   /** Settles when the worker has stopped, with the error that stopped it, if one did. */
@@ -66,6 +73,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
       workflowBundle: bundle ?? (await loadWorkflows()),
+      maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
     });

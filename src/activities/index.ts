@@ -4,6 +4,7 @@ import type { Action } from '../contract/names.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { findParticipant, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import { runOperation } from './operations.ts';
 import type { Acceptance, Activities, ActionTarget, CallReading, CallTarget, ParticipantReading } from './types.ts';
 
 export interface ActivityOptions {
@@ -30,6 +31,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
+    runOperation,
   };
 }
 

@@ -1,5 +1,9 @@
+import type { ModerationErrorType } from '../client/errors.ts';
+import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { Action } from '../contract/names.ts';
+import type { ModerationResult, MuteState } from '../contract/operation.ts';
+import type { ModerationRequest } from '../contract/request.ts';
 
 /** The call that an activity is about, and the tenant whose token it takes. */
 export interface CallTarget {
@@ -42,6 +46,21 @@ export interface ActionTarget extends CallTarget {
   clientContext: string;
 }
 
+/** One operation that a workflow wants to have run. */
+export interface OperationOrder {
+  action: Action;
+  request: ModerationRequest;
+  /** What to do while another operation runs on the call that cannot be joined; `supersede` where absent. */
+  onConflict?: OnConflict;
+  /** What a cancellation of the activity does to the operation; `leave` where absent. */
+  onCancel?: 'leave' | 'cancel';
+}
+
+/** How an operation ended, as its starter hears it. `outcome` is `Confirmed` or why there is no result. */
+export type OperationOutcome =
+  | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
+  | { outcome: ModerationErrorType; message: string; details: FailureDetails };
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
@@ -52,4 +71,6 @@ export interface Activities {
   postMute(target: ActionTarget): Promise<Acceptance>;
   /** POST …/unmute. */
   postUnmute(target: ActionTarget): Promise<Acceptance>;
+  /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
+  runOperation(order: OperationOrder): Promise<OperationOutcome>;
 }

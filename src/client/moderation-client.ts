@@ -1,10 +1,10 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { workflowIdOf } from '../contract/call-id.ts';
+import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { ModerationError } from './errors.ts';
-import { OperationHandle } from './operation-handle.ts';
+import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
@@ -47,6 +47,13 @@ export class ModerationClient {
   /** Unmutes the application in a group call; otherwise as `mute`. */
   async unmute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
     return await this.#moderate('unmute', request, options);
+  }
+
+  /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
+  get({ callId, action, runId, joined = false }: StartedOperation): OperationHandle {
+    const workflowId = workflowIdOf(callId);
+    const run = { handle: this.#runs.of(workflowId, runId), runId, joined };
+    return new OperationHandle({ callId: canonicalId(callId), workflowId, action, run: () => Promise.resolve(run) });
   }
 
   /**

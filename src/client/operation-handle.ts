@@ -20,6 +20,15 @@ export interface Operation {
   run: () => Promise<Run>;
 }
 
+/** What finds an operation again that was started before. */
+export interface StartedOperation {
+  callId: string;
+  action: Action;
+  runId: string;
+  /** Whether somebody else had started it, so that `cancel()` only lets go of it. */
+  joined?: boolean;
+}
+
 /** An operation that was started, or joined while it ran. */
 export class OperationHandle {
   readonly callId: string;

@@ -10,6 +10,12 @@ export const REQUEST_MS = 60_000;
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
 
+/** The longest that an operation is waited for. */
+const OPERATION_MS = 30 * 60_000;
+
+/** A worker that waits for an operation and is not heard for so long is taken for dead. */
+const HEARTBEAT_MS = 10_000;
+
 /**
  * Graph's answers decide which failures are retried (`src/graph/errors.ts` marks the others as not retryable), and a
  * `Retry-After` of Graph takes the place of the interval.
@@ -32,5 +38,19 @@ export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticip
  */
 export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>>({
   ...OPTIONS,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/**
+ * Operations on calls, each a workflow of its own. An attempt lasts as long as the longest operation and one before it
+ * that has to end first; a worker that died is missed after HEARTBEAT_MS. A cancellation is answered by the activity,
+ * which leaves or cancels the operation as it was told to.
+ *
+ * @public
+ */
+export const operations = proxyActivities<Pick<Activities, 'runOperation'>>({
+  startToCloseTimeout: OPERATION_MS,
+  heartbeatTimeout: HEARTBEAT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });

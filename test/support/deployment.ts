@@ -36,6 +36,10 @@ export class Deployment {
     return new Deployment(graph, await connectClient(loadClientConfig(env)), env, build);
   }
 
+  get taskQueue(): string {
+    return this.env['MODERATION_TASK_QUEUE'] ?? '';
+  }
+
   get webhookUrl(): string {
     return `http://127.0.0.1:${this.env['MODERATION_WEBHOOK_PORT']}`;
   }
