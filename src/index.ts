@@ -7,6 +7,16 @@ export type { OnConflict } from './client/starter.ts';
 export { canonicalId, sameId, workflowIdOf } from './contract/call-id.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
 export { DEFAULT_TASK_QUEUE, QUERY, SEARCH_ATTRIBUTE, SIGNAL, type Action } from './contract/names.ts';
-export type { ModerationResult, MuteState, OperationStatus, Phase } from './contract/operation.ts';
-export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
+export type {
+  ModerationResult,
+  MuteState,
+  OperationStatus,
+  OthersResult,
+  ParticipantOutcome,
+  ParticipantResult,
+  Phase,
+} from './contract/operation.ts';
+export { isEveryoneMuted } from './contract/operation.ts';
+export type { OthersTarget, Target } from './contract/target.ts';
+export { checkRequest, type CheckedRequest, type ModerationRequest, type OthersRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';

@@ -45,12 +45,13 @@ const unconfirmed: Faults = { ...untold, requests: [{ on: 'mute', effect: false 
 describe.concurrent('help', () => {
   const moderate = ['client-context', 'tenant-id', 'confirm-within-seconds', 'on-unconfirmed', 'on-conflict'];
   moderate.push('requested-by', 'reason', 'request-id', 'json');
+  const whom = ['participant', 'others', 'except'];
   const dev = ['temporal-cli', 'temporal-port', 'ui-port', 'graph-port', 'webhook-port', 'db-filename'];
 
   test.each([
     ['worker', []],
     ['webhook', []],
-    ['mute', moderate],
+    ['mute', [...whom, ...moderate]],
     ['unmute', moderate],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],

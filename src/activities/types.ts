@@ -61,6 +61,30 @@ export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
 
+/** A roster is read of those who are named, or of everyone. */
+export interface RosterTarget extends CallTarget {
+  participantIds?: readonly string[];
+}
+
+export interface RosterMember {
+  /** In canonical form. */
+  id: string;
+  isInLobby: boolean;
+  /** Where Graph tells it. */
+  state?: MuteState;
+}
+
+/** A call and those in it. */
+export interface RosterReading extends Omit<CallReading, 'self'> {
+  members: readonly RosterMember[];
+  /** False where the roster ended at Graph's 100 entries. */
+  isComplete: boolean;
+}
+
+export interface ParticipantActionTarget extends ActionTarget {
+  participantId: string;
+}
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
@@ -73,4 +97,8 @@ export interface Activities {
   postUnmute(target: ActionTarget): Promise<Acceptance>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
   runOperation(order: OperationOrder): Promise<OperationOutcome>;
+  /** GET the call and its participants, or those of them who are named. */
+  readRoster(target: RosterTarget): Promise<RosterReading>;
+  /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */
+  postMuteParticipant(target: ParticipantActionTarget): Promise<Acceptance | 'left'>;
 }

@@ -15,12 +15,41 @@ const json = { kind: 'boolean', brief: 'Print the result as JSON', default: fals
 
 const call = { brief: 'The ID of the call, as Graph gave it', parse: text, placeholder: 'CALL' } as const;
 
+/** Whom to mute. `unmute` takes these too, to say why it cannot, but does not offer them. */
+const whom = (hidden: boolean) =>
+  ({
+    participant: {
+      kind: 'parsed',
+      parse: text,
+      variadic: true,
+      optional: true,
+      hidden,
+      brief: 'Mute this participant in place of the application; may be given several times',
+    },
+    others: {
+      kind: 'boolean',
+      optional: true,
+      withNegated: false,
+      hidden,
+      brief: 'Mute everyone but the application; nobody can unmute them again but they themselves',
+    },
+    except: {
+      kind: 'parsed',
+      parse: text,
+      variadic: true,
+      optional: true,
+      hidden,
+      brief: 'With --others: not this participant; may be given several times',
+    },
+  }) as const;
+
 const moderate = (action: Action, brief: string) =>
   buildCommand<ModerateFlags, [string], Context>({
     loader: async () => (await import('./moderate.ts')).command(action),
     parameters: {
       positional: { kind: 'tuple', parameters: [call] },
       flags: {
+        ...whom(action === 'unmute'),
         clientContext: {
           kind: 'parsed',
           parse: text,

@@ -1,11 +1,12 @@
 import { CANCELLED, FAILURE_TYPES } from '../contract/failure.ts';
-import { PENDING } from '../contract/names.ts';
+import { PARTIAL, PENDING } from '../contract/names.ts';
 
 /** Values of flags. What is thrown here is told with the flag's name, and the exit code is 2. */
 
 export const OUTCOMES: readonly string[] = [
   PENDING,
   'Confirmed',
+  PARTIAL,
   CANCELLED,
   ...FAILURE_TYPES,
   'Terminated',

@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
-import type { OperationStatus } from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import type { OperationStatus, OthersResult } from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
 import { ModerationError } from './errors.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
@@ -36,11 +36,17 @@ export class ModerationClient {
   }
 
   /**
-   * Mutes the application in a group call.
+   * Mutes the application in a group call, or with a `target` other participants of it, whom nobody but themselves can
+   * unmute again.
    *
    * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
    */
-  async mute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
+  async mute(request: OthersRequest, options?: ConflictOptions): Promise<OperationHandle<OthersResult>>;
+  async mute(request: ModerationRequest, options?: ConflictOptions): Promise<OperationHandle>;
+  async mute(
+    request: ModerationRequest,
+    options: ConflictOptions = {},
+  ): Promise<OperationHandle | OperationHandle<OthersResult>> {
     return await this.#moderate('mute', request, options);
   }
 
@@ -86,7 +92,7 @@ export class ModerationClient {
     input: ModerationRequest,
     { onConflict = 'supersede' }: ConflictOptions,
   ): Promise<OperationHandle> {
-    const checked = checkRequest(input);
+    const checked = checkRequest(input, action);
     if (!checked.ok) {
       const { faults } = checked;
       throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });

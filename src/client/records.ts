@@ -6,10 +6,12 @@ import { isAction, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/na
 export interface OperationRecord {
   callId: string;
   action: Action;
-  /** `Pending`, `Confirmed`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
+  /** `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
   outcome: string;
   tenantId?: string;
   requestId?: string;
+  /** Of a mute of others: whom it is about. */
+  target?: 'others' | 'participants';
   workflowId: string;
   runId: string;
   /** ISO 8601, UTC. */
@@ -66,6 +68,7 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
   const attribute = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
   const tenantId = attribute(SEARCH_ATTRIBUTE.tenantId);
   const requestId = attribute(SEARCH_ATTRIBUTE.requestId);
+  const target = attribute(SEARCH_ATTRIBUTE.target);
   const recorded = attribute(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
   const isEndedByTemporal = recorded === PENDING && status.name !== 'RUNNING';
   return {
@@ -74,6 +77,7 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
     outcome: isEndedByTemporal ? (ENDED[status.name] ?? status.name) : recorded,
     ...(tenantId !== undefined && { tenantId }),
     ...(requestId !== undefined && { requestId }),
+    ...((target === 'others' || target === 'participants') && { target }),
     workflowId,
     runId,
     startedAt: startTime.toISOString(),

@@ -13,7 +13,9 @@ import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names
 import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import type { Successor } from '../contract/signals.ts';
+import { kindOf, sameTarget } from '../contract/target.ts';
 import { ModerationError } from './errors.ts';
+import { askedOf } from './input.ts';
 import type { Run } from './operation-handle.ts';
 import { Requested } from './requested.ts';
 import type { Runs } from './runs.ts';
@@ -22,8 +24,8 @@ import type { Runs } from './runs.ts';
  * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
  * is decided here:
  *
- * C1. The same action joins the running one, as long as that is reading, requesting or confirming and is not being
- *     cancelled. Its other fields stay as the running one has them.
+ * C1. The same action on the same target joins the running one, as long as that is reading, requesting or confirming and
+ *     is not being cancelled. Its other fields stay as the running one has them.
  * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
  *     `queue` waits here until it has ended and tries again; `reject` throws.
  * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
@@ -32,6 +34,8 @@ import type { Runs } from './runs.ts';
  *     operation is started as if there had been none.
  * C5. A request with a `requestId` is a run of its own, so that the ID has a result of its own (`requested.ts`): it joins
  *     no operation but the one with the same ID. The same action of another is waited for, as with `queue`.
+ * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
+ *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
  */
 
 export type OnConflict = 'supersede' | 'queue' | 'reject';
@@ -71,13 +75,14 @@ export class Starter {
         starts += 1; // C4
         continue;
       }
-      const isJoinable = running.action === action && (await this.#isJoinable(running));
+      const isSameTarget = await this.#isSameTarget(running, request);
+      const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
       if (isJoinable && request.requestId === undefined) {
         return () => Promise.resolve({ handle: running.handle, runId: running.runId, joined: true }); // C1
       } else if (onConflict === 'reject') {
         throw inProgress(request.callId, running.action);
-      } else if (onConflict === 'queue' || isJoinable) {
-        await ended(running.handle); // C5
+      } else if (onConflict === 'queue' || isJoinable || !isSameTarget) {
+        await ended(running.handle); // C5, C6
       } else {
         const successor: Successor = { action, request, id: request.requestId ?? randomUUID() };
         if (await this.#supersede(running, successor)) {
@@ -105,7 +110,7 @@ export class Starter {
         taskQueue: this.#taskQueue,
         args: [request],
         typedSearchAttributes: attributesOf(action, request),
-        staticSummary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${request.callId}`,
+        staticSummary: summaryOf(action, request),
         ...sameStart(request),
       });
       // The server does not say whether the run was there already.
@@ -135,6 +140,12 @@ export class Starter {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
+  }
+
+  /** What runs was asked for; one whose input is no request will fail, and is waited for neither way. */
+  async #isSameTarget({ handle: { workflowId }, runId }: Running, { target }: ModerationRequest): Promise<boolean> {
+    const asked = await askedOf(this.#runs.client, { workflowId, runId });
+    return sameTarget(asked?.request.target, target);
   }
 
   /** Where no worker tells the phase, what is asked of Graph just now does. */
@@ -171,6 +182,11 @@ export class Starter {
     if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, joined: !isOurs };
   }
+}
+
+function summaryOf(action: Action, { callId, target }: ModerationRequest): string {
+  const verb = action === 'mute' ? 'Mute' : 'Unmute';
+  return kindOf(target) === 'self' ? `${verb} call ${callId}` : `${verb} ${kindOf(target)} in call ${callId}`;
 }
 
 /**

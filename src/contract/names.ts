@@ -25,13 +25,18 @@ export const SEARCH_ATTRIBUTE = {
   outcome: 'ModerationOutcome',
   tenantId: 'ModerationTenantId',
   requestId: 'ModerationRequestId',
+  /** `others` or `participants`; an operation on the application itself has none. */
+  target: 'ModerationTarget',
 } as const;
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
 export const SUCCESSOR_MEMO = 'supersededBy';
 
-/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Cancelled` or the failure's type. */
+/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Partial`, `Cancelled` or the failure's type. */
 export const PENDING = 'Pending';
+
+/** `ModerationOutcome` of a mute of others that was confirmed of some of them. */
+export const PARTIAL = 'Partial';
 
 /** `isMuted` in the roster once the action has taken effect. */
 export function wantedIsMuted(action: Action): boolean {

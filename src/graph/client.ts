@@ -26,6 +26,8 @@ export interface Call {
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
   tenantId?: string | undefined;
+  /** What the application needs for it, where that is not `Calls.Initiate.All`. */
+  permission?: string;
 }
 
 export interface Success {
@@ -80,7 +82,7 @@ export class GraphClient {
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
       if (answer.status >= 200 && answer.status < 300) return answer;
-      throw fromAnswer(call.what, answer);
+      throw fromAnswer(call.what, answer, call.permission);
     } catch (error) {
       throw error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
     }

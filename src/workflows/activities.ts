@@ -27,7 +27,7 @@ const OPTIONS = {
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
-export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant'>>({
+export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticipant' | 'readRoster'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
@@ -36,7 +36,7 @@ export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readParticip
  * A POST that is under way is never aborted: the activity does not heartbeat, so a cancellation cannot reach it. It keeps
  * Temporal from trying once more, and the workflow waits for the answer of the attempt that runs.
  */
-export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>>({
+export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' | 'postMuteParticipant'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
