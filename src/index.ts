@@ -1,5 +1,15 @@
 /** What backend services import: the client, and the contract's types. */
-export { ModerationClient, type ConflictOptions, type ModerationClientOptions } from './client/moderation-client.ts';
+export {
+  ModerationClient,
+  type ConflictOptions,
+  type HoldOptions,
+  type ModerationClientOptions,
+  type PauseRequest,
+} from './client/moderation-client.ts';
+export type { HoldHandle } from './client/hold-handle.ts';
+export type { OnHeld } from './client/holds.ts';
+export { checkHold, holdIdOf } from './contract/hold.ts';
+export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';
 export { ModerationError, type ModerationErrorType } from './client/errors.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
 export type { ListFilter, OperationRecord } from './client/records.ts';

@@ -53,6 +53,8 @@ describe.concurrent('help', () => {
     ['webhook', []],
     ['mute', [...whom, ...moderate]],
     ['unmute', moderate],
+    ['hold', ['for', 'until', 'mutes', 'within', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
+    ['pause', ['for', 'until', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
     ['dev', dev],

@@ -4,6 +4,7 @@ import type { Action } from '../contract/names.ts';
 import type { Call, GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { findParticipant, toCall, toMember, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import { readNewest } from './newest.ts';
 import { runOperation } from './operations.ts';
 import type {
   Acceptance,
@@ -42,6 +43,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
     runOperation,
+    readNewest,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),
   };

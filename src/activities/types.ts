@@ -61,6 +61,14 @@ export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
 
+/** The newest operation on the application's own mute in a call. */
+export interface NewestOperation {
+  action: Action;
+  /** As in an `OperationRecord`. */
+  outcome: string;
+  runId: string;
+}
+
 /** A roster is read of those who are named, or of everyone. */
 export interface RosterTarget extends CallTarget {
   participantIds?: readonly string[];
@@ -97,6 +105,8 @@ export interface Activities {
   postUnmute(target: ActionTarget): Promise<Acceptance>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
   runOperation(order: OperationOrder): Promise<OperationOutcome>;
+  /** What was last asked of the application's own mute in the call, if anything was. */
+  readNewest(callId: string): Promise<NewestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */
   readRoster(target: RosterTarget): Promise<RosterReading>;
   /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */

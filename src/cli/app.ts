@@ -3,7 +3,8 @@ import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
-import { count, outcome, port } from './flags.ts';
+import { count, outcome, port, seconds } from './flags.ts';
+import type { HoldFlags } from './hold.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 
@@ -94,6 +95,43 @@ const moderate = (action: Action, brief: string) =>
     docs: { brief },
   });
 
+const hold = (enforce: boolean, brief: string) =>
+  buildCommand<HoldFlags, [string], Context>({
+    loader: async () => (await import('./hold.ts')).command(enforce),
+    parameters: {
+      positional: { kind: 'tuple', parameters: [call] },
+      flags: {
+        for: { kind: 'parsed', parse: seconds, optional: true, brief: 'How long, as in 90s, 10m or 1h30m' },
+        until: { kind: 'parsed', parse: text, optional: true, brief: 'Until when, as in 2026-11-24T17:30:00Z' },
+        mutes: {
+          kind: 'parsed',
+          parse: count,
+          optional: true,
+          hidden: !enforce,
+          brief: 'How often to mute again before giving up, with --within (10 within 10m)',
+        },
+        within: { kind: 'parsed', parse: seconds, optional: true, hidden: !enforce, brief: 'See --mutes' },
+        onHeld: {
+          kind: 'enum',
+          values: ['extend', 'reject'],
+          default: 'extend',
+          brief: 'What to do where the call is held already: give that hold these terms, or refuse',
+        },
+        tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+        requestedBy: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'Who asks, for the audit trail: an opaque ID',
+        },
+        reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
+        json,
+      },
+    },
+    docs: { brief },
+  });
+
 const routes = buildRouteMap({
   routes: {
     worker: buildCommand<object, [], Context>({
@@ -108,6 +146,8 @@ const routes = buildRouteMap({
     }),
     mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
+    hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
+    pause: hold(false, 'Mute the application for a time, and unmute it then'),
     status: buildCommand<{ json: boolean }, [string], Context>({
       loader: async () => (await import('./status.ts')).status,
       parameters: { positional: { kind: 'tuple', parameters: [call] }, flags: { json } },

@@ -22,6 +22,16 @@ export function count(value: string): number {
   return whole(value, 1, Number.MAX_SAFE_INTEGER, 'it must be a whole number, 1 or more');
 }
 
+const SECONDS_IN: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A duration, such as 90s, 10m or 1h30m, in seconds. */
+export function seconds(value: string): number {
+  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)];
+  const total = parts.reduce((sum, [, number, unit = '']) => sum + Number(number) * (SECONDS_IN[unit] ?? 0), 0);
+  if (total > 0 && parts.map(([part]) => part).join('') === value) return total;
+  throw new RangeError('it must be a duration, as in 90s, 10m or 1h30m');
+}
+
 export function port(value: string): number {
   return whole(value, 0, 65_535, 'it must be a port, 0 to 65535');
 }

@@ -1,9 +1,12 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
+import type { HoldRequest } from '../contract/hold.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
-import { ModerationError } from './errors.ts';
+import { invalid } from './errors.ts';
+import type { HoldHandle } from './hold-handle.ts';
+import { Holds, type OnHeld } from './holds.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Runs } from './runs.ts';
@@ -25,14 +28,27 @@ export interface ConflictOptions {
   onConflict?: OnConflict;
 }
 
+export interface HoldOptions {
+  /**
+   * What to do where the call is held already: give that hold the new terms, or throw `OperationInProgress`.
+   *
+   * @default 'extend'
+   */
+  onHeld?: OnHeld;
+}
+
+export type PauseRequest = Omit<HoldRequest, 'enforce' | 'atMost'>;
+
 /** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
   readonly #runs: Runs;
   readonly #starter: Starter;
+  readonly #holds: Holds;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.#starter = new Starter(this.#runs, taskQueue);
+    this.#holds = new Holds(this.#runs, taskQueue);
   }
 
   /**
@@ -53,6 +69,26 @@ export class ModerationClient {
   /** Unmutes the application in a group call; otherwise as `mute`. */
   async unmute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
     return await this.#moderate('unmute', request, options);
+  }
+
+  /**
+   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is unmuted by
+   * anybody but an operation of ours, and unmutes it at the end. It lasts without this process.
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onHeld: 'reject'`
+   */
+  async hold(request: HoldRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
+    return await this.#holds.start(request, onHeld);
+  }
+
+  /** Mutes the application for a time, and unmutes it then; otherwise as `hold`, but it does not mute again. */
+  async pause(request: PauseRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
+    return await this.#holds.start({ ...request, enforce: false }, onHeld);
+  }
+
+  /** The hold or pause that runs on a call, if one does. */
+  async held(callId: string): Promise<HoldHandle | undefined> {
+    return await this.#holds.running(callId);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
@@ -93,10 +129,7 @@ export class ModerationClient {
     { onConflict = 'supersede' }: ConflictOptions,
   ): Promise<OperationHandle> {
     const checked = checkRequest(input, action);
-    if (!checked.ok) {
-      const { faults } = checked;
-      throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
-    }
+    if (!checked.ok) throw invalid(checked.faults);
     const { request } = checked;
     const { callId } = request;
     const run = await this.#starter.start(action, request, onConflict);

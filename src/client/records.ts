@@ -56,7 +56,7 @@ function outcomeTerms(outcome: string | undefined): [string, string | undefined]
   }
 }
 
-function quote(value: string): string {
+export function quote(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 

@@ -41,6 +41,12 @@ export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' 
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
+/** What is asked of Temporal itself. */
+export const lookups = proxyActivities<Pick<Activities, 'readNewest'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
 /**
  * Operations on calls, each a workflow of its own. An attempt lasts as long as the longest operation and one before it
  * that has to end first; a worker that died is missed after HEARTBEAT_MS. A cancellation is answered by the activity,

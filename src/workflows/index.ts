@@ -2,6 +2,8 @@ import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { moderate } from './moderate.ts';
 
+export { hold } from './hold.ts';
+
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
  * and fails with one of the contract's types. With a `target` it mutes others instead (`others.ts`). `inherited` is set by a run that was superseded, and by nothing else.
