@@ -7,6 +7,7 @@ export {
   type PauseRequest,
 } from './client/moderation-client.ts';
 export type { HoldHandle } from './client/hold-handle.ts';
+export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
 export type { OnHeld } from './client/holds.ts';
 export { checkHold, holdIdOf } from './contract/hold.ts';
 export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';

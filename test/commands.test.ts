@@ -55,6 +55,7 @@ describe.concurrent('help', () => {
     ['unmute', moderate],
     ['hold', ['for', 'until', 'mutes', 'within', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
     ['pause', ['for', 'until', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
+    ['release', ['tenant-id', 'everywhere', 'dry-run', 'requested-by', 'reason', 'json']],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
     ['dev', dev],

@@ -7,6 +7,7 @@ import { count, outcome, port, seconds } from './flags.ts';
 import type { HoldFlags } from './hold.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
+import type { ReleaseFlags } from './release.ts';
 
 /** The commands. Each loads its code when it runs, so that `--help` does not wait for Temporal's SDK. */
 
@@ -148,6 +149,41 @@ const routes = buildRouteMap({
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
     hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
     pause: hold(false, 'Mute the application for a time, and unmute it then'),
+    release: buildCommand<ReleaseFlags, [string?], Context>({
+      loader: async () => (await import('./release.ts')).release,
+      parameters: {
+        positional: { kind: 'tuple', parameters: [{ ...call, optional: true }] },
+        flags: {
+          tenantId: {
+            kind: 'parsed',
+            parse: text,
+            optional: true,
+            brief: 'Every call whose operations named this tenant',
+          },
+          everywhere: {
+            kind: 'boolean',
+            default: false,
+            withNegated: false,
+            brief: 'Every call that this application has muted',
+          },
+          dryRun: {
+            kind: 'boolean',
+            default: false,
+            withNegated: false,
+            brief: 'Tell what would be done, and do nothing',
+          },
+          requestedBy: {
+            kind: 'parsed',
+            parse: text,
+            optional: true,
+            brief: 'Who asks, for the audit trail: an opaque ID',
+          },
+          reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+          json,
+        },
+      },
+      docs: { brief: 'End holds, and unmute where an operation of ours has left the application muted' },
+    }),
     status: buildCommand<{ json: boolean }, [string], Context>({
       loader: async () => (await import('./status.ts')).status,
       parameters: { positional: { kind: 'tuple', parameters: [call] }, flags: { json } },

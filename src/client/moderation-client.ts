@@ -9,6 +9,7 @@ import type { HoldHandle } from './hold-handle.ts';
 import { Holds, type OnHeld } from './holds.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
+import { Releaser, type ReleasedCall, type ReleaseOptions, type ReleaseScope } from './release.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
 
@@ -89,6 +90,16 @@ export class ModerationClient {
   /** The hold or pause that runs on a call, if one does. */
   async held(callId: string): Promise<HoldHandle | undefined> {
     return await this.#holds.running(callId);
+  }
+
+  /**
+   * Ends holds and unmutes the application where an operation of ours has left it muted, in one call, in those of a
+   * tenant, or everywhere. Begins when the results are taken, and gives one for each call as it comes.
+   *
+   * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call stands in its result
+   */
+  release(scope: ReleaseScope, options: ReleaseOptions = {}): AsyncIterable<ReleasedCall> {
+    return new Releaser(this.#runs, this.#holds, this).release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
