@@ -4,6 +4,7 @@ import type { HoldHandle } from '../src/client/hold-handle.ts';
 import { HOLD_SIGNAL, holdIdOf, type HoldRequest, type HoldStatus } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
+import { costOf } from '../bench/counts.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 import { Service, type TestCall } from './support/service.ts';
 
@@ -221,6 +222,18 @@ describe.concurrent('continued as new', () => {
 });
 
 describe('the history', () => {
+  test('of a pause has two operations, a timer and its outcome, and that of a mute of others one POST for each', async () => {
+    const call = service.call({ participants: 6 });
+    const pause = await service.moderation.pause({ callId: call.id, forSeconds: 5 });
+    await pause.result();
+    const held = costOf((await service.client.workflow.getHandle(pause.workflowId).fetchHistory()).events ?? []);
+    expect(held).toMatchObject({ activityTasks: 2, timers: 1, upserts: 1 });
+    const others = await service.moderation.mute({ callId: call.id, target: 'others' });
+    await others.result();
+    const muted = costOf((await service.client.workflow.getHandle(call.workflowId).fetchHistory()).events ?? []);
+    expect(muted).toMatchObject({ activityTasks: 1 + 5, upserts: 1 });
+  });
+
   test('of a hold that has muted again replays, as does that of a mute of others', async () => {
     const call = service.call();
     const handle = await held(call, { atMost: { mutes: 1, withinSeconds: 60 } });
