@@ -64,14 +64,15 @@ describe.concurrent('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {5}\[?--([a-z-]+)\]?/gm)].map(([, flag]) => flag);
     expect(named).toEqual(flags);
-    expect(stdout.includes('CALL  ')).toBe(['mute', 'unmute', 'status'].includes(name));
+    expect(stdout.includes('CALL  ')).toBe(['mute', 'unmute', 'hold', 'pause', 'status'].includes(name));
   });
 
   test.each([[['--help']], [['-h']], [[]]])('of the program (%j) names every command', async (args) => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'dev']);
+    const commands = ['worker', 'webhook', 'mute', 'unmute', 'hold', 'pause', 'release', 'status', 'list', 'dev'];
+    expect(named).toEqual(commands);
   });
 
   test('tells the version', async () => {
