@@ -48,8 +48,8 @@ const known = 30_000;
 describe.concurrent('a hold', () => {
   test('mutes, and unmutes when its time is over', async () => {
     const call = service.call();
-    const handle = await held(call, { forSeconds: 2 });
-    expect(call.self.serverMuted).toBe(true);
+    const handle = await service.moderation.hold({ callId: call.id, forSeconds: 4 });
+    await call.until(() => call.self.serverMuted);
     expect(await handle.result()).toMatchObject({ callId: call.id, endedBy: 'expired', mutesAgain: 0 });
     expect(call.self.isMuted).toBe(false);
     expect(call.posts).toEqual(['mute', 'unmute']);
@@ -147,6 +147,20 @@ describe.concurrent('a hold', () => {
     expect(call.self.serverMuted).toBe(true);
     await first.release();
     expect(await first.result()).toMatchObject({ endedBy: 'released' });
+    expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
+  });
+
+  test('is given other terms just as an unmute would have ended it, and goes on', async () => {
+    const call = service.call();
+    const handle = await held(call);
+    service.graph.setFaults(call.id, { requests: [{ on: 'getParticipant', latencyMs: 1_500, times: 'forever' }] });
+    await (await service.moderation.unmute({ callId: call.id })).result();
+    await call.until(() => call.requests.some(({ name }) => name === 'getParticipant'));
+    await service.moderation.hold({ callId: call.id, forSeconds: 600 });
+    await call.untilAsked('mute', 2);
+    expect(await until(handle, ({ phase }) => phase === 'holding')).toHaveProperty('until');
+    await handle.release();
+    expect(await handle.result()).toMatchObject({ endedBy: 'released' });
     expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
   });
 

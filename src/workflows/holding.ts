@@ -239,7 +239,7 @@ export class Holding {
       if (this.#state.hasCallEnded) throw new Over('callEnded');
       if (this.#state.isReleased || this.#isCancelled) return 'released';
       if (this.#isDue()) return 'expired';
-      if (this.#state.isHinted) await this.#look();
+      if (this.#state.isHinted) await this.#lookUnlessExtended();
       else if (this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested) return undefined; // H7
       else await this.#wait();
     }
@@ -259,6 +259,19 @@ export class Holding {
       this.#signals >= MOST_SIGNALS;
     await waitFor(isDisturbed, Math.min(look, left, LONGEST_TIMER_MS), 'Hold');
     if (look <= left && !isDisturbed()) this.#note({ isHinted: true, looks: looks + 1 }); // H6
+  }
+
+  /** New terms that came while it looked are the newer wish (H2), and nobody hears of them but this run (H5). */
+  async #lookUnlessExtended(): Promise<void> {
+    const { terms } = this.#state;
+    try {
+      await this.#look();
+    } catch (stop) {
+      const isMeant = stop instanceof Over && stop.end !== 'callEnded' && this.#state.terms !== terms;
+      if (!isMeant) throw stop;
+      await this.#muteFirst();
+      this.#phase = 'holding';
+    }
   }
 
   /** Whether it is unmuted at all, and who has done it. */
