@@ -1,5 +1,16 @@
 /** What backend services import: the client, and the contract's types. */
-export { ModerationClient, type ConflictOptions, type ModerationClientOptions } from './client/moderation-client.ts';
+export {
+  ModerationClient,
+  type ConflictOptions,
+  type HoldOptions,
+  type ModerationClientOptions,
+  type PauseRequest,
+} from './client/moderation-client.ts';
+export type { HoldHandle } from './client/hold-handle.ts';
+export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
+export type { OnHeld } from './client/holds.ts';
+export { checkHold, holdIdOf } from './contract/hold.ts';
+export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';
 export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
 export { traceInterceptor } from './tracing/client.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
@@ -27,7 +38,16 @@ export {
   type Action,
 } from './contract/names.ts';
 export type { CallEstablished, CallState, Labelling, LiveCallInput, LiveCallStatus } from './contract/live-call.ts';
-export type { ModerationResult, MuteState, OperationStatus, Phase } from './contract/operation.ts';
+export type {
+  ModerationResult,
+  MuteState,
+  OperationStatus,
+  OthersResult,
+  ParticipantOutcome,
+  ParticipantResult,
+  Phase,
+} from './contract/operation.ts';
+export { isEveryoneMuted } from './contract/operation.ts';
 export type {
   Policy,
   PolicyOverlap,
@@ -38,5 +58,6 @@ export type {
   PolicyWhen,
   QuietHours,
 } from './contract/policy.ts';
-export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
+export type { OthersTarget, Target } from './contract/target.ts';
+export { checkRequest, type CheckedRequest, type ModerationRequest, type OthersRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';

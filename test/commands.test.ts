@@ -44,14 +44,18 @@ const unconfirmed: Faults = { ...untold, requests: [{ on: 'mute', effect: false 
 
 describe.concurrent('help', () => {
   const moderate = ['client-context', 'tenant-id', 'confirm-within-seconds', 'on-unconfirmed', 'on-conflict'];
-  moderate.push('requested-by', 'reason', 'json');
+  moderate.push('requested-by', 'reason', 'request-id', 'json');
+  const whom = ['participant', 'others', 'except'];
   const dev = ['temporal-cli', 'temporal-port', 'ui-port', 'graph-port', 'webhook-port', 'db-filename'];
 
   test.each([
     ['worker', []],
     ['webhook', []],
-    ['mute', moderate],
+    ['mute', [...whom, ...moderate]],
     ['unmute', moderate],
+    ['hold', ['for', 'until', 'mutes', 'within', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
+    ['pause', ['for', 'until', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
+    ['release', ['tenant-id', 'everywhere', 'dry-run', 'requested-by', 'reason', 'json']],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
     ['setup', ['json']],
@@ -64,29 +68,17 @@ describe.concurrent('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {5}\[?--([a-z-]+)\]?/gm)].map(([, flag]) => flag);
     expect(named).toEqual(flags);
-    expect(stdout.includes('CALL  ')).toBe(['mute', 'unmute', 'status', 'label'].includes(name));
+    const ofACall = ['mute', 'unmute', 'hold', 'pause', 'status', 'label'];
+    expect(stdout.includes('CALL  ')).toBe(ofACall.includes(name));
   });
 
   test.each([[['--help']], [['-h']], [[]]])('of the program (%j) names every command', async (args) => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual([
-      ...[
-        'worker',
-        'webhook',
-        'mute',
-        'unmute',
-        'status',
-        'list',
-        'calls',
-        'label',
-        'policy',
-        'setup',
-        'doctor',
-        'dev',
-      ],
-    ]);
+    const commands = ['worker', 'webhook', 'mute', 'unmute', 'hold', 'pause', 'release', 'status', 'list'];
+    commands.push('calls', 'label', 'policy', 'setup', 'doctor', 'dev');
+    expect(named).toEqual(commands);
   });
 
   test('tells the version', async () => {

@@ -125,6 +125,7 @@ describe('a request', () => {
       onUnconfirmed: 'leave',
       requestedBy: 'r'.repeat(128),
       reason: 'w'.repeat(256),
+      requestId: 'i'.repeat(128),
     };
     expect(checkRequest(request)).toEqual({ ok: true, request });
   });
@@ -146,6 +147,7 @@ describe('a request', () => {
     ['onUnconfirmed', ['restore', 'leave']],
     ['requestedBy', ['', 'r'.repeat(128)]],
     ['reason', ['', 'w'.repeat(256)]],
+    ['requestId', ['i', 'i'.repeat(128)]],
   ])('may have %s at its limits', (field, values) => {
     for (const value of values) {
       expect(checkRequest({ callId: GUID, [field]: value })).toEqual({

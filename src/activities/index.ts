@@ -1,10 +1,19 @@
 import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import type { FailureType } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
-import type { GraphClient } from '../graph/client.ts';
+import type { Call, GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
-import { findParticipant, isInCall, toCall, toMuteState, toOperation, toParticipants } from '../graph/resources.ts';
+import {
+  findParticipant,
+  isInCall,
+  toCall,
+  toMember,
+  toMuteState,
+  toOperation,
+  toParticipants,
+} from '../graph/resources.ts';
 import { listLiveCalls } from './live-calls.ts';
+import { readNewest } from './newest.ts';
 import { actionAt, policyOnJoin } from './rules.ts';
 import { runOperation } from './operations.ts';
 import type {
@@ -14,7 +23,10 @@ import type {
   CallReading,
   CallTarget,
   Crowd,
+  ParticipantActionTarget,
   ParticipantReading,
+  RosterReading,
+  RosterTarget,
 } from './types.ts';
 
 export interface ActivityOptions {
@@ -47,6 +59,9 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     policyOnJoin,
     listLiveCalls,
     runOperation,
+    readNewest,
+    readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
+    postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),
   };
 }
 
@@ -63,7 +78,7 @@ async function readCall(graph: GraphClient, target: CallTarget): Promise<CallRea
   if (participantId === undefined) return { state, isGroupCall };
   const listed = participants === undefined ? undefined : findParticipant(participants, participantId);
   // A list ends at 100 participants, so whoever is not in a long one, or in none, may be in the call all the same.
-  const isUntold = listed === undefined && (participants === undefined || participants.length >= 100);
+  const isUntold = listed === undefined && (participants === undefined || participants.length >= ROSTER_CAP);
   const self = toMuteState(isUntold ? await getParticipant(graph, target, participantId) : listed);
   return { state, isGroupCall, participantId, ...(self !== undefined && { self }) };
 }
@@ -104,11 +119,68 @@ async function readParticipant(
  *
  * https://learn.microsoft.com/graph/api/call-mute and /call-unmute
  */
-async function post(graph: GraphClient, action: Action, target: ActionTarget): Promise<Acceptance> {
-  const { callId, tenantId, clientContext } = target;
+async function post(graph: GraphClient, action: Action, { callId, tenantId, clientContext }: ActionTarget) {
   const what = `${action} call ${callId}`;
   const path = ['communications', 'calls', callId, action];
-  const success = await graph.post({ what, path, tenantId }, { clientContext });
+  return await accepted(graph, { what, path, tenantId }, clientContext);
+}
+
+/** A page of participants ends here, without a word about the rest. */
+const ROSTER_CAP = 100;
+
+/** Participants whom no page lists are read one by one, so many at a time. */
+const SINGLE_READS = 8;
+
+/**
+ * GET the call and its participants. Of those who are named, the ones that a full page does not list are asked for one by
+ * one; whoever is not found then is not in the call.
+ *
+ * https://learn.microsoft.com/graph/api/call-list-participants
+ */
+async function readRoster(graph: GraphClient, target: RosterTarget): Promise<RosterReading> {
+  const [call, page] = await Promise.all([getCall(graph, target), getParticipants(graph, target)]);
+  const { participantId, state } = call;
+  const listed = page ?? [];
+  const isComplete = page !== undefined && page.length < ROSTER_CAP;
+  const members = listed.flatMap((participant) => toMember(participant) ?? []);
+  const known = new Map(members.map((member) => [member.id, member]));
+  const wanted = target.participantIds ?? [...known.keys()];
+  const unlisted = isComplete ? [] : wanted.filter((id) => !known.has(id));
+  for (let first = 0; first < unlisted.length; first += SINGLE_READS) {
+    const ids = unlisted.slice(first, first + SINGLE_READS);
+    const bodies = await Promise.all(ids.map(async (id) => await getParticipant(graph, target, id)));
+    for (const member of bodies.flatMap((body) => toMember(body) ?? [])) known.set(member.id, member);
+  }
+  return {
+    state,
+    isGroupCall: call.hasGroupMarks || listed.length > 2,
+    ...(participantId !== undefined && { participantId }),
+    members: wanted.flatMap((id) => known.get(id) ?? []),
+    isComplete,
+  };
+}
+
+/**
+ * POST the mute of one participant. A 404 is the participant's unless the call itself is gone.
+ *
+ * https://learn.microsoft.com/graph/api/participant-mute
+ */
+async function postMuteParticipant(graph: GraphClient, target: ParticipantActionTarget): Promise<Acceptance | 'left'> {
+  const { callId, tenantId, participantId, clientContext } = target;
+  const what = `mute a participant of call ${callId}`;
+  const path = ['communications', 'calls', callId, 'participants', participantId, 'mute'];
+  const permission = 'Calls.JoinGroupCall.All or Calls.JoinGroupCallAsGuest.All';
+  try {
+    return await accepted(graph, { what, path, tenantId, permission }, clientContext);
+  } catch (error) {
+    if (!(error instanceof GraphError) || error.type !== 'CallNotFound') throw error;
+    await getCall(graph, target);
+    return 'left';
+  }
+}
+
+async function accepted(graph: GraphClient, call: Call, clientContext: string): Promise<Acceptance> {
+  const success = await graph.post(call, { clientContext });
   const { id, status, code, subcode } = toOperation(success.body, success.headers['location']);
   const requestId = requestIdOf(success);
   const answer = {
@@ -117,9 +189,13 @@ async function post(graph: GraphClient, action: Action, target: ActionTarget): P
     ...(requestId !== undefined && { requestId }),
   };
   if (status !== 'failed') return { operationId: id, attempt: activityInfo().attempt, answer };
-  throw new GraphError('OperationFailed', `Graph took the request to ${what} and reported that it failed. Try again.`, {
-    details: { ...answer, ...(code !== undefined && { code }), ...(subcode !== undefined && { subcode }) },
-  });
+  throw new GraphError(
+    'OperationFailed',
+    `Graph took the request to ${call.what} and reported that it failed. Try again.`,
+    {
+      details: { ...answer, ...(code !== undefined && { code }), ...(subcode !== undefined && { subcode }) },
+    },
+  );
 }
 
 async function getCall(graph: GraphClient, { callId, tenantId }: CallTarget): Promise<ReturnType<typeof toCall>> {

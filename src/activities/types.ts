@@ -89,6 +89,38 @@ export interface Crowd {
   self?: MuteState;
 }
 
+/** The newest operation on the application's own mute in a call. */
+export interface NewestOperation {
+  action: Action;
+  /** As in an `OperationRecord`. */
+  outcome: string;
+  runId: string;
+}
+
+/** A roster is read of those who are named, or of everyone. */
+export interface RosterTarget extends CallTarget {
+  participantIds?: readonly string[];
+}
+
+export interface RosterMember {
+  /** In canonical form. */
+  id: string;
+  isInLobby: boolean;
+  /** Where Graph tells it. */
+  state?: MuteState;
+}
+
+/** A call and those in it. */
+export interface RosterReading extends Omit<CallReading, 'self'> {
+  members: readonly RosterMember[];
+  /** False where the roster ended at Graph's 100 entries. */
+  isComplete: boolean;
+}
+
+export interface ParticipantActionTarget extends ActionTarget {
+  participantId: string;
+}
+
 /** What a workflow may ask of the world. */
 export interface Activities {
   /** GET the call and its roster. */
@@ -111,4 +143,10 @@ export interface Activities {
   listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
   runOperation(order: OperationOrder): Promise<OperationOutcome>;
+  /** What was last asked of the application's own mute in the call, if anything was. */
+  readNewest(callId: string): Promise<NewestOperation | undefined>;
+  /** GET the call and its participants, or those of them who are named. */
+  readRoster(target: RosterTarget): Promise<RosterReading>;
+  /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */
+  postMuteParticipant(target: ParticipantActionTarget): Promise<Acceptance | 'left'>;
 }

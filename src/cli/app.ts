@@ -5,10 +5,12 @@ import type { CallsFlags, LabelFlags } from './calls.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
 import type { DoctorFlags } from './doctor.ts';
-import { count, outcome, port, url } from './flags.ts';
+import { count, outcome, port, seconds, url } from './flags.ts';
+import type { HoldFlags } from './hold.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 import { policyRoutes } from './policy-routes.ts';
+import type { ReleaseFlags } from './release.ts';
 
 /** The commands. Each loads its code when it runs, so that `--help` does not wait for Temporal's SDK. */
 
@@ -18,12 +20,41 @@ const json = { kind: 'boolean', brief: 'Print the result as JSON', default: fals
 
 const call = { brief: 'The ID of the call, as Graph gave it', parse: text, placeholder: 'CALL' } as const;
 
+/** Whom to mute. `unmute` takes these too, to say why it cannot, but does not offer them. */
+const whom = (hidden: boolean) =>
+  ({
+    participant: {
+      kind: 'parsed',
+      parse: text,
+      variadic: true,
+      optional: true,
+      hidden,
+      brief: 'Mute this participant in place of the application; may be given several times',
+    },
+    others: {
+      kind: 'boolean',
+      optional: true,
+      withNegated: false,
+      hidden,
+      brief: 'Mute everyone but the application; nobody can unmute them again but they themselves',
+    },
+    except: {
+      kind: 'parsed',
+      parse: text,
+      variadic: true,
+      optional: true,
+      hidden,
+      brief: 'With --others: not this participant; may be given several times',
+    },
+  }) as const;
+
 const moderate = (action: Action, brief: string) =>
   buildCommand<ModerateFlags, [string], Context>({
     loader: async () => (await import('./moderate.ts')).command(action),
     parameters: {
       positional: { kind: 'tuple', parameters: [call] },
       flags: {
+        ...whom(action === 'unmute'),
         clientContext: {
           kind: 'parsed',
           parse: text,
@@ -56,6 +87,49 @@ const moderate = (action: Action, brief: string) =>
           brief: 'Who asks, for the audit trail: an opaque ID',
         },
         reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        requestId: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'An ID of yours: the same ID again gives the same operation and its result, also after it has ended',
+        },
+        json,
+      },
+    },
+    docs: { brief },
+  });
+
+const hold = (enforce: boolean, brief: string) =>
+  buildCommand<HoldFlags, [string], Context>({
+    loader: async () => (await import('./hold.ts')).command(enforce),
+    parameters: {
+      positional: { kind: 'tuple', parameters: [call] },
+      flags: {
+        for: { kind: 'parsed', parse: seconds, optional: true, brief: 'How long, as in 90s, 10m or 1h30m' },
+        until: { kind: 'parsed', parse: text, optional: true, brief: 'Until when, as in 2026-11-24T17:30:00Z' },
+        mutes: {
+          kind: 'parsed',
+          parse: count,
+          optional: true,
+          hidden: !enforce,
+          brief: 'How often to mute again before giving up, with --within (10 within 10m)',
+        },
+        within: { kind: 'parsed', parse: seconds, optional: true, hidden: !enforce, brief: 'See --mutes' },
+        onHeld: {
+          kind: 'enum',
+          values: ['extend', 'reject'],
+          default: 'extend',
+          brief: 'What to do where the call is held already: give that hold these terms, or refuse',
+        },
+        tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+        requestedBy: {
+          kind: 'parsed',
+          parse: text,
+          optional: true,
+          brief: 'Who asks, for the audit trail: an opaque ID',
+        },
+        reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
         json,
       },
     },
@@ -76,6 +150,43 @@ const routes = buildRouteMap({
     }),
     mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
+    hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
+    pause: hold(false, 'Mute the application for a time, and unmute it then'),
+    release: buildCommand<ReleaseFlags, [string?], Context>({
+      loader: async () => (await import('./release.ts')).release,
+      parameters: {
+        positional: { kind: 'tuple', parameters: [{ ...call, optional: true }] },
+        flags: {
+          tenantId: {
+            kind: 'parsed',
+            parse: text,
+            optional: true,
+            brief: 'Every call whose operations named this tenant',
+          },
+          everywhere: {
+            kind: 'boolean',
+            default: false,
+            withNegated: false,
+            brief: 'Every call that this application has muted',
+          },
+          dryRun: {
+            kind: 'boolean',
+            default: false,
+            withNegated: false,
+            brief: 'Tell what would be done, and do nothing',
+          },
+          requestedBy: {
+            kind: 'parsed',
+            parse: text,
+            optional: true,
+            brief: 'Who asks, for the audit trail: an opaque ID',
+          },
+          reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+          json,
+        },
+      },
+      docs: { brief: 'End holds, and unmute where an operation of ours has left the application muted' },
+    }),
     status: buildCommand<{ json: boolean }, [string], Context>({
       loader: async () => (await import('./status.ts')).status,
       parameters: { positional: { kind: 'tuple', parameters: [call] }, flags: { json } },

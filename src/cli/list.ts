@@ -28,7 +28,7 @@ export async function list(this: Context, { call, outcome, tenantId, limit, json
     else {
       const rows = records.map((record) => [
         record.startedAt,
-        record.action,
+        record.target === undefined ? record.action : `${record.action} ${record.target}`,
         record.outcome,
         record.callId,
         record.runId,

@@ -3,15 +3,30 @@ import { ModerationError } from '../client/errors.ts';
 import type { OperationHandle } from '../client/operation-handle.ts';
 import type { OnConflict } from '../client/starter.ts';
 import type { Action } from '../contract/names.ts';
-import type { OperationStatus } from '../contract/operation.ts';
+import {
+  isEveryoneMuted,
+  type ModerationResult,
+  type OperationStatus,
+  type OthersResult,
+  type ParticipantResult,
+  type Phase,
+} from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import type { OthersTarget } from '../contract/target.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
+import { DONE, FAILED, printJson, reporting } from './exit.ts';
+import { table } from './table.ts';
 
 /** `mute CALL` and `unmute CALL`: start the operation, tell how it goes on standard error, print its result. */
 
-export interface ModerateFlags extends Omit<ModerationRequest, 'callId'> {
+interface WhomFlags {
+  participant?: readonly string[] | undefined;
+  others?: boolean | undefined;
+  except?: readonly string[] | undefined;
+}
+
+export interface ModerateFlags extends WhomFlags, Omit<ModerationRequest, 'callId' | 'target'> {
   onConflict: OnConflict;
   json: boolean;
 }
@@ -23,10 +38,11 @@ const PATIENCE_MS = 5_000;
 
 export function command(action: Action) {
   return async function moderate(this: Context, flags: ModerateFlags, callId: string): Promise<void> {
-    const { onConflict, json, ...fields } = flags;
+    const { onConflict, json, participant, others, except, ...fields } = flags;
     const { stdout, stderr } = this.process;
     await reporting(this, json, async () => {
-      const request = checked({ callId, ...fields });
+      const target = targetOf({ participant, others, except });
+      const request = checked({ callId, ...fields, ...(target !== undefined && { target }) }, action);
       return await withClient(this, async (moderation, taskQueue) => {
         const started = Date.now();
         const say = (line: string): void => {
@@ -41,12 +57,16 @@ export function command(action: Action) {
         const end = new AbortController();
         const telling = tell(handle, taskQueue, say, end.signal);
         try {
-          const result = await handle.result();
+          const result = (await handle.result()) as ModerationResult | OthersResult;
           end.abort();
           await telling;
-          say(`confirmed: isMuted ${result.isMuted}, by ${result.confirmedBy}`);
           if (json) printJson(this, result);
-          else stdout.write(`${action}d ${result.callId}\n`);
+          if ('participants' in result) {
+            if (!json) stdout.write(tableOf(result));
+            return isEveryoneMuted(result) ? DONE : FAILED;
+          }
+          say(`confirmed: isMuted ${result.isMuted}, by ${result.confirmedBy}`);
+          if (!json) stdout.write(`${action}d ${result.callId}\n`);
           return DONE;
         } finally {
           letGo();
@@ -58,9 +78,29 @@ export function command(action: Action) {
   };
 }
 
+function targetOf({ participant = [], others = false, except = [] }: WhomFlags): OthersTarget | undefined {
+  const fault =
+    participant.length > 0 && others
+      ? '--participant and --others are two ways to say whom to mute: give one of them'
+      : except.length > 0 && !others
+        ? '--except goes with --others: give both, or neither'
+        : undefined;
+  if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
+  if (participant.length > 0) return { participantIds: participant };
+  return others ? { others: { except } } : undefined;
+}
+
+function tableOf({ participants, isRosterComplete }: OthersResult): string {
+  const rows = participants.map(({ participantId, outcome, code = '' }) => [participantId, outcome, code]);
+  const rest = isRosterComplete
+    ? ''
+    : 'The roster ends at 100 participants: there may be others, of whom nothing is known.\n';
+  return table([['PARTICIPANT', 'OUTCOME', 'CODE'], ...rows]) + rest;
+}
+
 /** Refuses a bad request before Temporal is looked for. */
-function checked(input: ModerationRequest): ModerationRequest {
-  const result = checkRequest(input);
+function checked(input: ModerationRequest, action: Action): ModerationRequest {
+  const result = checkRequest(input, action);
   if (result.ok) return result.request;
   const { faults } = result;
   throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
@@ -105,7 +145,8 @@ async function tell(
   }
 }
 
-function lineOf({ phase, attempts, before }: OperationStatus): string {
+function lineOf({ phase, attempts, before, participants, request: { target } }: OperationStatus): string {
+  if (target !== undefined && target !== 'self') return lineOfOthers(phase, participants ?? []);
   switch (phase) {
     case 'reading':
       return 'reading the call and its roster';
@@ -124,4 +165,10 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
   return await new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
+}
+
+function lineOfOthers(phase: Phase, participants: readonly ParticipantResult[]): string {
+  const muted = participants.filter(({ outcome }) => outcome === 'confirmed').length;
+  if (phase === 'reading') return 'reading the call and its roster';
+  return phase === 'requesting' || phase === 'confirming' ? `${muted} of ${participants.length} are muted` : '';
 }

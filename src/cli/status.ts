@@ -1,5 +1,6 @@
 import { ModerationError } from '../client/errors.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
+import type { HoldStatus } from '../contract/hold.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -23,8 +24,10 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
     return await withClient(this, async (moderation) => {
       const latest = await moderation.latest(callId);
       if (latest === undefined) throw new OperationNotFound(callId);
+      const handle = await moderation.held(callId);
+      const hold = await handle?.status().catch(() => undefined);
       if (json) {
-        printJson(this, latest);
+        printJson(this, { ...latest, ...(hold !== undefined && { hold }) });
         return DONE;
       }
       const { record, status: now, failure } = latest;
@@ -33,6 +36,8 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
         ['action', record.action],
         ['outcome', record.outcome],
         ['failure', failure?.message],
+        ['target', record.target],
+        ['held', handle && (hold === undefined ? 'yes: no worker answers' : lineOf(hold))],
         ['phase', now?.phase ?? 'not known: no worker answers'],
         ['participant', now?.participantId],
         ['before', now?.before && JSON.stringify(now.before)],
@@ -51,4 +56,9 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
       return DONE;
     });
   });
+}
+
+function lineOf({ until, enforce, mutesAgain }: HoldStatus): string {
+  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  return enforce ? `${end}, muted again ${mutesAgain} times` : `${end} (a pause)`;
 }

@@ -6,8 +6,9 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - the contract's failure types, as the operation failed with them
  * - `Cancelled`: somebody cancelled it
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
- * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`)
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
+ * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
+ *   or the call is held already
  */
 export type ModerationErrorType =
   | FailureType
@@ -41,4 +42,9 @@ export class NotSetUpError extends Error {
       { cause },
     );
   }
+}
+
+/** Thrown before anything is sent: every fault with its field and its remedy. */
+export function invalid(faults: readonly string[]): ModerationError {
+  return new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
 }

@@ -1,14 +1,18 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
+import type { HoldRequest } from '../contract/hold.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
-import type { OperationStatus } from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import type { OperationStatus, OthersResult } from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
 import { Calls } from './calls.ts';
-import { ModerationError } from './errors.ts';
+import { invalid } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
+import type { HoldHandle } from './hold-handle.ts';
+import { Holds, type OnHeld } from './holds.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
+import { Releaser, type ReleasedCall, type ReleaseOptions, type ReleaseScope } from './release.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
 
@@ -28,6 +32,17 @@ export interface ConflictOptions {
   onConflict?: OnConflict;
 }
 
+export interface HoldOptions {
+  /**
+   * What to do where the call is held already: give that hold the new terms, or throw `OperationInProgress`.
+   *
+   * @default 'extend'
+   */
+  onHeld?: OnHeld;
+}
+
+export type PauseRequest = Omit<HoldRequest, 'enforce' | 'atMost'>;
+
 /** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
   /** The calls that are alive. */
@@ -36,27 +51,65 @@ export class ModerationClient {
   readonly policies: Policies;
   readonly #runs: Runs;
   readonly #starter: Starter;
+  readonly #holds: Holds;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.calls = new Calls(client, taskQueue);
     this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await this.#record(callId));
     this.#starter = new Starter(this.#runs, taskQueue);
+    this.#holds = new Holds(this.#runs, taskQueue);
   }
 
   /**
-   * Mutes the application in a group call.
+   * Mutes the application in a group call, or with a `target` other participants of it, whom nobody but themselves can
+   * unmute again.
    *
    * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
    * @throws {NotSetUpError} where the namespace lacks the search attributes of operations
    */
-  async mute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
+  async mute(request: OthersRequest, options?: ConflictOptions): Promise<OperationHandle<OthersResult>>;
+  async mute(request: ModerationRequest, options?: ConflictOptions): Promise<OperationHandle>;
+  async mute(
+    request: ModerationRequest,
+    options: ConflictOptions = {},
+  ): Promise<OperationHandle | OperationHandle<OthersResult>> {
     return await this.#moderate('mute', request, options);
   }
 
   /** Unmutes the application in a group call; otherwise as `mute`. */
   async unmute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
     return await this.#moderate('unmute', request, options);
+  }
+
+  /**
+   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is unmuted by
+   * anybody but an operation of ours, and unmutes it at the end. It lasts without this process.
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onHeld: 'reject'`
+   */
+  async hold(request: HoldRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
+    return await this.#holds.start(request, onHeld);
+  }
+
+  /** Mutes the application for a time, and unmutes it then; otherwise as `hold`, but it does not mute again. */
+  async pause(request: PauseRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
+    return await this.#holds.start({ ...request, enforce: false }, onHeld);
+  }
+
+  /** The hold or pause that runs on a call, if one does. */
+  async held(callId: string): Promise<HoldHandle | undefined> {
+    return await this.#holds.running(callId);
+  }
+
+  /**
+   * Ends holds and unmutes the application where an operation of ours has left it muted, in one call, in those of a
+   * tenant, or everywhere. Begins when the results are taken, and gives one for each call as it comes.
+   *
+   * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call stands in its result
+   */
+  release(scope: ReleaseScope, options: ReleaseOptions = {}): AsyncIterable<ReleasedCall> {
+    return new Releaser(this.#runs, this.#holds, this).release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
@@ -103,11 +156,8 @@ export class ModerationClient {
     input: ModerationRequest,
     { onConflict = 'supersede' }: ConflictOptions,
   ): Promise<OperationHandle> {
-    const checked = checkRequest(input);
-    if (!checked.ok) {
-      const { faults } = checked;
-      throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
-    }
+    const checked = checkRequest(input, action);
+    if (!checked.ok) throw invalid(checked.faults);
     const { request } = checked;
     const { callId } = request;
     const run = await this.#starter.start(action, request, onConflict);

@@ -29,8 +29,8 @@ export interface StartedOperation {
   joined?: boolean;
 }
 
-/** An operation that was started, or joined while it ran. */
-export class OperationHandle {
+/** An operation that was started, or joined while it ran. `R` is its result. */
+export class OperationHandle<R = ModerationResult> {
   readonly callId: string;
   readonly workflowId: string;
   readonly action: Action;
@@ -69,7 +69,7 @@ export class OperationHandle {
    *
    * @throws {ModerationError} with the type of the failure; see `ModerationErrorType`
    */
-  async result(): Promise<ModerationResult> {
+  async result(): Promise<R> {
     const { signal } = this.#letGo;
     const letGo = new Promise<never>((_, reject) => {
       const refuse = (): void => reject(letGoError(this.callId));
@@ -79,10 +79,10 @@ export class OperationHandle {
     return await Promise.race([this.#result(), letGo]);
   }
 
-  async #result(): Promise<ModerationResult> {
+  async #result(): Promise<R> {
     const { handle } = await this.run();
     try {
-      return (await handle.result()) as ModerationResult;
+      return (await handle.result()) as R;
     } catch (error) {
       throw await toModerationError(error, this.callId, handle);
     }

@@ -6,9 +6,12 @@ import { isAction, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/na
 export interface OperationRecord {
   callId: string;
   action: Action;
-  /** `Pending`, `Confirmed`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
+  /** `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
   outcome: string;
   tenantId?: string;
+  requestId?: string;
+  /** Of a mute of others: whom it is about. */
+  target?: 'others' | 'participants';
   workflowId: string;
   runId: string;
   /** ISO 8601, UTC. */
@@ -21,14 +24,16 @@ export interface ListFilter {
   action?: Action;
   outcome?: string;
   tenantId?: string;
+  requestId?: string;
 }
 
 /** The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations. */
-export function toQuery({ callId, action, outcome, tenantId }: ListFilter): string {
+export function toQuery({ callId, action, outcome, tenantId, requestId }: ListFilter): string {
   const terms: [string, string | undefined][] = [
     [SEARCH_ATTRIBUTE.callId, callId],
     ...outcomeTerms(outcome),
     [SEARCH_ATTRIBUTE.tenantId, tenantId],
+    [SEARCH_ATTRIBUTE.requestId, requestId],
   ];
   const given = terms.filter((term): term is [string, string] => term[1] !== undefined);
   const types = action === undefined ? "WorkflowType IN ('mute', 'unmute')" : `WorkflowType = '${action}'`;
@@ -63,6 +68,8 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
   if (!isAction(type) || callId === undefined) return undefined;
   const attribute = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
   const tenantId = attribute(SEARCH_ATTRIBUTE.tenantId);
+  const requestId = attribute(SEARCH_ATTRIBUTE.requestId);
+  const target = attribute(SEARCH_ATTRIBUTE.target);
   const recorded = attribute(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
   const isEndedByTemporal = recorded === PENDING && status.name !== 'RUNNING';
   return {
@@ -70,6 +77,8 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
     action: type,
     outcome: isEndedByTemporal ? (ENDED[status.name] ?? status.name) : recorded,
     ...(tenantId !== undefined && { tenantId }),
+    ...(requestId !== undefined && { requestId }),
+    ...((target === 'others' || target === 'participants') && { target }),
     workflowId,
     runId,
     startedAt: startTime.toISOString(),

@@ -8,6 +8,7 @@ import {
   WorkflowNotFoundError,
   type WorkflowHandle,
 } from '@temporalio/client';
+import { InternalWorkflowStartOptionsSymbol } from '@temporalio/client/lib/internal.js';
 import { attributesOf } from '../contract/attributes.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
@@ -15,22 +16,29 @@ import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { detailsOf, summaryOf } from '../contract/summary.ts';
 import type { Successor } from '../contract/signals.ts';
+import { sameTarget } from '../contract/target.ts';
 import { ModerationError, NotSetUpError } from './errors.ts';
+import { askedOf } from './input.ts';
 import type { Run } from './operation-handle.ts';
+import { Requested } from './requested.ts';
 import type { Runs } from './runs.ts';
 
 /**
  * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
  * is decided here:
  *
- * C1. The same action joins the running one, as long as that is reading, requesting or confirming and is not being
- *     cancelled. Its other fields stay as the running one has them.
+ * C1. The same action on the same target joins the running one, as long as that is reading, requesting or confirming and
+ *     is not being cancelled. Its other fields stay as the running one has them.
  * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
  *     `queue` waits here until it has ended and tries again; `reject` throws.
  * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
  *     callers the last one wins and the others hear `Superseded`; none asks again, and there is no chase.
  * C4. Where the running operation ends before it has heard of its successor, there is no conflict any more, and the
  *     operation is started as if there had been none.
+ * C5. A request with a `requestId` is a run of its own, so that the ID has a result of its own (`requested.ts`): it joins
+ *     no operation but the one with the same ID. The same action of another is waited for, as with `queue`.
+ * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
+ *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
  */
 
 export type OnConflict = 'supersede' | 'queue' | 'reject';
@@ -52,29 +60,37 @@ interface Running {
 
 export class Starter {
   readonly #runs: Runs;
+  readonly #requested: Requested;
   readonly #taskQueue: string;
 
   constructor(runs: Runs, taskQueue: string) {
     this.#runs = runs;
+    this.#requested = new Requested(runs);
     this.#taskQueue = taskQueue;
   }
 
   /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
   async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
     for (let starts = 1; starts <= MOST_STARTS;) {
+      const asked = await this.#asked(action, request);
+      if (asked !== undefined) return () => Promise.resolve(asked); // C5
       const started = await this.#startNew(action, request);
       if (started !== undefined) return () => Promise.resolve(started);
       const running = await this.#running(request.callId);
       if (running === undefined) {
         starts += 1; // C4
-      } else if (running.action === action && (await this.#isJoinable(running))) {
+        continue;
+      }
+      const isSameTarget = await this.#isSameTarget(running, request);
+      const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
+      if (isJoinable && request.requestId === undefined) {
         return () => Promise.resolve({ handle: running.handle, runId: running.runId, joined: true }); // C1
       } else if (onConflict === 'reject') {
         throw inProgress(request.callId, running.action);
-      } else if (onConflict === 'queue') {
-        await ended(running.handle);
+      } else if (onConflict === 'queue' || isJoinable || !isSameTarget) {
+        await ended(running.handle); // C5, C6
       } else {
-        const successor: Successor = { action, request, id: randomUUID() };
+        const successor: Successor = { action, request, id: request.requestId ?? randomUUID() };
         if (await this.#supersede(running, successor)) {
           return () => this.#successorRun(running, successor); // C3
         }
@@ -82,6 +98,12 @@ export class Starter {
       }
     }
     throw inProgress(request.callId, action);
+  }
+
+  /** The operation that the request's ID already has. */
+  async #asked(action: Action, request: ModerationRequest): Promise<Run | undefined> {
+    const { requestId } = request;
+    return requestId === undefined ? undefined : await this.#requested.find(action, { ...request, requestId });
   }
 
   /** The new run, or nothing where one is running. */
@@ -96,7 +118,10 @@ export class Starter {
         typedSearchAttributes: attributesOf(action, request),
         staticSummary: summaryOf(action, request),
         staticDetails: detailsOf(action, request),
+        ...sameStart(request),
       });
+      // The server does not say whether the run was there already.
+      if (request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
       return { handle: this.#runs.of(workflowId, runId), runId, joined: false };
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
@@ -123,6 +148,12 @@ export class Starter {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
+  }
+
+  /** What runs was asked for; one whose input is no request will fail, and is waited for neither way. */
+  async #isSameTarget({ handle: { workflowId }, runId }: Running, { target }: ModerationRequest): Promise<boolean> {
+    const asked = await askedOf(this.#runs.client, { workflowId, runId });
+    return sameTarget(asked?.request.target, target);
   }
 
   /** Where no worker tells the phase, what is asked of Graph just now does. */
@@ -156,6 +187,7 @@ export class Starter {
       const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
       throw new ModerationError('Superseded', message, { callId: request.callId });
     }
+    if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, joined: !isOurs };
   }
 }
@@ -166,6 +198,14 @@ function isUnknownAttribute(error: unknown): boolean {
   if (!isGrpcServiceError(cause)) return false;
   const code: number = cause.code;
   return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
+}
+
+/**
+ * Two starts with one ID are the same start to the server, also where the first has ended by the time of the second. The
+ * SDK has this for its own use only; without it, what two that ask at the same moment get would be left to chance.
+ */
+function sameStart({ requestId }: ModerationRequest): object {
+  return requestId === undefined ? {} : { [InternalWorkflowStartOptionsSymbol]: { requestId } };
 }
 
 /** The run ID that a run has continued as, or nothing where it has ended for good. */

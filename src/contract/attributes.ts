@@ -1,5 +1,6 @@
 import { PENDING, SEARCH_ATTRIBUTE, type Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
+import { kindOf } from './target.ts';
 
 /** A search attribute as Temporal's SDK takes it (`typedSearchAttributes`). */
 export interface KeywordAttribute {
@@ -22,11 +23,17 @@ export function keyword(name: string, value: string): KeywordAttribute {
 }
 
 /** The search attributes of an operation that starts. Clients set them; a workflow whose starter has not, does. */
-export function attributesOf(action: Action, { callId, tenantId }: ModerationRequest): KeywordAttribute[] {
+export function attributesOf(
+  action: Action,
+  { callId, tenantId, requestId, target }: ModerationRequest,
+): KeywordAttribute[] {
+  const kind = kindOf(target);
   return [
     keyword(SEARCH_ATTRIBUTE.callId, callId),
     keyword(SEARCH_ATTRIBUTE.action, action),
     keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
     ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+    ...(requestId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.requestId, requestId)]),
+    ...(kind === 'self' ? [] : [keyword(SEARCH_ATTRIBUTE.target, kind)]),
   ];
 }

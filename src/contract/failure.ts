@@ -1,3 +1,5 @@
+import type { ParticipantResult } from './operation.ts';
+
 /** The `type` of every `ApplicationFailure` that an operation can close with. */
 export const FAILURE_TYPES = [
   'InvalidRequest',
@@ -45,6 +47,8 @@ export interface FailureDetails {
   state?: string;
   /** Whether the call was put back as it was read, where that was in question. */
   restored?: boolean;
+  /** Of a mute of others: how it stood with each of them. */
+  participants?: readonly ParticipantResult[];
   /** For `RestoreFailed`: what had failed before the restore did, a failure's type or `Cancelled`. */
   failure?: string;
 }

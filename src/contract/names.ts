@@ -36,6 +36,9 @@ export const SEARCH_ATTRIBUTE = {
   tenantId: 'ModerationTenantId',
   callState: 'ModerationCallState',
   labels: 'ModerationLabels',
+  requestId: 'ModerationRequestId',
+  /** `others` or `participants`; an operation on the application itself has none. */
+  target: 'ModerationTarget',
 } as const;
 
 /** What each holds: one word, or several. */
@@ -46,13 +49,18 @@ export const SEARCH_ATTRIBUTE_TYPE = {
   ModerationTenantId: 'Keyword',
   ModerationCallState: 'Keyword',
   ModerationLabels: 'KeywordList',
+  ModerationRequestId: 'Keyword',
+  ModerationTarget: 'Keyword',
 } as const satisfies Record<(typeof SEARCH_ATTRIBUTE)[keyof typeof SEARCH_ATTRIBUTE], 'Keyword' | 'KeywordList'>;
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
 export const SUCCESSOR_MEMO = 'supersededBy';
 
-/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Cancelled` or the failure's type. */
+/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Partial`, `Cancelled` or the failure's type. */
 export const PENDING = 'Pending';
+
+/** `ModerationOutcome` of a mute of others that was confirmed of some of them. */
+export const PARTIAL = 'Partial';
 
 /** `isMuted` in the roster once the action has taken effect. */
 export function wantedIsMuted(action: Action): boolean {

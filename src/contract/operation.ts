@@ -1,5 +1,6 @@
 import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
+import type { OthersTarget } from './target.ts';
 
 /** Where an operation stands; the saga (`src/workflows/saga.ts`) tells how it moves from one to the next. */
 export type Phase = 'reading' | 'requesting' | 'confirming' | 'restoring' | 'confirmed' | 'failed';
@@ -35,6 +36,8 @@ export interface OperationStatus {
   confirmedAt?: string;
   /** The action that has taken over, or takes over as soon as no request is under way. */
   supersededBy?: Action;
+  /** Of a mute of others: how it stands with each of them, once they are known. */
+  participants?: readonly ParticipantResult[];
 }
 
 /** Result of a confirmed operation. Times are ISO 8601 in UTC. */
@@ -50,4 +53,50 @@ export interface ModerationResult {
   requestedAt: string;
   acceptedAt: string;
   confirmedAt: string;
+}
+
+/**
+ * What became of the mute of one participant:
+ *
+ * - `confirmed`: Graph took it, and the roster shows `isMuted`
+ * - `unmutedAgain`: confirmed, and unmuted by the person while the operation still ran
+ * - `left`: not, or no longer, in the call
+ * - `inLobby`: waits to be admitted; nothing was sent
+ * - `refused`: Graph refused it, with the `status` and `code` beside it
+ * - `notConfirmed`: not shown by the roster in time, whether or not Graph took it
+ */
+export type ParticipantOutcome = 'confirmed' | 'unmutedAgain' | 'left' | 'inLobby' | 'refused' | 'notConfirmed';
+
+export interface ParticipantResult {
+  participantId: string;
+  outcome: ParticipantOutcome;
+  confirmedBy?: ModerationResult['confirmedBy'];
+  /** Graph's ID of the mute. */
+  operationId?: string;
+  /** HTTP status and `error.code` of Graph's refusal. */
+  status?: number;
+  code?: string;
+}
+
+/** Result of a mute of others. Nothing of it is ever undone, for Graph unmutes nobody but the application. */
+export interface OthersResult {
+  callId: string;
+  action: 'mute';
+  target: OthersTarget;
+  participants: readonly ParticipantResult[];
+  /** False where the roster ended at Graph's 100 entries, so that there may be others of whom nothing is known. */
+  isRosterComplete: boolean;
+  clientContext: string;
+  requestedAt: string;
+  /** Of the last one that Graph took; absent where nothing was sent. */
+  acceptedAt?: string;
+  /** When the last one was settled. */
+  confirmedAt: string;
+}
+
+/** Everyone who was to be muted is. People in the lobby are not in the call, but for those who were asked for by ID. */
+export function isEveryoneMuted({ target, participants, isRosterComplete }: OthersResult): boolean {
+  const isByName = target !== 'others' && 'participantIds' in target;
+  const fine: readonly ParticipantOutcome[] = isByName ? ['confirmed', 'left'] : ['confirmed', 'left', 'inLobby'];
+  return (isByName || isRosterComplete) && participants.every(({ outcome }) => fine.includes(outcome));
 }

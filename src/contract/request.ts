@@ -1,4 +1,6 @@
 import { canonicalId, isCallId } from './call-id.ts';
+import type { Action } from './names.ts';
+import { toTarget, type OthersTarget, type Target } from './target.ts';
 
 /** What is asked of a `mute` or `unmute` operation: the only argument of both workflow types. */
 export interface ModerationRequest {
@@ -16,7 +18,17 @@ export interface ModerationRequest {
   requestedBy?: string;
   /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
+  /**
+   * Makes asking again safe: the same ID on the same call is the same operation, running or ended, for as long as
+   * Temporal keeps it. 1 to 128 characters, of the starter's choice. Together with other fields than at first it is refused.
+   */
+  requestId?: string;
+  /** Whom to mute, where it is not the application itself; for `mute` only, as Graph unmutes nobody else. */
+  target?: Target;
 }
+
+/** A request to mute others than the application. */
+export type OthersRequest = ModerationRequest & { target: OthersTarget };
 
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
 
@@ -50,6 +62,14 @@ const RULES: Record<keyof ModerationRequest, Rule> = {
     value === 'restore' || value === 'leave' ? undefined : "must be 'restore' or 'leave'; leave it out for 'restore'",
   requestedBy: text(128),
   reason: text(256),
+  requestId: (value) =>
+    typeof value === 'string' && value.length >= 1 && value.length <= 128
+      ? undefined
+      : 'must be a string of 1 to 128 characters; shorten it or leave it out',
+  target: (value) => {
+    const checked = toTarget(value);
+    return typeof checked === 'string' ? checked : undefined;
+  },
 };
 
 /** Faults that are told; a failure that told more of an input without end would itself be too large for Temporal. */
@@ -59,9 +79,9 @@ export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: fa
 
 /**
  * Checks a request from anywhere: every fault is named with its field and its remedy, and none is guessed away. A
- * request that holds comes back with its call ID in canonical form and without fields that are `undefined`.
+ * request that holds comes back with its call ID and its target in canonical form and without fields that are `undefined`.
  */
-export function checkRequest(input: unknown): CheckedRequest {
+export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRequest {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { ok: false, faults: ['the input must be one object with at least the field callId'] };
   }
@@ -76,8 +96,28 @@ export function checkRequest(input: unknown): CheckedRequest {
   if (!given.some(([field]) => field === 'callId')) faults.unshift('callId is required');
   if (faults.length > MOST_FAULTS) faults.splice(MOST_FAULTS, Infinity, 'and more');
   if (faults.length > 0) return { ok: false, faults };
-  const request = Object.fromEntries(given) as unknown as ModerationRequest;
-  return { ok: true, request: { ...request, callId: canonicalId(request.callId) } };
+  const { target: asked, ...request } = Object.fromEntries(given) as unknown as ModerationRequest;
+  const checked = toTarget(asked);
+  const { target } = typeof checked === 'string' ? {} : checked;
+  if (target !== undefined && action === 'unmute') return { ok: false, faults: [UNMUTES_NOBODY] };
+  if (target !== undefined && request.onUnconfirmed === 'restore') return { ok: false, faults: [RESTORES_NOBODY] };
+  const canonical = { ...request, callId: canonicalId(request.callId), ...(target !== undefined && { target }) };
+  return { ok: true, request: canonical };
+}
+
+const UNMUTES_NOBODY =
+  "target must be 'self' for unmute: Graph can mute other participants and can never unmute them, which only they themselves can do";
+
+const RESTORES_NOBODY =
+  "onUnconfirmed cannot be 'restore' for a target other than 'self': Graph can never unmute other participants; leave it out";
+
+/** Whether two requests that were checked ask for the same, field by field. */
+export function sameRequest(a: ModerationRequest, b: ModerationRequest): boolean {
+  return inOrder(a) === inOrder(b);
+}
+
+function inOrder(request: ModerationRequest): string {
+  return JSON.stringify(Object.entries(request).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function faultOf(field: string, value: unknown): string | undefined {

@@ -127,7 +127,7 @@ export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
 export function toSuccessor(value: unknown): Successor | undefined {
   if (!isFields(value) || !isAction(value['action'])) return undefined;
   const { action, id } = value;
-  const checked = checkRequest(value['request']);
+  const checked = checkRequest(value['request'], action);
   if (!checked.ok || !isOptional(id, 'string')) return undefined;
   return { action, request: checked.request, ...(typeof id === 'string' && { id: id.slice(0, 128) }) };
 }

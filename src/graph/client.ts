@@ -30,6 +30,8 @@ export interface Call {
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
   tenantId?: string | undefined;
+  /** What the application needs for it, where that is not `Calls.Initiate.All`. */
+  permission?: string;
 }
 
 export interface Success {
@@ -115,7 +117,7 @@ export class GraphClient {
         return answer;
       }
       if (answer.status === 401) this.#options.tokens.forget?.(token, call.tenantId);
-      throw fromAnswer(call.what, answer);
+      throw fromAnswer(call.what, answer, call.permission);
     } catch (error) {
       const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
       count(failure.details.status, failure.details.retryAfterSeconds);

@@ -31,7 +31,7 @@ export interface Answer {
  * puts in `error.code`: 8522 (call not found), 7503 (calling is not enabled for the application), 7504 (the tenant has not
  * consented).
  */
-export function fromAnswer(what: string, answer: Answer): GraphError {
+export function fromAnswer(what: string, answer: Answer, permission = 'Calls.Initiate.All'): GraphError {
   const code = codeOf(answer.body);
   const requestId = requestIdOf(answer);
   const retryAfterSeconds = retryAfterOf(answer);
@@ -43,7 +43,7 @@ export function fromAnswer(what: string, answer: Answer): GraphError {
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   };
   const said = `Graph answered ${answer.status}${code === undefined ? '' : ` (code ${code})`} when asked to ${what}`;
-  const { type, remedy, isRetryable = false } = meaningOf(answer.status, code, retryAfterSeconds);
+  const { type, remedy, isRetryable = false } = meaningOf(answer.status, code, retryAfterSeconds, permission);
   return new GraphError(type, `${said}: ${remedy}`, { isRetryable, details });
 }
 
@@ -53,12 +53,17 @@ interface Meaning {
   isRetryable?: boolean;
 }
 
-function meaningOf(status: number, code: string | undefined, retryAfterSeconds: number | undefined): Meaning {
+function meaningOf(
+  status: number,
+  code: string | undefined,
+  retryAfterSeconds: number | undefined,
+  permission: string,
+): Meaning {
   if (status === 401) {
     const remedy = "the token does not hold. Check the application's credentials, its tenant and the cloud.";
     return { type: 'Unauthorized', remedy };
   }
-  if (status === 403) return { type: 'PermissionDenied', remedy: remedyForRefusal(code) };
+  if (status === 403) return { type: 'PermissionDenied', remedy: remedyForRefusal(code, permission) };
   if (status === 404 || status === 410) {
     const remedy = 'there is no such call. Check the call ID, and that the call was made by this application.';
     return { type: 'CallNotFound', remedy };
@@ -82,14 +87,14 @@ function meaningOf(status: number, code: string | undefined, retryAfterSeconds: 
   return { type: 'OperationFailed', remedy };
 }
 
-function remedyForRefusal(code: string | undefined): string {
+function remedyForRefusal(code: string | undefined, permission: string): string {
   switch (code) {
     case '7503':
       return 'the application is not registered for calling. Enable calling for the bot in its Teams channel.';
     case '7504':
-      return "the tenant has not granted the application's permissions. Have its administrator consent to Calls.Initiate.All.";
+      return `the tenant has not granted the application's permissions. Have its administrator consent to ${permission}.`;
     default:
-      return 'the application may not do this. It needs Calls.Initiate.All, granted before the call was created.';
+      return `the application may not do this. It needs ${permission}, granted before the call was created.`;
   }
 }
 

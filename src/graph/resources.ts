@@ -62,6 +62,15 @@ export function toMuteState(participant: unknown): MuteState | undefined {
   return { isMuted, ...(told.length > 0 && { serverMuted: told.includes(true) }) };
 }
 
+/** A participant as an operation on others needs it; nothing where the roster gives it no ID, which happens. */
+export function toMember(participant: unknown): { id: string; isInLobby: boolean; state?: MuteState } | undefined {
+  const id = textOf(fieldOf(participant, 'id'));
+  if (id === undefined) return undefined;
+  const state = toMuteState(participant);
+  const isInLobby = fieldOf(participant, 'isInLobby') === true;
+  return { id: canonicalId(id), isInLobby, ...(state !== undefined && { state }) };
+}
+
 /** Graph's `commsOperation`: https://learn.microsoft.com/graph/api/resources/commsoperation */
 export interface OperationResource {
   /** In canonical form; from the body, else from the `Location` of the answer; empty where neither tells. */

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { OPERATION_STATES } from './operation.ts';
 
 /**
- * What goes wrong, as data. A script is a list of rules for requests and one for notifications. For each request, and
- * for each notification, the first rule that matches and is not used up applies, alone, and is used up by one; where
+ * What goes wrong, as data. A script is a list of rules for requests, one for notifications and one for mutes that are
+ * taken back. For each request, for each notification and for each mute, the first rule that matches and is not used up applies, alone, and is used up by one; where
  * none matches, all goes as the reference pages say.
  *
  * A request runs through: latency, effect, answer. Without a rule the action takes effect just before the answer, and
@@ -101,9 +101,18 @@ const notificationFault = z.strictObject({
   precededBy: z.enum(['stale', 'wrong']).optional(),
 });
 
+/** Who is muted by Graph unmutes again after a moment, as people do, and others with them. */
+const unmuteFault = z.strictObject({
+  who: z.enum(['app', 'people', 'any']).default('any'),
+  ...often,
+  afterMs: ms.default(100),
+});
+
 export const faults = z.strictObject({
   requests: z.array(requestFault).default([]),
   notifications: z.array(notificationFault).default([]),
+  /** A mute that took effect is taken back, by whoever. */
+  unmutes: z.array(unmuteFault).default([]),
   /** The app's own participant is not yet in the roster. */
   hideSelf: z.boolean().default(false),
 });
@@ -111,6 +120,7 @@ export const serviceFaults = faults.pick({ requests: true });
 
 export type Faults = z.input<typeof faults>;
 export type RequestFault = z.output<typeof requestFault>;
+export type UnmuteFault = z.output<typeof unmuteFault>;
 export type NotificationFault = z.output<typeof notificationFault>;
 export type NotificationKind = 'roster' | 'call' | 'operation';
 
@@ -137,7 +147,7 @@ export class FaultScript {
   readonly #rules: z.output<typeof faults>;
 
   /** The rules come fresh from the check above, so that counting down changes nobody else's. */
-  constructor(rules: z.output<typeof faults> = { requests: [], notifications: [], hideSelf: false }) {
+  constructor(rules: z.output<typeof faults> = { requests: [], notifications: [], unmutes: [], hideSelf: false }) {
     this.#rules = rules;
   }
 
@@ -157,5 +167,10 @@ export class FaultScript {
 
   forNotification(kind: NotificationKind): NotificationFault | undefined {
     return takeFirst(this.#rules.notifications, ({ on }) => on === kind || on === 'any');
+  }
+
+  forUnmute(isApplication: boolean): UnmuteFault | undefined {
+    const own = isApplication ? 'app' : 'people';
+    return takeFirst(this.#rules.unmutes, ({ who }) => who === own || who === 'any');
   }
 }

@@ -22,6 +22,8 @@ export const newCall = z.strictObject({
   meeting: z.boolean().default(true),
   /** How many are in it, the app included; 3 where absent, in a peer-to-peer call always 2. */
   participants: z.int().min(1).max(10_000).optional(),
+  /** How many of the people wait in the lobby: the last ones. */
+  lobby: z.int().min(0).default(0),
   /** Where the app stands in the roster: after the first 100 it is in no list. */
   appJoins: z.enum(['first', 'last']).default('first'),
   self: z
@@ -91,6 +93,7 @@ export function callOf(id: string, given: z.output<typeof newCall>, app: App, lo
   const self = appParticipant(app, given.self);
   const isMeeting = given.kind === 'group' && given.meeting;
   const others = people(given.kind === 'p2p' ? 1 : (given.participants ?? 3) - 1);
+  for (const person of others.slice(Math.max(0, others.length - given.lobby))) person.isInLobby = true;
   const call = new Call(
     {
       id,

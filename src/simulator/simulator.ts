@@ -141,7 +141,7 @@ export class GraphSimulator {
   /** Faults of requests that no call's own faults match, and of the token, OpenID and key endpoints. */
   setServiceFaults(given: Pick<Faults, 'requests'>): void {
     const { requests } = check(serviceFaults, given, 'faults');
-    this.#serviceFaults = new FaultScript({ requests, notifications: [], hideSelf: false });
+    this.#serviceFaults = new FaultScript({ requests, notifications: [], unmutes: [], hideSelf: false });
   }
 
   setForm(callId: string, given: FormChange): void {

@@ -116,7 +116,21 @@ export class World {
   /** What a mute or unmute does, once it does it. One that comes too late, for the call or the participant, does nothing. */
   moderate(call: Call, participant: Participant, operation: Operation): Posting {
     if (call.gone || !call.all().includes(participant)) return NOTHING;
-    return this.change(call, participant, { serverMuted: operation.action === 'mute' }, operation.id);
+    const posting = this.change(call, participant, { serverMuted: operation.action === 'mute' }, operation.id);
+    const fault = operation.action === 'mute' ? call.faults.forUnmute(participant === call.self) : undefined;
+    return fault === undefined ? posting : this.#takenBack(call, participant, posting, fault.afterMs);
+  }
+
+  /** The mute is told first, and what takes it back happens after a while. */
+  #takenBack(call: Call, participant: Participant, posting: Posting, afterMs: number): Posting {
+    const send = async (): Promise<void> => {
+      void this.#lifetime.run(async () => {
+        if (!(await this.#lifetime.pause(afterMs)) || !call.all().includes(participant)) return;
+        await this.change(call, participant, { serverMuted: false, clientMuted: false }).send();
+      });
+      await posting.send();
+    };
+    return { early: posting.early, send };
   }
 
   startOperation(call: Call, action: ModerationAction, clientContext: string | null): Operation {

@@ -1,8 +1,10 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
+import { holdIdOf } from '../contract/hold.ts';
 import { inTime } from '../http/in-time.ts';
 import { liveCallStart } from '../contract/live-call.ts';
 import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../contract/names.ts';
+import { RunningHolds } from './holds.ts';
 import type { Notification } from './notification.ts';
 
 /** A notification that concerns operations, or the call itself. Its kind is the name of its signal. */
@@ -35,16 +37,26 @@ export class TemporalUnavailable extends Error {
  * so that an `established` which comes after it finds it ended.
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
+ *
+ * A call that is held has a second one who wants to know (`holds.ts`); what becomes of an operation is not for it.
  */
 export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
-  const toOperation = async ({ kind, callId, payload }: ToOperation): Promise<Fate> => {
+  const holds = new RunningHolds(client);
+  const signal = async (workflowId: string, { kind, payload }: ToOperation): Promise<Fate> => {
     try {
-      await client.workflow.getHandle(workflowIdOf(callId)).signal(SIGNAL[kind], payload);
+      await client.workflow.getHandle(workflowId).signal(SIGNAL[kind], payload);
       return 'handed-over';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'no-operation';
       throw error;
     }
+  };
+  const toOperation = async (notification: ToOperation): Promise<Fate> => {
+    const { kind, callId } = notification;
+    const isHeld = kind !== 'operationUpdated' && holds.has(callId);
+    const workflowIds = [workflowIdOf(callId), ...(isHeld ? [holdIdOf(callId)] : [])];
+    const fates = await Promise.all(workflowIds.map(async (workflowId) => await signal(workflowId, notification)));
+    return fates.includes('handed-over') ? 'handed-over' : 'no-operation';
   };
   const toLiveCall = async ({ kind, callId, payload }: ToLiveCall): Promise<Fate> => {
     const tenantId = 'tenantId' in payload ? payload.tenantId : undefined;

@@ -38,7 +38,9 @@ const OPTIONS = {
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
-export const reads = proxyActivities<Pick<Activities, 'readCall' | 'readState' | 'readCrowd' | 'readParticipant'>>({
+export const reads = proxyActivities<
+  Pick<Activities, 'readCall' | 'readState' | 'readCrowd' | 'readParticipant' | 'readRoster'>
+>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
@@ -54,9 +56,15 @@ export const firstReads = proxyLocalActivities<Pick<Activities, 'readCall'>>({
  * A POST that is under way is never aborted: the activity does not heartbeat, so a cancellation cannot reach it. It keeps
  * Temporal from trying once more, and the workflow waits for the answer of the attempt that runs.
  */
-export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute'>>({
+export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' | 'postMuteParticipant'>>({
   ...OPTIONS,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** What is asked of Temporal itself. */
+export const lookups = proxyActivities<Pick<Activities, 'readNewest'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
 /**

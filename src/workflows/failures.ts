@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import { isFailureType, type FailureDetails, type FailureType } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { MuteState, ParticipantResult } from '../contract/operation.ts';
 import type { CallEnd } from '../contract/signals.ts';
 
 /** Why an operation does not succeed. Messages say what happened, to which call, and what to do. */
@@ -91,6 +91,22 @@ export function unconfirmed(callId: string, action: Action, seconds: number, see
     message: `Graph accepted the ${action} of call ${callId}, but within ${seconds} s the roster did not show isMuted ${wantedIsMuted(action)}; it ${shown}. Try again, or allow more time with confirmWithinSeconds.`,
     details: { callId },
   };
+}
+
+/** A mute of others that muted nobody of those in the call. */
+export function noneMuted(callId: string, count: number, seconds: number): Failure {
+  return {
+    type: 'Unconfirmed',
+    message: `Within ${seconds} s the roster of call ${callId} showed none of the ${count} participants as muted. Try again, or allow more time with confirmWithinSeconds.`,
+    details: { callId },
+  };
+}
+
+/** Of a mute of others: how it stands with each of them, for Graph can undo none of it. */
+export function withoutUndoing(failure: Failure, participants: readonly ParticipantResult[]): Failure {
+  const isAnyMuted = participants.some(({ outcome }) => outcome === 'confirmed');
+  const sentence = isAnyMuted ? ' Who was muted stays so, for Graph cannot unmute others.' : '';
+  return { ...failure, message: `${failure.message}${sentence}`, details: { ...failure.details, participants } };
 }
 
 /** `failure` was to be undone, and undoing it failed because of `cause`, or because no read showed it. */

@@ -1,18 +1,23 @@
 import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
-import type { ModerationResult } from '../contract/operation.ts';
+import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { Policy, PolicyReport } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { runPolicy } from './apply-policy.ts';
 import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
 
+export { hold } from './hold.ts';
+
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
- * and fails with one of the contract's types. `inherited` is set by a run that was superseded, and by nothing else.
+ * and fails with one of the contract's types. With a `target` it mutes others instead (`others.ts`). `inherited` is set by a run that was superseded, and by nothing else.
  *
  * https://learn.microsoft.com/graph/api/call-mute
  */
-export async function mute(request: ModerationRequest, ...inherited: unknown[]): Promise<ModerationResult> {
+export async function mute(
+  request: ModerationRequest,
+  ...inherited: unknown[]
+): Promise<ModerationResult | OthersResult> {
   return await moderate('mute', request, inherited);
 }
 
@@ -21,7 +26,10 @@ export async function mute(request: ModerationRequest, ...inherited: unknown[]):
  *
  * https://learn.microsoft.com/graph/api/call-unmute
  */
-export async function unmute(request: ModerationRequest, ...inherited: unknown[]): Promise<ModerationResult> {
+export async function unmute(
+  request: ModerationRequest,
+  ...inherited: unknown[]
+): Promise<ModerationResult | OthersResult> {
   return await moderate('unmute', request, inherited);
 }
 

@@ -20,6 +20,7 @@ export class Interruptions {
   readonly #callId: string;
   #successor: Successor | undefined;
   #callEnd: CallEnd | undefined;
+  readonly #requestIds = new Set<string>();
   #isCancelled = false;
 
   constructor(callId: string) {
@@ -39,8 +40,11 @@ export class Interruptions {
     return this.#successor !== undefined || this.#callEnd !== undefined;
   }
 
-  /** The latest successor wins: its starter has asked last. */
+  /** The latest successor wins: its starter has asked last. One that repeats its `requestId` has asked before. */
   supersede(successor: Successor): void {
+    const { requestId } = successor.request;
+    if (requestId !== undefined && this.#requestIds.has(requestId)) return;
+    if (requestId !== undefined) this.#requestIds.add(requestId);
     this.#successor = successor;
   }
 

@@ -11,23 +11,34 @@ import {
 import { attributesOf } from '../contract/attributes.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { CANCELLED } from '../contract/failure.ts';
-import { QUERY, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
-import type { ModerationResult, OperationStatus } from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import { PARTIAL, QUERY, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
+import {
+  isEveryoneMuted,
+  type ModerationResult,
+  type OperationStatus,
+  type OthersResult,
+} from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
+import { kindOf } from '../contract/target.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { onSignals } from './on-signals.ts';
+import { Others } from './others.ts';
 import { Saga, type Inheritance } from './saga.ts';
 import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOperation } from './visibility.ts';
 
 /**
- * What Temporal sees of a saga: the check of its input, its signals and query, its search attributes, and how the run
- * closes. The saga itself is in `saga.ts`.
+ * What Temporal sees of an operation: the check of its input, its signals and query, its search attributes, and how the
+ * run closes. The saga of the application's own mute is in `saga.ts`, the mute of others in `others.ts`.
  */
-export async function moderate(action: Action, input: unknown, rest: readonly unknown[]): Promise<ModerationResult> {
+export async function moderate(
+  action: Action,
+  input: unknown,
+  rest: readonly unknown[],
+): Promise<ModerationResult | OthersResult> {
   const { workflowId, runId } = workflowInfo();
-  const checked = checkRequest(input);
+  const checked = checkRequest(input, action);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
   const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
   if (!checked.ok || faults.length > 0) {
@@ -37,7 +48,9 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
   }
 
   const { request } = checked;
-  const saga = new Saga(action, request, runId, inheritanceOf(rest));
+  const saga = isOfOthers(request)
+    ? new Others(request, runId, inheritanceOf(rest))
+    : new Saga(action, request, runId, inheritanceOf(rest));
   // Before the first await, so that a signal that came with the start finds its handler.
   listen(saga, workflowId);
   const outcome = await CancellationScope.nonCancellable(() => saga.run());
@@ -46,9 +59,19 @@ export async function moderate(action: Action, input: unknown, rest: readonly un
     recordOperation(action, 'Superseded', { by: outcome.successor.action });
     return await continueAs(outcome.successor, outcome.inheritance);
   }
-  const { confirmedBy, operationId } = outcome.result;
-  recordOperation(action, 'Confirmed', { confirmedBy, operationId });
-  return outcome.result;
+  const { result } = outcome;
+  if (!('participants' in result)) {
+    const { confirmedBy, operationId } = result;
+    recordOperation(action, 'Confirmed', { confirmedBy, operationId });
+  } else {
+    const { participants } = result;
+    recordOperation(action, isEveryoneMuted(result) ? 'Confirmed' : PARTIAL, { participants: participants.length });
+  }
+  return result;
+}
+
+function isOfOthers(request: ModerationRequest): request is OthersRequest {
+  return kindOf(request.target) !== 'self';
 }
 
 /** What a raw starter may have got wrong beside the request. */
@@ -76,7 +99,7 @@ const descriptions = {
   [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
 };
 
-function listen(saga: Saga, workflowId: string): void {
+function listen(saga: Saga | Others, workflowId: string): void {
   CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
   setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
     description: 'Where the operation stands, and what it has seen',

@@ -2,7 +2,7 @@ import type { CallReading } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
-import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
+import type { ModerationResult, MuteState, OperationStatus, OthersResult, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
 import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
 import { REQUEST_MS, VERIFY_MS } from './activities.ts';
@@ -79,7 +79,7 @@ export interface Inheritance extends Known {
 }
 
 export type Outcome =
-  | { kind: 'confirmed'; result: ModerationResult }
+  | { kind: 'confirmed'; result: ModerationResult | OthersResult }
   | { kind: 'failed'; failure: Failure }
   | { kind: 'superseded'; successor: Successor; inheritance: Inheritance };
 

@@ -3,7 +3,7 @@ import { ModerationError, type ModerationErrorType } from '../../src/client/erro
 import type { OperationHandle } from '../../src/client/operation-handle.ts';
 
 /** Waits for the operation and gives the error that it fails with, which must be of `type`. */
-export async function failureOf(handle: OperationHandle, type: ModerationErrorType): Promise<ModerationError> {
+export async function failureOf(handle: OperationHandle<unknown>, type: ModerationErrorType): Promise<ModerationError> {
   const outcome: unknown = await handle.result().catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(ModerationError);
   const error = outcome as ModerationError;

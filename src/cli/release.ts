@@ -1,0 +1,57 @@
+import { invalid } from '../client/errors.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../client/release.ts';
+import { withClient } from './client.ts';
+import type { Context } from './context.ts';
+import { DONE, FAILED, printJson, reporting } from './exit.ts';
+import { table } from './table.ts';
+
+export interface ReleaseFlags {
+  tenantId?: string;
+  everywhere: boolean;
+  dryRun: boolean;
+  requestedBy?: string;
+  reason?: string;
+  json: boolean;
+}
+
+/** `release CALL`, `release --tenant-id T`, `release --everywhere`: for the day when something went wrong. */
+export async function release(this: Context, flags: ReleaseFlags, callId?: string): Promise<void> {
+  const { json, dryRun, requestedBy, reason } = flags;
+  const { stdout, stderr } = this.process;
+  await reporting(this, json, async () => {
+    const scope = scopeOf(flags, callId);
+    const options: ReleaseOptions = {
+      dryRun,
+      ...(requestedBy !== undefined && { requestedBy }),
+      ...(reason !== undefined && { reason }),
+    };
+    const calls: ReleasedCall[] = [];
+    await withClient(this, async (moderation) => {
+      for await (const call of moderation.release(scope, options)) {
+        calls.push(call);
+        if (!json) stderr.write(`${call.callId}  ${call.outcome}\n`);
+      }
+    });
+    if (json) printJson(this, { calls });
+    else if (calls.length === 0) stderr.write('No call is held, and none was muted.\n');
+    else stdout.write(table([['CALL', 'OUTCOME', 'WHY'], ...calls.map(rowOf)]));
+    return calls.some(({ outcome }) => outcome === 'failed') ? FAILED : DONE;
+  });
+}
+
+function rowOf({ callId, outcome, type, message }: ReleasedCall): string[] {
+  return [callId, outcome, type === undefined ? '' : `${type}: ${message}`];
+}
+
+function scopeOf({ tenantId, everywhere }: ReleaseFlags, callId: string | undefined): ReleaseScope {
+  const scopes: ReleaseScope[] = [
+    ...(callId === undefined ? [] : [{ callId }]),
+    ...(tenantId === undefined ? [] : [{ tenantId }]),
+    ...(everywhere ? [{ everywhere } as const] : []),
+  ];
+  const [scope] = scopes;
+  if (scope === undefined || scopes.length > 1) {
+    throw invalid(['name a CALL, or give --tenant-id, or --everywhere for every call that this application has muted']);
+  }
+  return scope;
+}

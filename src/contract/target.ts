@@ -1,0 +1,52 @@
+import { canonicalId, isCallId } from './call-id.ts';
+
+/**
+ * Whom an operation mutes. Graph unmutes nobody but the application, so everything but `self` is for `mute` only.
+ *
+ * - `self`: the application (the default)
+ * - `{ participantIds }`: these participants of the call, by the `id` that a roster shows
+ * - `others`, or `{ others: { except } }`: everyone in the roster but the application, and but those excepted
+ */
+export type Target = 'self' | OthersTarget;
+
+export type OthersTarget = { participantIds: readonly string[] } | 'others' | { others: { except: readonly string[] } };
+
+/** Graph's rosters end here too, so that one operation never is about more. */
+export const MOST_PARTICIPANTS = 100;
+
+/** `ModerationTarget` of an operation that is about others; one about the application itself has none. */
+export function kindOf(target: Target | undefined): 'self' | 'others' | 'participants' {
+  if (target === undefined || target === 'self') return 'self';
+  return target !== 'others' && 'participantIds' in target ? 'participants' : 'others';
+}
+
+export function sameTarget(a: Target | undefined, b: Target | undefined): boolean {
+  return JSON.stringify(toTarget(a)) === JSON.stringify(toTarget(b));
+}
+
+/**
+ * The target in one form, so that two that mean the same are the same: IDs canonical, sorted and each once, no `except`
+ * of nobody, and nothing for `self`. A fault as text where it is none.
+ */
+export function toTarget(value: unknown): { target?: OthersTarget } | string {
+  if (value === undefined || value === 'self') return {};
+  if (value === 'others') return { target: 'others' };
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return FAULT;
+  if ('participantIds' in value) {
+    const participantIds = toIds(value.participantIds);
+    return participantIds === undefined || participantIds.length === 0 ? FAULT : { target: { participantIds } };
+  }
+  if (!('others' in value) || typeof value.others !== 'object' || value.others === null) return FAULT;
+  const { others } = value;
+  if (!('except' in others) || Object.keys(others).length !== 1) return FAULT;
+  const except = toIds(others.except);
+  if (except === undefined) return FAULT;
+  return { target: except.length === 0 ? 'others' : { others: { except } } };
+}
+
+const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MOST_PARTICIPANTS} IDs as a roster shows them; leave it out for 'self'`;
+
+function toIds(value: unknown): string[] | undefined {
+  if (!Array.isArray(value) || value.length > MOST_PARTICIPANTS || !value.every(isCallId)) return undefined;
+  return [...new Set(value.map(canonicalId))].toSorted();
+}

@@ -1,0 +1,112 @@
+import type { Acceptance, RosterMember } from '../activities/types.ts';
+import { sameId } from '../contract/call-id.ts';
+import type { ModerationResult, MuteState, ParticipantOutcome, ParticipantResult } from '../contract/operation.ts';
+import type { RosterUpdate } from '../contract/signals.ts';
+import type { Failure } from './failures.ts';
+import { Roster } from './roster.ts';
+
+/**
+ * One participant who is to be muted.
+ *
+ *     waiting ──▶ asked ──▶ shown muted ◀──▶ shown unmuted
+ *        │          └────▶ refused
+ *        └──────────────── in the lobby (never asked)          left: from anywhere, for good
+ *
+ * What a roster proves of it is what `roster.ts` says of the application (R1 to R6). One whose POST had no answer may be
+ * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
+ */
+export class Member {
+  readonly id: string;
+  readonly isInLobby: boolean;
+  readonly #roster = new Roster();
+  #isAsked = false;
+  #isShownMuted: boolean | undefined;
+  #confirmedBy: ModerationResult['confirmedBy'] | undefined;
+  #acceptance: Acceptance | undefined;
+  #refusal: Failure | undefined;
+  #hasLeft = false;
+
+  constructor({ id, isInLobby, state }: RosterMember) {
+    this.id = id;
+    this.isInLobby = isInLobby;
+    this.#roster.know(id);
+    if (state !== undefined) this.#roster.see(state);
+  }
+
+  get state(): MuteState | undefined {
+    return this.#roster.lastSeen;
+  }
+
+  get operationId(): string | undefined {
+    return this.#acceptance?.operationId;
+  }
+
+  get refusal(): Failure | undefined {
+    return this.#refusal;
+  }
+
+  /** Graph has answered for it, or it is known that there is nothing to ask for. */
+  get isSettled(): boolean {
+    return this.outcome !== 'notConfirmed';
+  }
+
+  get outcome(): ParticipantOutcome {
+    if (this.#hasLeft) return 'left';
+    if (this.isInLobby) return 'inLobby';
+    if (this.#refusal !== undefined) return 'refused';
+    if (!this.#isAsked || this.#confirmedBy === undefined) return 'notConfirmed';
+    return this.#isShownMuted === true ? 'confirmed' : 'unmutedAgain';
+  }
+
+  ask(): void {
+    this.#isAsked = true;
+    this.#roster.ask();
+  }
+
+  accept(acceptance: Acceptance): void {
+    this.#acceptance = acceptance;
+  }
+
+  refuse(failure: Failure): void {
+    this.#refusal ??= failure;
+  }
+
+  leave(): void {
+    this.#hasLeft = true;
+  }
+
+  /** Takes a roster notification in. */
+  take(update: RosterUpdate): void {
+    if (update.participants.some(({ id, removed }) => removed === true && sameId(id, this.id))) return this.leave();
+    const before = this.#roster.notified;
+    this.#roster.take(update);
+    const { notified } = this.#roster;
+    if (notified !== undefined && notified !== before) this.#show(notified, 'notification');
+  }
+
+  /** Takes in what a read of the roster has shown. */
+  see(state: MuteState): void {
+    this.#roster.see(state);
+    this.#show(state, 'roster-read');
+  }
+
+  result(): ParticipantResult {
+    const { outcome } = this;
+    const { status, code } = this.#refusal?.details ?? {};
+    const isShown = outcome === 'confirmed' || outcome === 'unmutedAgain';
+    return {
+      participantId: this.id,
+      outcome,
+      ...(isShown && this.#confirmedBy !== undefined && { confirmedBy: this.#confirmedBy }),
+      ...(this.#acceptance !== undefined && { operationId: this.#acceptance.operationId }),
+      ...(status !== undefined && { status }),
+      ...(code !== undefined && { code }),
+    };
+  }
+
+  #show({ isMuted }: MuteState, by: ModerationResult['confirmedBy']): void {
+    if (!this.#isAsked) return;
+    this.#isShownMuted = isMuted;
+    if (isMuted) this.#confirmedBy ??= by;
+  }
+}

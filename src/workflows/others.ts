@@ -1,0 +1,371 @@
+import { CancellationScope, sleep } from '@temporalio/workflow';
+import type { CallTarget, RosterReading } from '../activities/types.ts';
+import { sameId } from '../contract/call-id.ts';
+import type { OperationStatus, OthersResult, ParticipantResult, Phase } from '../contract/operation.ts';
+import { DEFAULT_CONFIRM_WITHIN_SECONDS, type OthersRequest } from '../contract/request.ts';
+import type { OperationUpdate, RosterUpdate } from '../contract/signals.ts';
+import { ATTEMPT_MS, posts, reads } from './activities.ts';
+import { attempt, waitFor } from './attempt.ts';
+import {
+  about,
+  callEnded,
+  invalidRequest,
+  mayBeUnderWay,
+  noneMuted,
+  notAGroupCall,
+  notEstablished,
+  operationFailed,
+  superseded,
+  withoutUndoing,
+  type Failure,
+} from './failures.ts';
+import { Interruptions, Stop } from './interruptions.ts';
+import { Member } from './member.ts';
+import type { Inheritance, Outcome } from './saga.ts';
+import { Story } from './story.ts';
+
+/**
+ * The mute of others in one call, as one operation under the call's workflow ID.
+ *
+ *     reading ──▶ requesting ──▶ confirming ──▶ confirmed
+ *        └─────────────┴──────────────┴───────▶ failed
+ *
+ * reading     GET the call and its roster: who is in it, who waits in the lobby, who is the application? Nothing has
+ *             been sent, so what goes wrong here just fails.
+ * requesting  POST the mute of each, AT_ONCE at a time, also of those who show as muted: that may be their own mute.
+ * confirming  Until the roster has settled everyone who was asked for (`member.ts`): by notification, and by reads where
+ *             none comes.
+ *
+ * It ends well when one of them, at least, is or was muted, and its result tells of each of them. It fails where nobody
+ * was, although somebody was to be.
+ *
+ * Invariants:
+ *
+ * T1. Nothing is undone. Graph can mute others and never unmute them, so a failure, a cancellation and a successor leave
+ *     muted who is muted; the details say who that is.
+ * T2. A POST that was sent is waited for, until its answer or its time limit, before the run ends or hands over. So none
+ *     arrives late, in an operation that comes after. An interruption keeps those from being sent that were not yet.
+ * T3. The roster is listened to from the start. What comes before it is known who is meant counts for the order only.
+ * T4. Every wait has a limit: reading and each POST that of their activities; confirming what the request says, from
+ *     Graph's last answer.
+ * T5. The application's own mute is not touched, nor what a superseded operation knew of it: that is handed on.
+ * T6. No cancellation is thrown in here, as in the saga.
+ */
+
+/** POSTs that are under way at the same time. */
+const AT_ONCE = 8;
+
+/** Pauses before the reads of the roster, from Graph's last answer on. The last one repeats. */
+const READ_PAUSES_MS = [2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
+
+/** The last read comes so long before the deadline. */
+const LAST_READ_MS = 1_000;
+
+/** Rosters and failed operations that are kept until it is known what they are about: none is missed for long. */
+const MOST_KEPT = 64;
+
+export class Others {
+  readonly interruptions: Interruptions;
+  readonly #request: OthersRequest;
+  readonly #clientContext: string;
+  readonly #inheritance: Inheritance;
+  readonly #story: Story;
+  readonly #early: RosterUpdate[] = [];
+  readonly #failedOperations: OperationUpdate[] = [];
+
+  #phase: Phase = 'reading';
+  #participantId: string | undefined;
+  #members: readonly Member[] | undefined;
+  #isRosterComplete = true;
+  #isAnyMutedAlready = false;
+  #requestedAt: number | undefined;
+  #acceptedAt: number | undefined;
+  #confirmedAt: number | undefined;
+
+  constructor(request: OthersRequest, runId: string, inheritance?: Inheritance) {
+    this.interruptions = new Interruptions(request.callId);
+    this.#request = request;
+    this.#clientContext = request.clientContext ?? runId;
+    this.#inheritance = { isCallKnown: false, isPosted: false, ...inheritance };
+    this.#story = new Story('mute', request);
+    if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
+  }
+
+  rosterUpdated(update: RosterUpdate): void {
+    if (this.#members !== undefined) for (const member of this.#members) member.take(update);
+    else if (this.#early.push(update) > MOST_KEPT) this.#early.shift();
+  }
+
+  operationUpdated(update: OperationUpdate): void {
+    if (update.status !== 'failed') return;
+    if (this.#failedOperations.push(update) > MOST_KEPT) this.#failedOperations.shift();
+    for (const member of this.#members ?? []) this.#settleFailed(member);
+  }
+
+  status(): OperationStatus {
+    return {
+      phase: this.#phase,
+      action: 'mute',
+      request: this.#request,
+      ...(this.#participantId !== undefined && { participantId: this.#participantId }),
+      attempts: this.#requestedAt === undefined ? 0 : 1,
+      ...(this.#requestedAt !== undefined && { requestedAt: iso(this.#requestedAt) }),
+      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
+      ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
+      ...(this.interruptions.successor !== undefined && { supersededBy: this.interruptions.successor.action }),
+      ...(this.#members !== undefined && { participants: this.#results() }),
+    };
+  }
+
+  async run(): Promise<Outcome> {
+    const outcome = await this.#steps();
+    const { successor } = this.interruptions;
+    if (successor === undefined) return outcome;
+    this.#story.tell('Superseded: another operation on the call goes on as another run.');
+    return { kind: 'superseded', successor, inheritance: this.#inheritance }; // T5
+  }
+
+  async #steps(): Promise<Outcome> {
+    try {
+      const members = await this.#read();
+      await this.#ask(members);
+      await this.#confirm(members);
+      return { kind: 'confirmed', result: this.#result(members) };
+    } catch (stop) {
+      if (!(stop instanceof Stop)) throw stop;
+      this.#phase = 'failed';
+      const failure = this.#failureOf(stop.reason);
+      if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
+      return { kind: 'failed', failure };
+    }
+  }
+
+  // reading
+
+  async #read(): Promise<readonly Member[]> {
+    const { callId, target } = this.#request;
+    this.interruptions.throwIfAny();
+    const named = isByName(target) ? target.participantIds : undefined;
+    const reading = await this.#readRoster(named, 'Read the call and its roster');
+    this.interruptions.throwIfAny();
+    const { state = '', isGroupCall = false, participantId } = reading ?? {};
+    if (state === 'terminating' || state === 'terminated') throw new Stop(callEnded(callId));
+    if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
+    if (!isGroupCall) throw new Stop(notAGroupCall(callId));
+    this.#inheritance.isCallKnown = true;
+    this.#participantId = participantId;
+    return this.#choose(reading?.members ?? [], reading?.isComplete ?? true);
+  }
+
+  #choose(listed: RosterReading['members'], isComplete: boolean): readonly Member[] {
+    const { callId, target } = this.#request;
+    const own = this.#participantId;
+    const isOwn = (id: string): boolean => own !== undefined && sameId(id, own);
+    this.#isRosterComplete = isComplete;
+    let members: Member[];
+    if (isByName(target)) {
+      const { participantIds } = target;
+      if (participantIds.some(isOwn)) {
+        const fault = `target names ${own}, which is the application itself: leave it out, and mute it with target 'self'`;
+        throw new Stop(invalidRequest([fault], callId));
+      }
+      members = participantIds.map((id) => memberOf(id, listed));
+    } else {
+      const except = target === 'others' ? [] : target.others.except;
+      const isExcepted = (id: string): boolean => isOwn(id) || except.some((other) => sameId(id, other));
+      members = listed.filter(({ id }) => !isExcepted(id)).map((member) => new Member(member));
+    }
+    this.#members = members;
+    this.#isAnyMutedAlready = members.some(({ state }) => state?.isMuted === true);
+    for (const update of this.#early) this.rosterUpdated(update); // T3
+    return members;
+  }
+
+  // requesting
+
+  async #ask(members: readonly Member[]): Promise<void> {
+    this.#phase = 'requesting';
+    this.#requestedAt = Date.now();
+    const waiting = members.filter(({ isSettled }) => !isSettled);
+    this.#story.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${members.length}.`);
+    const next = async (): Promise<void> => {
+      for (let member = waiting.shift(); member !== undefined; member = waiting.shift()) {
+        if (this.interruptions.any || this.#isRefusedForAll(members)) return; // T2
+        await this.#post(member);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, next));
+    this.interruptions.throwIfAny();
+  }
+
+  /** The application may not do it at all: what was refused of one is refused of all, and is not asked for again. */
+  #isRefusedForAll(members: readonly Member[]): boolean {
+    const isPermission = ({ refusal }: Member): boolean =>
+      refusal?.type === 'PermissionDenied' || refusal?.type === 'Unauthorized';
+    return this.#acceptedAt === undefined && members.some(isPermission);
+  }
+
+  async #post(member: Member): Promise<void> {
+    const { callId, tenantId } = this.#request;
+    const target = { callId, ...(tenantId !== undefined && { tenantId }) };
+    const asked = { ...target, participantId: member.id, clientContext: this.#clientContext };
+    const options = { summary: `Mute participant ${member.id}` };
+    member.ask();
+    try {
+      const answer = await attempt(
+        () => this.interruptions.any,
+        async () => await waitingForTheLast(() => posts.postMuteParticipant.executeWithOptions(options, [asked])),
+      );
+      if (answer === 'left') member.leave();
+      else if (answer !== undefined) {
+        member.accept(answer);
+        this.#acceptedAt = Date.now();
+        this.#settleFailed(member);
+      }
+    } catch (stop) {
+      const failure = this.#told(stop);
+      if (failure.type === 'CallEnded') return this.interruptions.endCall({}); // For all of them.
+      // Without an answer it may have been done, and the roster decides.
+      if (failure.type !== 'GraphUnavailable') member.refuse(failure);
+    }
+  }
+
+  // confirming
+
+  async #confirm(members: readonly Member[]): Promise<void> {
+    this.#phase = 'confirming';
+    this.#story.tell('Graph has answered. Waits until the roster shows each of them.');
+    const { confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
+    const deadline = Date.now() + confirmWithinSeconds * 1_000;
+    const isDone = (): boolean => this.interruptions.any || members.every(({ isSettled }) => isSettled);
+    const pauses = this.#isAnyMutedAlready ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
+    for (let round = 0; !isDone() && !this.#isRefusedForAll(members); round += 1) {
+      const left = deadline - Date.now();
+      const untilLast = left - LAST_READ_MS;
+      const pause = pauses[Math.min(round, pauses.length - 1)] ?? 0;
+      await waitFor(isDone, Math.min(pause, round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
+      if (isDone() || Date.now() >= deadline) break;
+      await this.#look(members);
+    }
+    this.interruptions.throwIfAny();
+  }
+
+  /** Reads those who are not settled. A read that Graph does not answer tells nothing, and that is all. */
+  async #look(members: readonly Member[]): Promise<void> {
+    const unsettled = members.filter(({ isSettled }) => !isSettled);
+    const ids = unsettled.map(({ id }) => id);
+    try {
+      const reading = await this.#readRoster(ids, 'Read the roster');
+      if (reading === undefined) return;
+      for (const member of unsettled) {
+        const found = reading.members.find(({ id }) => sameId(id, member.id));
+        if (found === undefined) member.leave();
+        else if (found.state !== undefined) member.see(found.state);
+      }
+    } catch (stop) {
+      const failure = this.#told(stop);
+      if (failure.type === 'CallEnded') this.interruptions.endCall({});
+    }
+  }
+
+  async #readRoster(
+    participantIds: readonly string[] | undefined,
+    summary: string,
+  ): Promise<RosterReading | undefined> {
+    const { callId, tenantId } = this.#request;
+    const target: CallTarget = { callId, ...(tenantId !== undefined && { tenantId }) };
+    const asked = { ...target, ...(participantIds !== undefined && { participantIds }) };
+    try {
+      return await attempt(
+        () => this.interruptions.any,
+        () => reads.readRoster.executeWithOptions({ summary }, [asked]),
+      );
+    } catch (stop) {
+      throw new Stop(this.#told(stop));
+    }
+  }
+
+  /** A failure told of the call; one that was read before and is not found any more has ended. */
+  #told(stop: unknown): Failure {
+    if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
+    const { callId } = this.#request;
+    const isGone = stop.reason.type === 'CallNotFound' && this.#inheritance.isCallKnown;
+    return isGone ? callEnded(callId) : about(callId, stop.reason);
+  }
+
+  /** Graph had taken it, and has reported since that it failed. */
+  #settleFailed(member: Member): void {
+    const { operationId } = member;
+    if (operationId === undefined || operationId === '') return;
+    const update = this.#failedOperations.find((failed) => sameId(failed.operationId, operationId));
+    if (update !== undefined) member.refuse(operationFailed(this.#request.callId, 'mute', update));
+  }
+
+  // the end
+
+  #result(members: readonly Member[]): OthersResult {
+    const isToBe = members.filter(({ outcome }) => outcome !== 'left' && outcome !== 'inLobby');
+    const isDone = isToBe.some(({ outcome }) => outcome === 'confirmed' || outcome === 'unmutedAgain');
+    if (isToBe.length > 0 && !isDone) throw new Stop(this.#noneMuted(isToBe));
+    this.#phase = 'confirmed';
+    this.#confirmedAt = Date.now();
+    const confirmed = isToBe.filter(({ outcome }) => outcome === 'confirmed');
+    this.#story.tell(`**Confirmed** for ${confirmed.length} of ${members.length}; the result tells of each of them.`);
+    return {
+      callId: this.#request.callId,
+      action: 'mute',
+      target: this.#request.target,
+      participants: this.#results(),
+      isRosterComplete: this.#isRosterComplete,
+      clientContext: this.#clientContext,
+      requestedAt: iso(this.#requestedAt ?? this.#confirmedAt),
+      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
+      confirmedAt: iso(this.#confirmedAt),
+    };
+  }
+
+  #noneMuted(members: readonly Member[]): Failure {
+    const { callId, confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
+    const refusals = members.flatMap(({ refusal }) => refusal ?? []);
+    const [first] = refusals;
+    const isRefused = first !== undefined && (refusals.length === members.length || this.#acceptedAt === undefined);
+    return isRefused ? first : noneMuted(callId, members.length, confirmWithinSeconds);
+  }
+
+  #failureOf(reason: Stop['reason']): Failure {
+    const failure = reason === 'Superseded' ? superseded(this.#request.callId) : reason;
+    return this.#requestedAt === undefined ? failure : withoutUndoing(failure, this.#results()); // T1
+  }
+
+  #results(): ParticipantResult[] {
+    return (this.#members ?? []).map((member) => member.result());
+  }
+}
+
+function isByName(target: OthersRequest['target']): target is { participantIds: readonly string[] } {
+  return target !== 'others' && 'participantIds' in target;
+}
+
+function memberOf(id: string, listed: RosterReading['members']): Member {
+  const found = listed.find((member) => sameId(member.id, id));
+  const member = new Member(found ?? { id, isInLobby: false });
+  if (found === undefined) member.leave();
+  return member;
+}
+
+/** An attempt that Temporal has given up waiting for is waited for all the same (T2). */
+async function waitingForTheLast<T>(post: () => Promise<T>): Promise<T> {
+  try {
+    return await post();
+  } catch (error) {
+    if (mayBeUnderWay(error)) {
+      const wait = { summary: 'Wait for an attempt that may be under way' };
+      await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
+    }
+    throw error;
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,101 @@
+import type { Client } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { holdIdOf } from '../src/contract/hold.ts';
+import { RunningHolds } from '../src/webhook/holds.ts';
+import { eventsByType } from '../bench/counts.ts';
+import { Service } from './support/service.ts';
+
+/** What the webhook knows of holds, and what a notification costs because of them. */
+
+const [held, free] = ['57dab8b1-894c-409a-b240-bd8beae78896', '9721c1cd-60e8-45bc-8189-1a15431f1f0f'];
+
+/** Temporal's lists, as far as they are asked. */
+function lists(answer: () => string[]): { client: Client; asked: () => number } {
+  let asked = 0;
+  const workflow = {
+    async *list() {
+      asked += 1;
+      for (const workflowId of answer()) yield await Promise.resolve({ workflowId });
+    },
+  };
+  const withDeadline = async (_: number, work: () => Promise<void>): Promise<void> => await work();
+  return { client: { workflow, withDeadline } as unknown as Client, asked: () => asked };
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, 20);
+  });
+}
+
+describe('the list of holds', () => {
+  test('is asked for behind a notification, once for many of them', async () => {
+    const { client, asked } = lists(() => [holdIdOf(held)]);
+    const holds = new RunningHolds(client);
+    expect(asked()).toBe(0);
+    expect(holds.has(held)).toBe(false);
+    await settled();
+    for (let seen = 0; seen < 1_000; seen += 1) expect([holds.has(held), holds.has(free)]).toEqual([true, false]);
+    expect(holds.has(held.toUpperCase().replaceAll('-', ''))).toBe(true);
+    expect(asked()).toBe(1);
+  });
+
+  test('that cannot be had leaves things as they are', async () => {
+    const { client, asked } = lists(() => {
+      throw new Error('Temporal is not there');
+    });
+    const holds = new RunningHolds(client);
+    expect(holds.has(held)).toBe(false);
+    await settled();
+    expect(holds.has(held)).toBe(false);
+    expect(asked()).toBe(1);
+  });
+
+  test('that is too long is not kept: then every call counts as held', async () => {
+    const { client } = lists(() => Array.from({ length: 10_001 }, (_, index) => holdIdOf(`call-${index}`)));
+    const holds = new RunningHolds(client);
+    holds.has(free);
+    await settled();
+    expect(holds.has(free)).toBe(true);
+  });
+});
+
+describe('a roster', () => {
+  let service: Service;
+  beforeAll(async () => {
+    service = await Service.start();
+  });
+  afterAll(async () => await service.stop());
+
+  test('costs one more signal where its call is held, and nothing more', { timeout: 30_000 }, async () => {
+    const call = service.call();
+    const hold = await service.moderation.hold({ callId: call.id });
+    const muted = await service.moderation.mute({ callId: call.id });
+    await muted.result();
+    // Until the webhook has seen the hold in the list.
+    for (let told = 0; told < 40 && (await rosters()) === 0; told += 1) {
+      await service.graph.notify(call.id);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 250);
+      });
+    }
+    const [before, operations] = [await rosters(), await eventsOf(call.workflowId)];
+    expect(before).toBeGreaterThan(0);
+    for (let told = 0; told < 5; told += 1) await service.graph.notify(call.id);
+    await call.settled();
+    // What comes while a workflow task runs stands in the history only after it.
+    for (let looked = 0; looked < 100 && (await rosters()) - before < 5; looked += 1) await settled();
+    expect((await rosters()) - before).toBe(5);
+    expect(await eventsOf(call.workflowId)).toEqual(operations);
+    await hold.release();
+    await hold.result();
+
+    async function rosters(): Promise<number> {
+      return (await eventsOf(holdIdOf(call.id)))['WorkflowExecutionSignaled'] ?? 0;
+    }
+  });
+
+  async function eventsOf(workflowId: string): Promise<Record<string, number>> {
+    return eventsByType((await service.client.workflow.getHandle(workflowId).fetchHistory()).events ?? []);
+  }
+});
