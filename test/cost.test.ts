@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { costOf, eventsByType, type Cost, type HistoryEvent } from '../bench/counts.ts';
 import type { OperationHandle } from '../src/client/operation-handle.ts';
 import { loadWebhookConfig } from '../src/config.ts';
+import { liveWorkflowIdOf } from '../src/contract/call-id.ts';
 import { startWebhook, type RunningWebhook } from '../src/webhook.ts';
 import { log, Service, untilPhase, type TestCall } from './support/service.ts';
+import { until } from './support/until.ts';
 
 /**
  * What things cost, by exact count, so that nobody makes them dearer unnoticed. A change that makes the happy path
@@ -58,6 +61,18 @@ const COSTS = {
   happy: HAPPY,
   /** Nothing tells the roster, so that it is read. */
   lostNotification: { requests: ['getCall', 'getParticipant', 'listParticipants', 'mute'] },
+  /** A call that is established and ends within ten seconds, until nobody hears of it any more. */
+  liveCall: {
+    workflowTasks: 2,
+    activityTasks: 0,
+    localActivities: 1,
+    timers: 2,
+    signals: 2,
+    upserts: 2,
+    billableActions: 8,
+  },
+  /** A run of a policy, beside its operations; each call is an activity. */
+  policy: { calls: 3, activityTasks: 3, timers: 0, signals: 0, upserts: 0, billableActions: 4 },
   /** Signals that a roster costs where no operation is in flight. */
   idleNotification: { signals: 1 },
   /** A second full of rosters costs a signal at once, one after each pause, and one for what is left at the end. */
@@ -156,6 +171,39 @@ test('a lost notification costs one request to Graph more', async () => {
   const handle = await service.moderation.mute({ callId: call.id });
   expect(await handle.result()).toMatchObject({ confirmedBy: 'roster-read' });
   expect(namesOf(call)).toEqual(COSTS.lostNotification.requests);
+});
+
+test('a call that is alive costs a workflow, and no request to Graph where it soon ends', async () => {
+  const call = callOf();
+  const { calls } = service.moderation;
+  await service.graph.setCallState(call.id, 'established');
+  await until(
+    async () => await calls.get(call.id),
+    (status) => status?.state === 'established',
+  );
+  await service.graph.endCall(call.id);
+  await until(
+    async () => await calls.get(call.id),
+    (status) => status?.state === 'terminated',
+  );
+  const history = await historyOf({ workflowId: liveWorkflowIdOf(call.id) });
+  expect(costOf(history)).toMatchObject(COSTS.liveCall);
+  expect(call.requests).toEqual([]);
+});
+
+test('a run of a policy costs an activity a call', async () => {
+  const { policies } = service.moderation;
+  const calls = Array.from({ length: COSTS.policy.calls }, () => callOf().id);
+  const id = `cost-${randomUUID()}`;
+  await policies.create({ id, action: 'mute', target: { calls }, when: { once: '2099-01-01' } });
+  await policies.trigger(id);
+  const { lastRun } = await until(
+    async () => await policies.describe(id),
+    (policy) => policy.lastRun?.status === 'COMPLETED',
+  );
+  await policies.delete(id);
+  const { calls: _calls, ...cost } = COSTS.policy;
+  expect(costOf(await historyOf({ workflowId: lastRun?.workflowId ?? '' }))).toMatchObject(cost);
 });
 
 describe('a roster with no operation in flight', () => {

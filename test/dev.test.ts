@@ -164,8 +164,8 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
 
     const [head = '', ...parts] = stdout.split(/\n\n(?=Mute|Unmute)/);
     expect(head).toContain('A group call of 4, the application among them: ');
-    expect(parts).toHaveLength(3);
-    const [mute = '', unmute = '', lost = ''] = parts;
+    expect(parts).toHaveLength(4);
+    const [mute = '', unmute = '', lost = '', policy = ''] = parts;
     for (const [part, action, isMuted] of [
       [mute, 'mute', true],
       [unmute, 'unmute', false],
@@ -180,6 +180,9 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
     }
     expect(lost).toMatch(/a roster notification is lost on its way$/m);
     expect(lost).toMatch(/^ +\d+ ms {2}confirmed: isMuted true, by roster-read$/m);
+    expect(policy).toMatch(/^ +\d+ ms {2}scheduled for \d{4}-\d\d-\d\dT/m);
+    expect(policy).toMatch(/^ +\d+ ms {2}Graph is asked: POST \S+\/unmute$/m);
+    expect(policy).toMatch(/^ +\d+ ms {2}the policy has run: 1 call\(s\), 1 Confirmed$/m);
     expect(stdout.trimEnd().split('\n').at(-1)).toContain('npx call-moderation dev');
   });
 

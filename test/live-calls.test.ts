@@ -5,8 +5,11 @@ import type { CallFilter, CallRecord } from '../src/client/calls.ts';
 import { liveWorkflowIdOf } from '../src/contract/call-id.ts';
 import type { LiveCallStatus } from '../src/contract/live-call.ts';
 import { LIVE_CALL_SIGNAL } from '../src/contract/names.ts';
+import { loadWebhookConfig } from '../src/config.ts';
+import { freePort } from '../src/free-port.ts';
+import { startWebhook } from '../src/webhook.ts';
 import { Command } from './command-kit.ts';
-import { Service, type TestCall } from './support/service.ts';
+import { log, Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
 /** The calls that are alive, as the webhook makes them known, and as Graph is read where it does not. */
@@ -205,6 +208,20 @@ test('continues as new under a stream of signals, and loses none', { timeout: 12
   expect(status?.state).toBe('established');
   expect((await handle.describe()).runId).not.toBe(first);
   expect(await untilListed(call, true, { label: last[0] ?? '' })).toMatchObject({ state: 'established' });
+});
+
+test('that a call is established is answered 503 while Temporal cannot be reached', async () => {
+  const config = loadWebhookConfig({ ...service.env, TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
+  const webhook = await startWebhook({ config, log });
+  try {
+    const call = service.call({ callbackUri: webhook.callbackUrl });
+    tell(call, 'established').catch(() => undefined);
+    const first = () => call.log.find((entry) => entry.type === 'notification');
+    await call.until(() => first()?.status !== undefined);
+    expect(first()).toMatchObject({ kind: 'call', status: 503 });
+  } finally {
+    await webhook.stop();
+  }
 });
 
 test('the commands list and label', async () => {

@@ -94,6 +94,42 @@ test(
   },
 );
 
+test('operations are started at most so many a second, and waited for at most so many at a time', async () => {
+  const { policies } = service.moderation;
+  const calls = Array.from({ length: 9 }, () => service.call().id);
+  const id = `paced-${randomUUID()}`;
+  const when = { once: '2099-01-01' };
+  await policies.create({ id, action: 'mute', target: { calls }, when, concurrency: 2, perSecond: 3 });
+  try {
+    await policies.trigger(id);
+    const { lastRun } = await until(
+      async () => await policies.describe(id),
+      (policy) => policy.lastRun?.status === 'COMPLETED',
+    );
+    expect(lastRun?.report?.outcomes).toEqual({ Confirmed: 9 });
+    const { events } = await service.client.workflow.getHandle(lastRun?.workflowId ?? '').fetchHistory();
+    let waiting = 0;
+    let most = 0;
+    let first = Number.NaN;
+    let last = Number.NaN;
+    for (const event of events ?? []) {
+      const at = Number(event.eventTime?.seconds) * 1_000 + Number(event.eventTime?.nanos) / 1e6;
+      if (event.workflowTaskStartedEventAttributes && Number.isNaN(first)) first = at;
+      if (event.activityTaskScheduledEventAttributes) {
+        waiting += 1;
+        last = at;
+      }
+      if (event.activityTaskCompletedEventAttributes) waiting -= 1;
+      most = Math.max(most, waiting);
+    }
+    expect(most).toBe(2);
+    // Nine at three a second are started in three seconds, the last ones two seconds after the first.
+    expect(last - first).toBeGreaterThanOrEqual(2_000);
+  } finally {
+    await policies.delete(id).catch(() => undefined);
+  }
+});
+
 test('a run that is cancelled starts nothing more', { timeout: 90_000 }, async () => {
   const { policies } = service.moderation;
   const calls = Array.from({ length: 12 }, () => service.call());

@@ -69,7 +69,8 @@ export function readWhen(given: unknown, isByRules = false, now = new Date()): R
       faults.push(`when.${field} ${DURATION_RULE}, and at least ${least} s`);
     return seconds;
   };
-  const [once, start, end] = [dateOf('once'), dateOf('start'), dateOf('end')];
+  const [start, end] = [dateOf('start'), dateOf('end')];
+  const once = fullSecond(dateOf('once'));
   if (start !== undefined && end !== undefined && end <= start) {
     faults.push('when.end must come after when.start; exchange them, or leave one out');
   }
@@ -101,6 +102,11 @@ export function readWhen(given: unknown, isByRules = false, now = new Date()): R
     ...(end !== undefined && { end: end.toISOString() }),
   };
   return { ok: true, spec, dates };
+}
+
+/** Calendars know seconds; a moment that is rounded down may have passed when the schedule is made. */
+function fullSecond(date: Date | undefined): Date | undefined {
+  return date && new Date(Math.ceil(date.getTime() / 1_000) * 1_000);
 }
 
 /** One moment, in UTC. */

@@ -1,4 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { ModerationClient } from '../client/moderation-client.ts';
+import type { PolicyDescription } from '../client/policies.ts';
 import { loadClientConfig } from '../config.ts';
 import type { Action } from '../contract/names.ts';
 import { exitOnFault } from '../process.ts';
@@ -10,7 +12,7 @@ import { uiLink } from './ui-link.ts';
 
 /**
  * `npm run demo`: makes a group call in the simulator, mutes and unmutes the application in it through everything that a
- * deployment has, and shows each step as it happens.
+ * deployment has, by hand and by the clock, and shows each step as it happens.
  */
 
 const say = (line = ''): void => {
@@ -90,12 +92,32 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
     const moderation = new ModerationClient({ client });
     const { id: callId } = stack.graph.createCall({ callbackUri: stack.webhook.callbackUrl, participants: 4 });
     say(`\nA group call of 4, the application among them: ${callId}`);
+    // Graph tells that it is established, so that it is known to be alive.
+    await stack.graph.setCallState(callId, 'established');
 
     await operate('mute', 'Mute the application');
     await operate('unmute', 'Unmute it again');
     stack.graph.setFaults(callId, { notifications: [{ drop: true, times: 1 }] });
     await operate('mute', 'Mute it once more, and lose the notification');
+    await schedule('unmute', 'Unmute every call that is alive, by a policy, in two seconds');
     say('\nDone. Leave it running, with your own calls: npx call-moderation dev');
+
+    async function schedule(action: Action, title: string): Promise<void> {
+      const { policies } = moderation;
+      narrator.begin(action, title);
+      const { nextTimes } = await policies.create({
+        id: 'demo',
+        action,
+        target: { live: {} },
+        when: { once: 'in 2s' },
+      });
+      narrator.step(`scheduled for ${nextTimes[0]}`);
+      const { lastRun } = await ended(async () => await policies.describe('demo'));
+      const outcomes = Object.entries(lastRun?.report?.outcomes ?? {}).map(([outcome, count]) => `${count} ${outcome}`);
+      narrator.step(`the policy has run: ${lastRun?.report?.calls} call(s), ${outcomes.join(', ')}`);
+      narrator.end();
+      await policies.delete('demo');
+    }
 
     async function operate(action: Action, title: string): Promise<void> {
       narrator.begin(action, title);
@@ -111,6 +133,14 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
     }
   } finally {
     await closeClient(client);
+  }
+}
+
+async function ended(ask: () => Promise<PolicyDescription>): Promise<PolicyDescription> {
+  for (;;) {
+    const description = await ask();
+    if (description.lastRun !== undefined && description.lastRun.status !== 'RUNNING') return description;
+    await pause(200);
   }
 }
 
