@@ -179,10 +179,13 @@ describe.concurrent('a hold', () => {
 describe.concurrent('a pause', () => {
   test('mutes once, lets others unmute, and unmutes at its end', async () => {
     const call = service.call();
-    const handle = await service.moderation.pause({ callId: call.id, forSeconds: 6 });
-    await until(handle, ({ phase }) => phase === 'holding');
+    const handle = await service.moderation.pause({ callId: call.id, forSeconds: 10 });
+    await until(handle, ({ participantId }) => participantId !== undefined);
     await unmute(call);
-    await until(handle, ({ lastSeen }) => lastSeen?.isMuted === false, known).catch(() => undefined);
+    const participants = [{ id: call.participantId, isMuted: false }];
+    const run = service.client.workflow.getHandle(holdIdOf(call.id));
+    await run.signal(SIGNAL.rosterUpdated, { participants, full: true });
+    await call.until(() => call.requests.some(({ name }) => name === 'getParticipant'));
     expect(await handle.result()).toMatchObject({ endedBy: 'expired', mutesAgain: 0 });
     expect(call.posts).toEqual(['mute', 'unmute']);
   });
