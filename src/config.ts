@@ -38,6 +38,12 @@ export interface CommonConfig {
   logLevel: LogLevel;
 }
 
+/** A build of the workers, as Temporal's Worker Deployment Versioning knows it. */
+export interface DeploymentVersion {
+  deploymentName: string;
+  buildId: string;
+}
+
 export interface WorkerConfig extends CommonConfig {
   graph: {
     /** Root and version. */
@@ -49,6 +55,13 @@ export interface WorkerConfig extends CommonConfig {
   };
   tenants: ReadonlySet<string> | undefined;
   health: Address;
+  /** Where present, operations stay on the build that they began on. */
+  version: DeploymentVersion | undefined;
+}
+
+/** For the command that says which build new operations begin on. */
+export interface DeploymentConfig extends CommonConfig {
+  version: DeploymentVersion;
 }
 
 export interface WebhookConfig extends CommonConfig {
@@ -111,6 +124,18 @@ const common = z.object({
     .default('info'),
 });
 
+/** Temporal joins the two with a colon or a dot. */
+const version = {
+  MODERATION_DEPLOYMENT_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -, such as call-moderation')
+    .optional(),
+  MODERATION_BUILD_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_.+-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ . + -, such as a commit's hash")
+    .optional(),
+};
+
 const cloudName = z.string().superRefine((value, context) => {
   if (Object.hasOwn(CLOUDS, value)) return;
   const message =
@@ -129,7 +154,10 @@ const worker = common.extend({
   MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
   MODERATION_HEALTH_PORT: port.default(9_465),
   AZURE_AUTHORITY_HOST: safeUrl.optional(),
+  ...version,
 });
+
+const deployment = common.extend(version);
 
 const webhook = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
@@ -166,6 +194,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
       'MODERATION_GRAPH_TOKEN: a fixed token is for a Graph on this machine; set MODERATION_GRAPH_URL to a loopback address, or leave it out and set AZURE_*',
     );
   }
+  faults.push(...halfVersion(given));
   const { values, temporal } = read(worker, given, faults);
   const cloud: Cloud = CLOUDS[values.MODERATION_GRAPH_CLOUD as keyof typeof CLOUDS];
   const root = (values.MODERATION_GRAPH_URL ?? cloud.graphUrl).replace(/\/+$/, '');
@@ -179,6 +208,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     },
     tenants: values.MODERATION_TENANTS,
     health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
+    version: versionOf(values),
   };
 }
 
@@ -225,6 +255,31 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
 export function loadClientConfig(env: Environment): CommonConfig {
   const { values, temporal } = read(common, withoutEmpty(env), []);
   return commonOf(values, temporal);
+}
+
+/** For `set-current-version`. */
+export function loadDeploymentConfig(env: Environment): DeploymentConfig {
+  const given = withoutEmpty(env);
+  const missing = VERSION_NAMES.filter((name) => given[name] === undefined);
+  const faults = missing.map((name) => `${name}: required; set it to what the workers of this build have`);
+  const { values, temporal } = read(deployment, given, faults);
+  const known = versionOf(values);
+  if (known === undefined) throw new ConfigError(faults);
+  return { ...commonOf(values, temporal), version: known };
+}
+
+const VERSION_NAMES = ['MODERATION_DEPLOYMENT_NAME', 'MODERATION_BUILD_ID'] as const;
+
+/** One of the two alone would be a worker that takes nothing, or one that is not versioned though somebody meant it. */
+function halfVersion(given: Record<string, string>): string[] {
+  const [present, absent] = [true, false].map((is) => VERSION_NAMES.filter((name) => name in given === is));
+  if (present?.length !== 1) return [];
+  return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither for workers without versions`];
+}
+
+function versionOf(values: z.infer<typeof deployment>): DeploymentVersion | undefined {
+  const { MODERATION_DEPLOYMENT_NAME: deploymentName, MODERATION_BUILD_ID: buildId } = values;
+  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
 }
 
 function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {

@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, type Address, type WorkerConfig } from './config.ts';
+import { loadWorkerConfig, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
 import { GraphClient } from './graph/client.ts';
 import { fixedToken, identityTokens, type TokenSource } from './graph/tokens.ts';
 import { createHealthServer } from './health/health.ts';
@@ -12,6 +12,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
+import { currentBuildOf } from './temporal/deployment-version.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { USER_AGENT } from './version.ts';
@@ -53,7 +54,7 @@ export interface WorkerProcessOptions {
  * @throws {SearchAttributesError}
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { temporal, taskQueue, graph, tenants } = config;
+  const { temporal, taskQueue, graph, tenants, version } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
@@ -68,9 +69,11 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       workflowBundle: bundle ?? (await loadWorkflows()),
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
+      ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection });
-    log.info({ taskQueue, namespace, graph: graph.url, health: health.address }, 'worker is polling');
+    log.info({ taskQueue, namespace, graph: graph.url, health: health.address, ...version }, 'worker is polling');
+    if (version !== undefined) await tellVersion(connection, namespace, version, log);
     const run = async (): Promise<void> => {
       try {
         await worker.run();
@@ -92,6 +95,27 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
     await connection.close();
     throw error;
   }
+}
+
+/** An operation may end within minutes: it stays on its build, and needs no `patched`. */
+function pinnedTo(version: DeploymentVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' };
+}
+
+/** A build that is not the current one takes no new operation, and waits in silence otherwise. */
+async function tellVersion(
+  connection: NativeConnection,
+  namespace: string,
+  version: DeploymentVersion,
+  log: Logger,
+): Promise<void> {
+  const current = await currentBuildOf(connection, namespace, version.deploymentName);
+  if (current === version.buildId) return;
+  const text =
+    current === undefined
+      ? 'no version of the deployment is the current one, and no operation begins; run: call-moderation set-current-version'
+      : 'another version is the current one, and operations begin there; to change that run: call-moderation set-current-version';
+  log.warn({ ...version, current }, text);
 }
 
 async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {

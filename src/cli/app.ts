@@ -71,6 +71,11 @@ const routes = buildRouteMap({
       parameters: {},
       docs: { brief: "Run the webhook: it takes Graph's notifications" },
     }),
+    setCurrentVersion: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./set-current-version.ts')).setCurrentVersion,
+      parameters: { flags: { json } },
+      docs: { brief: 'With versioned workers: have new operations begin on MODERATION_BUILD_ID from now on' },
+    }),
     mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
     status: buildCommand<{ json: boolean }, [string], Context>({
