@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
-import { msToTs } from '@temporalio/common/lib/time.js';
-import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { goModuleFolder, TEMPORAL_SERVER } from './go-programs.ts';
-import { Part } from './part.ts';
+import { Part, PartFailed } from './part.ts';
 import type { Postgres } from './postgres.ts';
 
 /** The full Temporal server on PostgreSQL: what Temporal's images hold, with the variables that they are given. */
@@ -40,27 +39,52 @@ export const OTHER_PORTS = [
   'WORKER_MEMBERSHIP_PORT',
 ] as const;
 
-const DATABASES = { temporal: 'temporal', temporal_visibility: 'visibility' };
-
 /** As long as the images' default; fixed with the first start, so that of production is chosen with care. */
 const HISTORY_SHARDS = 4;
 
 const run = promisify(execFile);
 
+/** What the containers run too, so that here it is tried. */
+const script = (name: string): string => fileURLToPath(new URL(`../deploy/temporal/${name}.sh`, import.meta.url));
+
 /** Makes the two databases and brings their schema to that of the server; changes nothing where they are. */
-export async function setUpSchema(programs: string, { port, user, password }: Postgres): Promise<void> {
-  const schemas = join(await goModuleFolder(TEMPORAL_SERVER), 'schema', 'postgresql', 'v12');
-  const tool = async (database: string, ...args: string[]): Promise<void> => {
-    const to = ['--plugin', 'postgres12', '--ep', '127.0.0.1', '-p', String(port), '-u', user, '--db', database];
-    // Not on the command line, which everybody on the machine may read.
-    await run(join(programs, 'sql'), [...to, ...args], { env: { SQL_PASSWORD: password } });
-  };
-  const setUp = async ([database, folder]: [string, string]): Promise<void> => {
-    await tool(database, 'create');
-    await tool(database, 'setup-schema', '-v', '0.0');
-    await tool(database, 'update-schema', '-d', join(schemas, folder, 'versioned'));
-  };
-  await Promise.all(Object.entries(DATABASES).map(setUp));
+export async function setUpSchema(programs: string, folder: string, { port, user, password }: Postgres): Promise<void> {
+  // The image's name of it.
+  const tools = join(folder, 'tools');
+  await mkdir(tools, { recursive: true });
+  const tool = join(tools, 'temporal-sql-tool');
+  await rm(tool, { force: true });
+  await symlink(join(programs, 'sql'), tool);
+  await setUp('schema', {
+    PATH: `${tools}:${process.env['PATH']}`,
+    SCHEMA_FOLDER: join(await goModuleFolder(TEMPORAL_SERVER), 'schema'),
+    SQL_PLUGIN: 'postgres12',
+    SQL_HOST: '127.0.0.1',
+    SQL_PORT: String(port),
+    SQL_USER: user,
+    SQL_PASSWORD: password,
+  });
+}
+
+/** The namespace with our search attributes, where it is not there yet. */
+export async function setUpNamespace(cli: string, address: string, namespace: string): Promise<void> {
+  await setUp('namespace', {
+    PATH: `${dirname(cli)}:${process.env['PATH']}`,
+    HOME: process.env['HOME'],
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+  });
+}
+
+async function setUp(name: string, env: Record<string, string | undefined>): Promise<void> {
+  try {
+    await run('/bin/sh', [script(name)], { env });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new PartFailed(`deploy/temporal/${name}.sh has failed:\n${`${stdout}${stderr}`.trim().slice(-1_000)}`, {
+      cause: error,
+    });
+  }
 }
 
 export function temporalServer(options: TemporalOptions): Part {
@@ -104,38 +128,8 @@ async function answers(address: string): Promise<boolean> {
   }
 }
 
-/** How long the namespace keeps what has ended. */
-const RETENTION = '3 days';
-
-const NAMESPACE_WITHIN_MS = 60_000;
-
-/** The namespace with our search attributes, where it is not there yet. The server learns of both with some delay. */
-export async function setUpNamespace(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address });
-  try {
-    const { workflowService } = connection;
-    await workflowService
-      .registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs(RETENTION) })
-      .catch(unless(ALREADY_EXISTS));
-    const deadline = Date.now() + NAMESPACE_WITHIN_MS;
-    for (;;) {
-      try {
-        await workflowService.describeNamespace({ namespace });
-        await ensureSearchAttributes(connection, namespace);
-        return;
-      } catch (error) {
-        if (Date.now() > deadline) throw error;
-        await sleep(200);
-      }
-    }
-  } finally {
-    await connection.close();
-  }
-}
-
-/** `grpc.status`. */
+/** `grpc.status.NOT_FOUND` */
 const NOT_FOUND = 5;
-const ALREADY_EXISTS = 6;
 
 /** Takes an error of this code for an answer. */
 function unless(code: number): (error: unknown) => void {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../src/config.ts';
+import { findTemporalCli } from '../src/dev/temporal-cli.ts';
 
 import { GraphSimulator, type SimulatorOptions } from '../src/simulator/index.ts';
 import { Balancer } from './balancer.ts';
@@ -105,6 +106,8 @@ export class Topology {
     const { folder, ui = true, onProgress = () => undefined, workers = 2, webhooks = 2 } = this.#options;
     await mkdir(join(folder, 'logs'), { recursive: true });
     const server = await goPrograms(TEMPORAL_SERVER, onProgress);
+    const searchPath = process.env['PATH'];
+    const cli = await findTemporalCli({ path: process.env['MODERATION_TEMPORAL_CLI'], searchPath, onProgress });
     const uiPrograms = ui ? await goPrograms(TEMPORAL_UI, onProgress) : undefined;
 
     onProgress('Starting PostgreSQL …');
@@ -112,13 +115,13 @@ export class Topology {
       folder: join(folder, 'postgres'),
       port: await this.#port('postgres'),
       log: this.#log('postgres'),
-      searchPath: process.env['PATH'],
+      searchPath,
       onProgress,
     });
     await this.#add(postgres.part);
 
     onProgress('Starting Temporal …');
-    await setUpSchema(server, postgres);
+    await setUpSchema(server, folder, postgres);
     const frontend = await this.#port('temporal');
     const others: number[] = [];
     for (const _ of OTHER_PORTS) others.push(await lastingPort());
@@ -133,7 +136,7 @@ export class Topology {
     });
     await this.#add(temporal);
     this.temporalAddress = `127.0.0.1:${frontend}`;
-    await setUpNamespace(this.temporalAddress, NAMESPACE);
+    await setUpNamespace(cli, this.temporalAddress, NAMESPACE);
     if (uiPrograms !== undefined) await this.#startUi(uiPrograms);
 
     onProgress('Starting the webhooks and the workers …');
