@@ -31,10 +31,18 @@ export interface Address {
   port: number;
 }
 
+/** A key for AES-256, 32 bytes, and what it is called. */
+export interface PayloadKey {
+  id: string;
+  key: Uint8Array;
+}
+
 /** What every process needs. */
 export interface CommonConfig {
   temporal: ClientConnectConfig;
   taskQueue: string;
+  /** Of what Temporal keeps: the first encrypts, all decrypt. Nothing is encrypted where absent. */
+  payloadKeys: readonly PayloadKey[] | undefined;
   logLevel: LogLevel;
 }
 
@@ -115,7 +123,27 @@ const tenants = list
   .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
   .transform((items) => new Set(items.map((item) => item.toLowerCase())));
 
+/** No message quotes any of it. */
+const payloadKeys = list.transform((items, context): PayloadKey[] => {
+  const keys = items.map((item) => {
+    const [, id = '', text = ''] = /^([A-Za-z0-9_.-]{1,64}):([A-Za-z0-9+/]{43}=)$/.exec(item) ?? [];
+    return { id, key: Buffer.from(text, 'base64') };
+  });
+  const wrong = keys.findIndex(({ key }) => key.length !== 32);
+  const fault =
+    keys.length === 0
+      ? 'must name at least one key; leave it out for no encryption'
+      : wrong >= 0
+        ? `key ${wrong + 1} must be ID:KEY, its ID 1 to 64 of A-Z a-z 0-9 _ . -, its key 32 bytes in base64, such as 'openssl rand -base64 32' prints`
+        : new Set(keys.map(({ id }) => id)).size < keys.length
+          ? 'must not give two keys one ID'
+          : undefined;
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  return keys;
+});
+
 const common = z.object({
+  MODERATION_PAYLOAD_KEYS: payloadKeys.optional(),
   MODERATION_TASK_QUEUE: z.string().max(1_000, 'must be at most 1000 characters').default(DEFAULT_TASK_QUEUE),
   LOG_LEVEL: z
     .string()
@@ -283,7 +311,12 @@ function versionOf(values: z.infer<typeof deployment>): DeploymentVersion | unde
 }
 
 function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {
-  return { temporal, taskQueue: values.MODERATION_TASK_QUEUE, logLevel: values.LOG_LEVEL };
+  return {
+    temporal,
+    taskQueue: values.MODERATION_TASK_QUEUE,
+    payloadKeys: values.MODERATION_PAYLOAD_KEYS,
+    logLevel: values.LOG_LEVEL,
+  };
 }
 
 /** Listens on every address of the machine. */

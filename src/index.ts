@@ -10,3 +10,5 @@ export { DEFAULT_TASK_QUEUE, QUERY, SEARCH_ATTRIBUTE, SIGNAL, type Action } from
 export type { ModerationResult, MuteState, OperationStatus, Phase } from './contract/operation.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';
+export type { PayloadKey } from './config.ts';
+export { EncryptionCodec } from './temporal/payload-codec.ts';

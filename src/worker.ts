@@ -13,6 +13,7 @@ import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
+import { dataConverterOf } from './temporal/payload-codec.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { USER_AGENT } from './version.ts';
@@ -54,7 +55,7 @@ export interface WorkerProcessOptions {
  * @throws {SearchAttributesError}
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { temporal, taskQueue, graph, tenants, version } = config;
+  const { temporal, taskQueue, graph, tenants, version, payloadKeys } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
@@ -69,6 +70,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       workflowBundle: bundle ?? (await loadWorkflows()),
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
+      ...dataConverterOf(payloadKeys),
       ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection });

@@ -479,3 +479,28 @@ describe('the version of a worker', () => {
     );
   });
 });
+
+describe('the keys of payloads', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const keys = (value: string) => loadClientConfig({ MODERATION_PAYLOAD_KEYS: value }).payloadKeys;
+
+  test('are none by default, else in the order in which they are given', () => {
+    expect(loadClientConfig({}).payloadKeys).toBeUndefined();
+    expect(keys(`new-1:${key}, old:${key}`)).toEqual([
+      { id: 'new-1', key: Buffer.alloc(32, 7) },
+      { id: 'old', key: Buffer.alloc(32, 7) },
+    ]);
+  });
+
+  test.each([
+    [',', 'must name at least one key'],
+    [key, 'key 1 must be ID:KEY'],
+    [`a:${key},b:c2hvcnQ=`, 'key 2 must be ID:KEY'],
+    [`a b:${key}`, 'key 1 must be ID:KEY'],
+    [`a:${key},a:${key}`, 'must not give two keys one ID'],
+  ])('cannot be %s, and what is wrong is told without them', (value, reason) => {
+    const fault = faultOf(() => keys(value));
+    expect(fault).toContain(`MODERATION_PAYLOAD_KEYS: ${reason}`);
+    for (const secret of [key, 'c2hvcnQ=']) expect(fault).not.toContain(secret);
+  });
+});
