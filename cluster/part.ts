@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { descendantsOf } from './descendants.ts';
 
 /**
  * One program of the topology, kept running as a supervisor keeps it: it has been started, it is ready, and when it dies
@@ -12,8 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *                          │                      │
  *                          └───────── stop ───────┴──▶ stopped
  *
- * P1: It leads a process group of its own. Ctrl-C reaches whoever started it and nobody else, and a kill takes the
- *     children too: those of a PostgreSQL that is killed alone would go on for a while, and keep the next one from starting.
+ * P1: It leads a process group of its own, so that Ctrl-C reaches whoever started it and nobody else. A kill takes the
+ *     children too: those of a PostgreSQL that is killed alone would finish what they are at.
  * P2: What it writes goes to a file and never through us, so that it does not stop when we do not read.
  * P3: It does not outlive this process, unless that is killed.
  */
@@ -106,7 +107,7 @@ export class Part {
     const child = this.#child;
     if (child === undefined || isOver(child)) return;
     const exited = once(child, 'exit');
-    signal(child, 'SIGKILL');
+    killAll(child);
     await exited;
   }
 
@@ -117,7 +118,7 @@ export class Part {
     if (child === undefined || isOver(child)) return;
     const exited = once(child, 'exit');
     child.kill(this.#spec.endsOn ?? 'SIGTERM');
-    const late = setTimeout(() => signal(child, 'SIGKILL'), END_WITHIN_MS);
+    const late = setTimeout(() => killAll(child), END_WITHIN_MS);
     await exited;
     clearTimeout(late);
   }
@@ -128,7 +129,7 @@ export class Part {
     const child = spawn(command, args, { env, cwd, ...user, stdio: ['ignore', file, file], detached: true }); // P1
     closeSync(file);
     this.#child = child;
-    const kill = (): void => signal(child, 'SIGKILL');
+    const kill = (): void => killAll(child);
     process.once('exit', kill); // P3
     const failed = new Promise<never>((_, reject) => {
       child.once('error', (error) => reject(new PartFailed(`${name} could not be started: ${error.message}`)));
@@ -175,7 +176,7 @@ export class Part {
       }
       if (await isReady().catch(() => false)) return;
       if (Date.now() > deadline) {
-        signal(child, 'SIGKILL');
+        killAll(child);
         throw new PartFailed(`${name} does not get ready: ${await this.#lastWords()}`);
       }
       await sleep(50);
@@ -192,12 +193,14 @@ function isOver({ exitCode, signalCode, pid }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null || pid === undefined;
 }
 
-/** To its whole group. */
-function signal({ pid }: ChildProcess, sign: NodeJS.Signals): void {
+/** SIGKILL to it and to all that came of it, itself first, for it would replace them. */
+function killAll({ pid }: ChildProcess): void {
   if (pid === undefined) return;
-  try {
-    process.kill(-pid, sign);
-  } catch {
-    // It is gone already.
+  for (const one of [-pid, ...descendantsOf(pid).map((entry) => entry.pid)]) {
+    try {
+      process.kill(one, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
   }
 }

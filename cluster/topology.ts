@@ -9,7 +9,7 @@ import { Balancer } from './balancer.ts';
 import { goPrograms, TEMPORAL_SERVER, TEMPORAL_UI } from './go-programs.ts';
 import { lastingPort } from './lasting-port.ts';
 import type { Part } from './part.ts';
-import { preparePostgres } from './postgres.ts';
+import { preparePostgres, type Postgres } from './postgres.ts';
 import { servicePart } from './service.ts';
 import { OTHER_PORTS, setUpNamespace, setUpSchema, temporalServer } from './temporal.ts';
 import { temporalUi } from './temporal-ui.ts';
@@ -58,6 +58,7 @@ export class Topology {
   readonly workers: Part[] = [];
   readonly webhooks: Part[] = [];
   graph: GraphSimulator | undefined;
+  postgres: Postgres | undefined;
   temporalAddress = '';
   uiUrl: string | undefined;
   /** Where Graph's notifications go. */
@@ -118,6 +119,7 @@ export class Topology {
       searchPath,
       onProgress,
     });
+    this.postgres = postgres;
     await this.#add(postgres.part);
 
     onProgress('Starting Temporal …');

@@ -65,6 +65,8 @@ export interface WorkerConfig extends CommonConfig {
   health: Address;
   /** Where present, operations stay on the build that they began on. */
   version: DeploymentVersion | undefined;
+  /** Of all workers of the task queue together. */
+  maxActivitiesPerSecond: number | undefined;
 }
 
 /** For the command that says which build new operations begin on. */
@@ -181,6 +183,11 @@ const worker = common.extend({
   MODERATION_TENANTS: tenants.optional(),
   MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
   MODERATION_HEALTH_PORT: port.default(9_465),
+  MODERATION_MAX_ACTIVITIES_PER_SECOND: z
+    .string()
+    .regex(/^(?=.*[1-9])\d{1,6}(\.\d{1,3})?$/, 'must be a number above 0, such as 500 or 0.5')
+    .transform(Number)
+    .optional(),
   AZURE_AUTHORITY_HOST: safeUrl.optional(),
   ...version,
 });
@@ -237,6 +244,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     tenants: values.MODERATION_TENANTS,
     health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
     version: versionOf(values),
+    maxActivitiesPerSecond: values.MODERATION_MAX_ACTIVITIES_PER_SECOND,
   };
 }
 

@@ -55,7 +55,7 @@ export interface WorkerProcessOptions {
  * @throws {SearchAttributesError}
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { temporal, taskQueue, graph, tenants, version, payloadKeys } = config;
+  const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const graphClient = new GraphClient({ url: graph.url, tokens: tokensFor(graph), userAgent: USER_AGENT });
@@ -71,6 +71,9 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
       ...dataConverterOf(payloadKeys),
+      // Temporal holds all workers of the queue to it. Set on its side alone it would be passed by: a worker that runs the
+      // workflow gets an activity handed eagerly, past the queue, unless it knows of a limit.
+      ...(maxActivitiesPerSecond !== undefined && { maxTaskQueueActivitiesPerSecond: maxActivitiesPerSecond }),
       ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection });

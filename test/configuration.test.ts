@@ -480,6 +480,19 @@ describe('the version of a worker', () => {
   });
 });
 
+describe('the rate of activities', () => {
+  const rate = (value: string) => worker({ MODERATION_MAX_ACTIVITIES_PER_SECOND: value }).maxActivitiesPerSecond;
+
+  test('is not limited by default, else a number a second', () => {
+    expect(worker().maxActivitiesPerSecond).toBeUndefined();
+    expect(['500', '0.5', '0.001'].map(rate)).toEqual([500, 0.5, 0.001]);
+  });
+
+  test.each(['0', '0.0', '-1', 'many', '1e3', '1,5'])('cannot be %s', (value) => {
+    expect(faultOf(() => rate(value))).toContain('MODERATION_MAX_ACTIVITIES_PER_SECOND: must be a number above 0');
+  });
+});
+
 describe('the keys of payloads', () => {
   const key = Buffer.alloc(32, 7).toString('base64');
   const keys = (value: string) => loadClientConfig({ MODERATION_PAYLOAD_KEYS: value }).payloadKeys;
