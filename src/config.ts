@@ -31,11 +31,25 @@ export interface Address {
   port: number;
 }
 
+/** A key for AES-256, 32 bytes, and what it is called. */
+export interface PayloadKey {
+  id: string;
+  key: Uint8Array;
+}
+
 /** What every process needs. */
 export interface CommonConfig {
   temporal: ClientConnectConfig;
   taskQueue: string;
+  /** Of what Temporal keeps: the first encrypts, all decrypt. Nothing is encrypted where absent. */
+  payloadKeys: readonly PayloadKey[] | undefined;
   logLevel: LogLevel;
+}
+
+/** A build of the workers, as Temporal's Worker Deployment Versioning knows it. */
+export interface DeploymentVersion {
+  deploymentName: string;
+  buildId: string;
 }
 
 export interface WorkerConfig extends CommonConfig {
@@ -49,6 +63,15 @@ export interface WorkerConfig extends CommonConfig {
   };
   tenants: ReadonlySet<string> | undefined;
   health: Address;
+  /** Where present, operations stay on the build that they began on. */
+  version: DeploymentVersion | undefined;
+  /** Of all workers of the task queue together. */
+  maxActivitiesPerSecond: number | undefined;
+}
+
+/** For the command that says which build new operations begin on. */
+export interface DeploymentConfig extends CommonConfig {
+  version: DeploymentVersion;
 }
 
 export interface WebhookConfig extends CommonConfig {
@@ -104,7 +127,27 @@ const tenants = list
   .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
   .transform((items) => new Set(items.map((item) => item.toLowerCase())));
 
+/** No message quotes any of it. */
+const payloadKeys = list.transform((items, context): PayloadKey[] => {
+  const keys = items.map((item) => {
+    const [, id = '', text = ''] = /^([A-Za-z0-9_.-]{1,64}):([A-Za-z0-9+/]{43}=)$/.exec(item) ?? [];
+    return { id, key: Buffer.from(text, 'base64') };
+  });
+  const wrong = keys.findIndex(({ key }) => key.length !== 32);
+  const fault =
+    keys.length === 0
+      ? 'must name at least one key; leave it out for no encryption'
+      : wrong >= 0
+        ? `key ${wrong + 1} must be ID:KEY, its ID 1 to 64 of A-Z a-z 0-9 _ . -, its key 32 bytes in base64, such as 'openssl rand -base64 32' prints`
+        : new Set(keys.map(({ id }) => id)).size < keys.length
+          ? 'must not give two keys one ID'
+          : undefined;
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  return keys;
+});
+
 const common = z.object({
+  MODERATION_PAYLOAD_KEYS: payloadKeys.optional(),
   MODERATION_TASK_QUEUE: z.string().max(1_000, 'must be at most 1000 characters').default(DEFAULT_TASK_QUEUE),
   LOG_LEVEL: z
     .string()
@@ -118,6 +161,18 @@ const common = z.object({
     .literal('http/protobuf', 'must be http/protobuf, which collectors take on port 4318; leave it out for that')
     .optional(),
 });
+
+/** Temporal joins the two with a colon or a dot. */
+const version = {
+  MODERATION_DEPLOYMENT_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -, such as call-moderation')
+    .optional(),
+  MODERATION_BUILD_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_.+-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ . + -, such as a commit's hash")
+    .optional(),
+};
 
 const cloudName = z.string().superRefine((value, context) => {
   if (Object.hasOwn(CLOUDS, value)) return;
@@ -139,8 +194,16 @@ const worker = common.extend({
   MODERATION_TENANTS: tenants.optional(),
   MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
   MODERATION_HEALTH_PORT: port.default(9_465),
+  MODERATION_MAX_ACTIVITIES_PER_SECOND: z
+    .string()
+    .regex(/^(?=.*[1-9])\d{1,6}(\.\d{1,3})?$/, 'must be a number above 0, such as 500 or 0.5')
+    .transform(Number)
+    .optional(),
   AZURE_AUTHORITY_HOST: safeUrl.optional(),
+  ...version,
 });
+
+const deployment = common.extend(version);
 
 const webhook = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
@@ -181,6 +244,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
       'MODERATION_GRAPH_TOKEN: a fixed token is for a Graph on this machine; set MODERATION_GRAPH_URL to a loopback address, or leave it out and set AZURE_*',
     );
   }
+  faults.push(...halfVersion(given));
   const { values, temporal } = read(worker, given, faults);
   const cloud: Cloud = CLOUDS[values.MODERATION_GRAPH_CLOUD as keyof typeof CLOUDS];
   const root = (values.MODERATION_GRAPH_URL ?? cloud.graphUrl).replace(/\/+$/, '');
@@ -194,6 +258,8 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     },
     tenants: values.MODERATION_TENANTS,
     health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
+    version: versionOf(values),
+    maxActivitiesPerSecond: values.MODERATION_MAX_ACTIVITIES_PER_SECOND,
   };
 }
 
@@ -249,8 +315,38 @@ export function loadClientConfig(env: Environment): CommonConfig {
   return commonOf(values, temporal);
 }
 
+/** For `set-current-version`. */
+export function loadDeploymentConfig(env: Environment): DeploymentConfig {
+  const given = withoutEmpty(env);
+  const missing = VERSION_NAMES.filter((name) => given[name] === undefined);
+  const faults = missing.map((name) => `${name}: required; set it to what the workers of this build have`);
+  const { values, temporal } = read(deployment, given, faults);
+  const known = versionOf(values);
+  if (known === undefined) throw new ConfigError(faults);
+  return { ...commonOf(values, temporal), version: known };
+}
+
+const VERSION_NAMES = ['MODERATION_DEPLOYMENT_NAME', 'MODERATION_BUILD_ID'] as const;
+
+/** One of the two alone would be a worker that takes nothing, or one that is not versioned though somebody meant it. */
+function halfVersion(given: Record<string, string>): string[] {
+  const [present, absent] = [true, false].map((is) => VERSION_NAMES.filter((name) => name in given === is));
+  if (present?.length !== 1) return [];
+  return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither for workers without versions`];
+}
+
+function versionOf(values: z.infer<typeof deployment>): DeploymentVersion | undefined {
+  const { MODERATION_DEPLOYMENT_NAME: deploymentName, MODERATION_BUILD_ID: buildId } = values;
+  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
+}
+
 function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {
-  return { temporal, taskQueue: values.MODERATION_TASK_QUEUE, logLevel: values.LOG_LEVEL };
+  return {
+    temporal,
+    taskQueue: values.MODERATION_TASK_QUEUE,
+    payloadKeys: values.MODERATION_PAYLOAD_KEYS,
+    logLevel: values.LOG_LEVEL,
+  };
 }
 
 /** Listens on every address of the machine. */

@@ -61,3 +61,5 @@ export type {
 export type { OthersTarget, Target } from './contract/target.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest, type OthersRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';
+export type { PayloadKey } from './config.ts';
+export { EncryptionCodec } from './temporal/payload-codec.ts';

@@ -14,8 +14,12 @@ export async function exitOnFault(main: () => Promise<void>): Promise<void> {
 const NAMED: ReadonlySet<string> = new Set([
   'AddressNotAvailable',
   'ConfigError',
+  'DeploymentVersionError',
   'DevServerFailed',
+  'GoBuildFailed',
+  'PartFailed',
   'PortsTaken',
+  'PostgresNotFound',
   'SearchAttributesError',
   'TemporalCliNotFound',
   'TemporalUnreachable',

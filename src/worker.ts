@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, wantsTraces, type Address, type WorkerConfig } from './config.ts';
+import { loadWorkerConfig, wantsTraces, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { METRIC, OPERATIONS_HELP } from './contract/metrics.ts';
 import type { Action } from './contract/names.ts';
@@ -16,6 +16,8 @@ import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
+import { currentBuildOf } from './temporal/deployment-version.ts';
+import { dataConverterOf } from './temporal/payload-codec.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { startTracing } from './tracing/tracing.ts';
@@ -66,7 +68,7 @@ export interface WorkerProcessOptions {
  * @throws {SearchAttributesError}
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { temporal, taskQueue, graph, tenants } = config;
+  const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const metrics = new GraphMetrics();
@@ -87,9 +89,15 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
+      ...dataConverterOf(payloadKeys),
+      // Temporal holds all workers of the queue to it. Set on its side alone it would be passed by: a worker that runs the
+      // workflow gets an activity handed eagerly, past the queue, unless it knows of a limit.
+      ...(maxActivitiesPerSecond !== undefined && { maxTaskQueueActivitiesPerSecond: maxActivitiesPerSecond }),
+      ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
-    log.info({ taskQueue, namespace, graph: graph.url, health: health.address }, 'worker is polling');
+    log.info({ taskQueue, namespace, graph: graph.url, health: health.address, ...version }, 'worker is polling');
+    if (version !== undefined) await tellVersion(connection, namespace, version, log);
     const run = async (): Promise<void> => {
       try {
         await worker.run();
@@ -121,6 +129,27 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
       counter.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
     }
   }
+}
+
+/** An operation may end within minutes: it stays on its build, and needs no `patched`. */
+function pinnedTo(version: DeploymentVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' };
+}
+
+/** A build that is not the current one takes no new operation, and waits in silence otherwise. */
+async function tellVersion(
+  connection: NativeConnection,
+  namespace: string,
+  version: DeploymentVersion,
+  log: Logger,
+): Promise<void> {
+  const current = await currentBuildOf(connection, namespace, version.deploymentName);
+  if (current === version.buildId) return;
+  const text =
+    current === undefined
+      ? 'no version of the deployment is the current one, and no operation begins; run: call-moderation set-current-version'
+      : 'another version is the current one, and operations begin there; to change that run: call-moderation set-current-version';
+  log.warn({ ...version, current }, text);
 }
 
 async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {

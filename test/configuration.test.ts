@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConfigError, loadClientConfig, loadWebhookConfig, loadWorkerConfig, type Environment } from '../src/config.ts';
+import {
+  ConfigError,
+  loadClientConfig,
+  loadDeploymentConfig,
+  loadWebhookConfig,
+  loadWorkerConfig,
+  type Environment,
+} from '../src/config.ts';
 
 /** Every variable of the contract: its default, its values, and what one hears of a bad one. */
 
@@ -51,6 +58,7 @@ describe('without any variable', () => {
       },
       tenants: undefined,
       health: { host: '127.0.0.1', port: 9_465 },
+      version: undefined,
     });
   });
 
@@ -446,5 +454,75 @@ describe("Temporal's own variables", () => {
       if (before === undefined) delete process.env['TEMPORAL_ADDRESS'];
       else process.env['TEMPORAL_ADDRESS'] = before;
     }
+  });
+});
+
+describe('the version of a worker', () => {
+  const name = { MODERATION_DEPLOYMENT_NAME: 'call-moderation' };
+  const build = { MODERATION_BUILD_ID: '1.2.0+3f2a9c1' };
+
+  test('is its deployment and its build, for the worker and for the command that makes it the current one', () => {
+    const version = { deploymentName: 'call-moderation', buildId: '1.2.0+3f2a9c1' };
+    expect(worker({ ...name, ...build }).version).toEqual(version);
+    expect(loadDeploymentConfig({ ...name, ...build }).version).toEqual(version);
+  });
+
+  test('is both or none, for half of it would be a worker that takes nothing', () => {
+    expect(faultOf(() => worker(name))).toMatch(/^MODERATION_BUILD_ID: required beside MODERATION_DEPLOYMENT_NAME/);
+    expect(faultOf(() => worker(build))).toMatch(/^MODERATION_DEPLOYMENT_NAME: required beside MODERATION_BUILD_ID/);
+    expect(variablesOf(faultsOf(() => loadDeploymentConfig({})))).toEqual([
+      'MODERATION_BUILD_ID',
+      'MODERATION_DEPLOYMENT_NAME',
+    ]);
+  });
+
+  test.each([
+    ['MODERATION_DEPLOYMENT_NAME', 'a.b', build],
+    ['MODERATION_DEPLOYMENT_NAME', 'a:b', build],
+    ['MODERATION_DEPLOYMENT_NAME', 'a'.repeat(129), build],
+    ['MODERATION_BUILD_ID', 'sha256:abc', name],
+    ['MODERATION_BUILD_ID', 'a b', name],
+  ])('has a %s that cannot be %s', (variable, value, other) => {
+    expect(faultOf(() => worker({ ...other, [variable]: value }))).toMatch(
+      new RegExp(`^${variable}: must be 1 to 128`),
+    );
+  });
+});
+
+describe('the rate of activities', () => {
+  const rate = (value: string) => worker({ MODERATION_MAX_ACTIVITIES_PER_SECOND: value }).maxActivitiesPerSecond;
+
+  test('is not limited by default, else a number a second', () => {
+    expect(worker().maxActivitiesPerSecond).toBeUndefined();
+    expect(['500', '0.5', '0.001'].map(rate)).toEqual([500, 0.5, 0.001]);
+  });
+
+  test.each(['0', '0.0', '-1', 'many', '1e3', '1,5'])('cannot be %s', (value) => {
+    expect(faultOf(() => rate(value))).toContain('MODERATION_MAX_ACTIVITIES_PER_SECOND: must be a number above 0');
+  });
+});
+
+describe('the keys of payloads', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const keys = (value: string) => loadClientConfig({ MODERATION_PAYLOAD_KEYS: value }).payloadKeys;
+
+  test('are none by default, else in the order in which they are given', () => {
+    expect(loadClientConfig({}).payloadKeys).toBeUndefined();
+    expect(keys(`new-1:${key}, old:${key}`)).toEqual([
+      { id: 'new-1', key: Buffer.alloc(32, 7) },
+      { id: 'old', key: Buffer.alloc(32, 7) },
+    ]);
+  });
+
+  test.each([
+    [',', 'must name at least one key'],
+    [key, 'key 1 must be ID:KEY'],
+    [`a:${key},b:c2hvcnQ=`, 'key 2 must be ID:KEY'],
+    [`a b:${key}`, 'key 1 must be ID:KEY'],
+    [`a:${key},a:${key}`, 'must not give two keys one ID'],
+  ])('cannot be %s, and what is wrong is told without them', (value, reason) => {
+    const fault = faultOf(() => keys(value));
+    expect(fault).toContain(`MODERATION_PAYLOAD_KEYS: ${reason}`);
+    for (const secret of [key, 'c2hvcnQ=']) expect(fault).not.toContain(secret);
   });
 });

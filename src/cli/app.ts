@@ -148,6 +148,11 @@ const routes = buildRouteMap({
       parameters: {},
       docs: { brief: "Run the webhook: it takes Graph's notifications" },
     }),
+    setCurrentVersion: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./set-current-version.ts')).setCurrentVersion,
+      parameters: { flags: { json } },
+      docs: { brief: 'With versioned workers: have new operations begin on MODERATION_BUILD_ID from now on' },
+    }),
     mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
     hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),

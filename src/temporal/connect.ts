@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import type { CommonConfig } from '../config.ts';
 import { traceInterceptor } from '../tracing/client.ts';
+import { dataConverterOf } from './payload-codec.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
 export class TemporalUnreachable extends Error {
@@ -21,6 +22,9 @@ export class TemporalUnreachable extends Error {
     );
   }
 }
+
+/** What of a configuration a client needs. */
+type ClientConfig = Pick<CommonConfig, 'temporal'> & Partial<Pick<CommonConfig, 'payloadKeys'>>;
 
 const MOST_TRIES = 60;
 const MOST_PAUSE_MS = 500;
@@ -55,13 +59,13 @@ class Retries {
 const retriesOf = new WeakMap<Client, Retries>();
 
 /** A client whose connection is made with the first request, so that it outlives a server that is not there yet. */
-export function lazyClient(config: Pick<CommonConfig, 'temporal'>): Client {
+export function lazyClient(config: ClientConfig): Client {
   const retries = new Retries();
   return clientOf(config, Connection.lazy(optionsOf(config, retries)), retries);
 }
 
 /** @throws {TemporalUnreachable} */
-export async function connectClient(config: Pick<CommonConfig, 'temporal'>): Promise<Client> {
+export async function connectClient(config: ClientConfig): Promise<Client> {
   const retries = new Retries();
   try {
     return clientOf(config, await Connection.connect(optionsOf(config, retries)), retries);
@@ -76,16 +80,17 @@ export async function closeClient(client: Client): Promise<void> {
   await client.connection.close();
 }
 
-function optionsOf({ temporal }: Pick<CommonConfig, 'temporal'>, { interceptor }: Retries): ConnectionOptions {
+function optionsOf({ temporal }: ClientConfig, { interceptor }: Retries): ConnectionOptions {
   return { ...temporal.connectionOptions, connectTimeout: '5s', interceptors: [interceptor] };
 }
 
-function clientOf({ temporal }: Pick<CommonConfig, 'temporal'>, connection: Connection, retries: Retries): Client {
+function clientOf({ temporal, payloadKeys }: ClientConfig, connection: Connection, retries: Retries): Client {
   const interceptors = { workflow: [traceInterceptor] };
   const client = new Client({
     connection,
     interceptors,
     ...(temporal.namespace !== undefined && { namespace: temporal.namespace }),
+    ...dataConverterOf(payloadKeys),
   });
   retriesOf.set(client, retries);
   return client;

@@ -32,9 +32,9 @@ export class Build {
 
   /**
    * What `npm run build` makes, made in a folder of the test's own: somebody may be building in `dist`. Types are checked
-   * elsewhere, and the bundle of the workflows is there already.
+   * elsewhere, and the bundle of the workflows is there already; another one makes another build.
    */
-  static async make(): Promise<Build> {
+  static async make(bundle = inject('workflowBundle')): Promise<Build> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'call-moderation-build-')));
     const dist = join(folder, 'dist');
     await mkdir(dist);
@@ -42,16 +42,21 @@ export class Build {
     const flags = ['--outDir', dist, '--noCheck', '--declaration', 'false', '--sourceMap', 'false'];
     await Promise.all([
       run(process.execPath, [...compiler, ...flags]),
-      copyFile(inject('workflowBundle'), join(dist, 'workflows.bundle.js')),
+      copyFile(bundle, join(dist, 'workflows.bundle.js')),
       copyFile(join(root, 'package.json'), join(folder, 'package.json')),
       symlink(join(root, 'node_modules'), join(folder, 'node_modules')),
     ]);
     return new Build(folder);
   }
 
+  /** Where the compiled files are. */
+  get dist(): string {
+    return join(this.#folder, 'dist');
+  }
+
   /** A process that may or may not come up. */
   start(what: 'worker' | 'webhook', env: Environment): Process {
-    const started = new Process(join(this.#folder, 'dist', `${what}.js`), env);
+    const started = new Process(join(this.dist, `${what}.js`), env);
     this.#processes.push(started);
     return started;
   }

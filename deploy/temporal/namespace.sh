@@ -1,0 +1,32 @@
+#!/bin/sh
+# The namespace TEMPORAL_NAMESPACE at TEMPORAL_ADDRESS, with the search attributes of the operations. Does nothing that is
+# done already.
+set -eu
+
+attempts=0
+until temporal operator cluster health > /dev/null 2>&1; do
+  attempts=$((attempts + 1))
+  if [ "$attempts" -ge 60 ]; then
+    echo "Temporal at $TEMPORAL_ADDRESS does not become healthy"
+    exit 1
+  fi
+  sleep 1
+done
+
+temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" > /dev/null 2>&1 ||
+  temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention 72h
+
+# The server learns of a new namespace with some delay; so does its search.
+attempts=0
+until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
+  --name ModerationAction --type Keyword \
+  --name ModerationCallId --type Keyword \
+  --name ModerationOutcome --type Keyword \
+  --name ModerationTenantId --type Keyword; do
+  attempts=$((attempts + 1))
+  if [ "$attempts" -ge 60 ]; then
+    echo "The search attributes of $TEMPORAL_NAMESPACE cannot be registered"
+    exit 1
+  fi
+  sleep 1
+done

@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ModerationClient } from '../src/client/moderation-client.ts';
+import type { OperationHandle } from '../src/client/operation-handle.ts';
+import { loadClientConfig } from '../src/config.ts';
+import { SIGNAL } from '../src/contract/names.ts';
+import type { Faults } from '../src/simulator/index.ts';
+import { closeClient, connectClient } from '../src/temporal/connect.ts';
+import { EncryptionCodec } from '../src/temporal/payload-codec.ts';
+import { Deployment } from './support/deployment.ts';
+import { failureOf } from './support/expect.ts';
+import { untilPhase } from './support/service.ts';
+
+/** With `MODERATION_PAYLOAD_KEYS`, what Temporal keeps is encrypted, and whatever cannot be read stops nothing. */
+
+const newKey = (): string => randomBytes(32).toString('base64');
+const [A, B] = [`a:${newKey()}`, `b:${newKey()}`];
+
+let service: Deployment;
+beforeAll(async () => {
+  service = await Deployment.start({ LOG_LEVEL: 'trace', MODERATION_PAYLOAD_KEYS: A });
+  await service.webhook();
+});
+afterAll(async () => await service.stop());
+
+const onQueue = (taskQueue: string): { MODERATION_TASK_QUEUE: string } => ({ MODERATION_TASK_QUEUE: taskQueue });
+
+/** Nothing confirms until the faults are cleared. */
+const undecided: Faults = {
+  requests: [{ on: 'getParticipant', answer: { status: 503 }, times: 'forever' }],
+  notifications: [{ on: 'roster', drop: true, times: 'forever' }],
+};
+
+/** A client with other keys than the deployment's, or none. */
+async function withClient<T>(
+  keys: string | undefined,
+  taskQueue: string,
+  work: (moderation: ModerationClient) => Promise<T>,
+): Promise<T> {
+  const env = { ...service.env, MODERATION_PAYLOAD_KEYS: keys };
+  const client = await connectClient(loadClientConfig(env));
+  try {
+    return await work(new ModerationClient({ client, taskQueue }));
+  } finally {
+    await closeClient(client);
+  }
+}
+
+/** A history as Temporal keeps it, its bytes as text, and the keys that its payloads name. */
+async function kept(handle: OperationHandle): Promise<{ text: string; keys: Set<string> }> {
+  const history = await (await handle.run()).handle.fetchHistory();
+  const keys = new Set<string>();
+  const text = JSON.stringify(history).replaceAll(
+    /"(data|encryption-key-id)":"([^"]*)"/g,
+    (_, name: string, data: string) => {
+      const bytes = Buffer.from(data, 'base64').toString('latin1');
+      if (name !== 'data') keys.add(bytes);
+      return `"${name}":${bytes}`;
+    },
+  );
+  return { text, keys };
+}
+
+test('what an operation was asked for and what came of it can be read with the key alone', async () => {
+  const worker = await service.worker();
+  const webhook = await service.webhook({ MODERATION_WEBHOOK_PORT: '0' });
+  const call = service.call();
+  const request = { callId: call.id, requestedBy: 'planted-requester', reason: 'planted-reason' };
+  const handle = await service.moderation().mute(request);
+  expect(await handle.result()).toMatchObject({ isMuted: true, confirmedBy: 'notification' });
+  const { text, keys } = await kept(handle);
+  expect([...keys]).toEqual(['a']);
+  for (const planted of ['planted-', call.participantId, 'isMuted']) expect(text).not.toContain(planted);
+  // What lists and searches need stays as it is.
+  expect(text).toContain(call.workflowId);
+  const [, secret = ''] = A.split(':');
+  for (const log of [worker.stderr, webhook.stderr]) expect(log).not.toContain(secret);
+  expect(worker.log.length).toBeGreaterThan(0);
+  await worker.kill();
+});
+
+describe('keys are rotated', () => {
+  test('while an operation runs: the new one encrypts, and the old one decrypts still', async () => {
+    const queue = 'test-rotation';
+    const worker = await service.worker(onQueue(queue));
+    const call = service.call({ faults: undecided });
+    const handle = await service.moderation(queue).mute({ callId: call.id, confirmWithinSeconds: 60 });
+    await untilPhase(handle, 'confirming');
+    await worker.kill();
+    const rotated = await service.worker({ ...onQueue(queue), MODERATION_PAYLOAD_KEYS: `${B},${A}` });
+    await service.graph.clearFaults(call.id);
+    await withClient(`${A},${B}`, queue, async (moderation) => {
+      const joined = await moderation.mute({ callId: call.id });
+      expect(await joined.result()).toMatchObject({ isMuted: true });
+    });
+    expect((await kept(handle)).keys).toEqual(new Set(['a', 'b']));
+    await rotated.kill();
+  });
+
+  test('and an operation whose key the worker does not have is refused, before anything is sent', async () => {
+    const queue = 'test-unknown-key';
+    const worker = await service.worker(onQueue(queue));
+    const call = service.call();
+    // Moved to the front before the worker had it.
+    await withClient(`${B},${A}`, queue, async (moderation) => {
+      const handle = await moderation.mute({ callId: call.id });
+      await failureOf(handle, 'InvalidRequest');
+    });
+    expect(call.posts).toEqual([]);
+    await worker.kill();
+  });
+});
+
+test('who has no key may still ask and signal, and what nobody can read stops nothing', async () => {
+  const queue = 'test-plain';
+  const worker = await service.worker(onQueue(queue));
+  const call = service.call({ faults: undecided });
+  await withClient(undefined, queue, async (moderation) => {
+    await moderation.mute({ callId: call.id, confirmWithinSeconds: 60 });
+  });
+  const handle = await service.moderation(queue).mute({ callId: call.id });
+  await untilPhase(handle, 'confirming');
+  const stranger = await connectClient(loadClientConfig({ ...service.env, MODERATION_PAYLOAD_KEYS: B }));
+  await stranger.workflow.getHandle(call.workflowId).signal(SIGNAL.rosterUpdated, { participants: [] });
+  await closeClient(stranger);
+  await untilPhase(handle, 'confirming');
+  await service.graph.clearFaults(call.id);
+  expect(await handle.result()).toMatchObject({ isMuted: true });
+  await worker.kill();
+});
+
+describe('the codec', () => {
+  const [first, second] = [
+    { id: '1', key: randomBytes(32) },
+    { id: '2', key: randomBytes(32) },
+  ];
+  const payload = defaultPayloadConverter.toPayload({ callId: 'a' });
+  const codec = new EncryptionCodec([first, second]);
+  const one = async (payloads: Promise<Payload[]>): Promise<Payload> => (await payloads)[0] as Payload;
+
+  test('decrypts what it has encrypted, with any of its keys, and never encrypts alike', async () => {
+    const encrypted = await one(codec.encode([payload]));
+    expect(Buffer.from(encrypted.data ?? []).toString('latin1')).not.toContain('callId');
+    expect((await one(codec.encode([payload]))).data).not.toEqual(encrypted.data);
+    for (const keys of [[first], [second, first]]) {
+      const decrypted = await one(new EncryptionCodec(keys).decode([encrypted]));
+      expect(defaultPayloadConverter.fromPayload(decrypted)).toEqual({ callId: 'a' });
+    }
+  });
+
+  test('gives back as it is what is not encrypted, of another key, changed, or cut', async () => {
+    const encrypted = await one(codec.encode([payload]));
+    const data = Buffer.from(encrypted.data ?? []);
+    const flipped = Buffer.from(data);
+    flipped.writeUInt8(flipped.readUInt8(20) ^ 1, 20);
+    const misfits = [
+      payload,
+      { ...encrypted, data: flipped },
+      ...[0, 1, 12, 27, data.length - 1].map((length) => ({ ...encrypted, data: data.subarray(0, length) })),
+      { metadata: encrypted.metadata ?? {} },
+      { data },
+      {},
+    ];
+    expect(await codec.decode(misfits)).toEqual(misfits);
+    expect(await new EncryptionCodec([second]).decode([encrypted])).toEqual([encrypted]);
+  });
+
+  test('takes keys of 32 bytes only', () => {
+    expect(() => new EncryptionCodec([])).toThrow('at least one key');
+    expect(() => new EncryptionCodec([{ id: 'short', key: randomBytes(16) }])).toThrow('key short must be 32 bytes');
+  });
+});
