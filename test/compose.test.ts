@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { TEMPORAL_SERVER, TEMPORAL_UI } from '../cluster/go-programs.ts';
 import { loadWebhookConfig, loadWorkerConfig, type Environment } from '../src/config.ts';
-import { SEARCH_ATTRIBUTE } from '../src/contract/names.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
 
 /**
  * `docker-compose.yml` against the Compose Specification's schema, and what it sets against what the processes read. There
@@ -195,9 +195,9 @@ test('the image is of a pinned Node, and runs as nobody in particular', async ()
 
 describe('what is mounted', () => {
   test('registers every search attribute of the operations', async () => {
-    const registered = [...(await read('deploy/temporal/namespace.sh')).matchAll(/--name (\w+) --type Keyword/g)];
-    const names = registered.map(([, name]) => name);
-    expect(new Set(names)).toEqual(new Set(Object.values(SEARCH_ATTRIBUTE)));
+    const registered = [...(await read('deploy/temporal/namespace.sh')).matchAll(/--name (\w+) --type (\w+)/g)];
+    const types = registered.map(([, name = '', type = '']) => [name, type] as const);
+    expect(Object.fromEntries(types)).toEqual(SEARCH_ATTRIBUTE_TYPE);
   });
 
   test('has Prometheus read every service that has metrics', async () => {

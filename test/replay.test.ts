@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,13 +7,15 @@ import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-uti
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { OperationHandle } from '../src/client/operation-handle.ts';
+import { liveWorkflowIdOf } from '../src/contract/call-id.ts';
 import { CANCELLED, FAILURE_TYPES } from '../src/contract/failure.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { VERSION } from '../src/version.ts';
 import { Service, untilPhase } from './support/service.ts';
+import { until } from './support/until.ts';
 
 /**
- * Histories of operations, one for each way that an operation can take, kept in `test/histories/{version}` and replayed
+ * Histories of operations, one for each way that an operation can take, and of the other workflows, kept in `test/histories/{version}` and replayed
  * with today's workflows: a change that would strand an operation that runs while a new version is deployed fails here.
  *
  * `RECORD=1 npx vitest run test/replay.test.ts` runs every way anew and writes the histories of this version. Those of
@@ -139,11 +142,85 @@ const ways: readonly Way[] = [
   },
 ];
 
+/** The workflows beside the application's own operations, each from its beginning to its end. */
+interface Tale {
+  name: string;
+  /** Gives the ID of the workflow, which has ended by then. */
+  run: (service: Service) => Promise<string>;
+}
+
+const tales: readonly Tale[] = [
+  {
+    name: 'others-muted',
+    run: async (service) => {
+      const handle = await service.moderation.mute({ callId: service.call().id, target: 'others' });
+      await handle.result();
+      return handle.workflowId;
+    },
+  },
+  {
+    name: 'hold-released',
+    run: async (service) => {
+      const hold = await service.moderation.hold({ callId: service.call().id });
+      await until(
+        async () => await hold.status(),
+        ({ phase }) => phase === 'holding',
+      );
+      await hold.release();
+      await hold.result();
+      return hold.workflowId;
+    },
+  },
+  {
+    name: 'pause-over',
+    run: async (service) => {
+      const pause = await service.moderation.pause({ callId: service.call().id, forSeconds: 2 });
+      await pause.result();
+      return pause.workflowId;
+    },
+  },
+  {
+    name: 'live-call-ended',
+    run: async (service) => {
+      const call = service.call();
+      await service.graph.setCallState(call.id, 'established');
+      await service.graph.endCall(call.id);
+      const workflowId = liveWorkflowIdOf(call.id);
+      await service.client.workflow.result(workflowId);
+      return workflowId;
+    },
+  },
+  {
+    name: 'policy-applied',
+    run: async ({ moderation: { policies } }) => {
+      const id = `replayed-${randomUUID()}`;
+      const target = { calls: ['no-such-call'] };
+      await policies.create({ id, action: 'mute', target, when: { once: '2099-01-01' } });
+      await policies.trigger(id);
+      const { lastRun } = await until(
+        async () => await policies.describe(id),
+        (policy) => policy.lastRun?.status === 'COMPLETED',
+      );
+      await policies.delete(id);
+      return lastRun?.workflowId ?? '';
+    },
+  },
+];
+
 let service: Service;
 beforeAll(async () => {
   service = await Service.start();
 });
 afterAll(async () => await service.stop());
+
+describe.concurrent('a workflow beside the operations that has just ended is replayed', () => {
+  test.each(tales)('$name', async ({ name, run }) => {
+    const history = await service.client.workflow.getHandle(await run(service)).fetchHistory();
+    expect(closingOf(history)).toBe('Confirmed');
+    await replay(history);
+    if (isRecording) await record(name, history);
+  });
+});
 
 describe.concurrent('an operation that has just run is replayed', () => {
   test.each(ways)('$name', async ({ name, closes, faults, request, meanwhile, state }) => {
@@ -158,19 +235,20 @@ describe.concurrent('an operation that has just run is replayed', () => {
   });
 });
 
-describe('an operation of before is replayed', async () => {
+describe('what has run before is replayed', async () => {
   const recorded = await files();
 
   test.each(recorded)('%s', async (file) => {
     const history = historyFromJSON(JSON.parse(await readFile(join(FOLDER, file), 'utf8')));
-    const way = ways.find(({ name }) => name === basename(file, '.json'));
-    expect(closingOf(history)).toBe(way?.closes);
+    const name = basename(file, '.json');
+    const isTale = tales.some((tale) => tale.name === name);
+    expect(closingOf(history)).toBe(isTale ? 'Confirmed' : ways.find((way) => way.name === name)?.closes);
     await replay(history);
   });
 
   test('in every way that there is', () => {
     const known = recorded.map((file) => basename(file, '.json'));
-    expect(known).toEqual(expect.arrayContaining(ways.map(({ name }) => name)));
+    expect(known).toEqual(expect.arrayContaining([...ways, ...tales].map(({ name }) => name)));
     const types: readonly string[] = [...FAILURE_TYPES, CANCELLED, 'Confirmed'];
     for (const { closes } of ways) expect(types).toContain(closes);
   });

@@ -21,7 +21,11 @@ attempts=0
 until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
   --name ModerationAction --type Keyword \
   --name ModerationCallId --type Keyword \
+  --name ModerationCallState --type Keyword \
+  --name ModerationLabels --type KeywordList \
   --name ModerationOutcome --type Keyword \
+  --name ModerationRequestId --type Keyword \
+  --name ModerationTarget --type Keyword \
   --name ModerationTenantId --type Keyword; do
   attempts=$((attempts + 1))
   if [ "$attempts" -ge 60 ]; then

@@ -1,16 +1,17 @@
+import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { Policy, PolicyReport } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { runPolicy } from './apply-policy.ts';
+import { hold } from './hold.ts';
 import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
 
-export { hold } from './hold.ts';
-
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
- * and fails with one of the contract's types. With a `target` it mutes others instead (`others.ts`). `inherited` is set by a run that was superseded, and by nothing else.
+ * and fails with one of the contract's types. With a `target` it mutes others instead (`others.ts`). `inherited` is set by
+ * a run that was superseded, and by nothing else.
  *
  * https://learn.microsoft.com/graph/api/call-mute
  */
@@ -42,3 +43,18 @@ export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Pro
 export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promise<PolicyReport> {
   return await runPolicy(policy, carried);
 }
+
+export { hold };
+
+/**
+ * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call
+ * does would keep an old build for ever, so it goes over to the current one: a change of these needs `patched`. A worker
+ * without versions must not say so, or the server takes nothing from it.
+ */
+function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
+  const isVersioned = (workflowInfo().currentDeploymentVersion?.deploymentName ?? '') !== '';
+  return isVersioned ? { versioningBehavior: 'AUTO_UPGRADE' } : {};
+}
+
+setWorkflowOptions(longLived, hold);
+setWorkflowOptions(longLived, liveCall);
