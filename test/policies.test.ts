@@ -4,7 +4,7 @@ import { toDate, toZone } from '../src/client/dates.ts';
 import { ModerationError } from '../src/client/errors.ts';
 import type { Policies, PolicyDescription } from '../src/client/policies.ts';
 import { toSeconds } from '../src/contract/duration.ts';
-import type { Policy, PolicyReport } from '../src/contract/policy.ts';
+import { scheduleIdOf, type Policy, type PolicyReport } from '../src/contract/policy.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -235,6 +235,18 @@ describe('what is wrong is told before anything is created', () => {
     expect((await refusal(policies.backfill(policy.id, { start: '2026-01-01', end: '2099-01-01' }))).message).toContain(
       'end must have passed',
     );
+  });
+
+  test('a schedule that is no policy, which can be deleted all the same', async () => {
+    const id = `none-${randomUUID()}`;
+    const action = { type: 'startWorkflow', workflowType: 'x', taskQueue: service.taskQueue, args: [17] } as const;
+    await service.client.schedule.create({ scheduleId: scheduleIdOf(id), spec: {}, action });
+    expect((await refusal(policies.describe(id))).message).toContain('holds no policy');
+    expect(await policies.delete(id)).toMatchObject({
+      muted: [],
+      message: expect.stringContaining('nobody can tell') as string,
+    });
+    expect(await refusal(policies.describe(id))).toMatchObject({ type: 'PolicyNotFound' });
   });
 
   test('what a run of another starter gets', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
 import { isQuiet, readQuietHours } from '../src/client/quiet-hours.ts';
-import type { Policy, PolicyReport, QuietHours } from '../src/contract/policy.ts';
+import { scheduleIdOf, type Policy, type PolicyReport, type QuietHours } from '../src/contract/policy.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -17,7 +17,12 @@ beforeAll(async () => {
   ({ policies } = service.moderation);
 });
 afterEach(async () => {
-  for (const id of made.splice(0)) await policies.delete(id).catch(() => undefined);
+  for (const id of made.splice(0)) {
+    await service.client.schedule
+      .getHandle(scheduleIdOf(id))
+      .delete()
+      .catch(() => undefined);
+  }
 });
 afterAll(async () => await service.stop());
 
@@ -53,6 +58,16 @@ test('a policy of rules alone mutes on join, the calls of its target and no othe
   const label = `vip-${randomUUID()}`;
   const policy = policyOf({ target: { live: { label } }, rules: { onJoin: true } });
   expect(await policies.create(policy)).toMatchObject({ nextTimes: [], policy: { when: {} } });
+  // A schedule that is none of ours, under a policy's name, is passed over.
+  const id = `broken-${randomUUID()}`;
+  made.push(id);
+  const action = {
+    type: 'startWorkflow',
+    workflowType: 'applyPolicy',
+    taskQueue: service.taskQueue,
+    args: [17],
+  } as const;
+  await service.client.schedule.create({ scheduleId: scheduleIdOf(id), spec: {}, action });
   await untilSeen();
   const [joined, other] = await Promise.all([join(label), join()]);
   const status = await until(
@@ -113,6 +128,17 @@ test('quiet hours mute while they last, also on join, and unmute after', async (
   await policies.update(policy.id, { when: { quietHours: { from: clock(2), to: clock(4) } } });
   expect(await triggered(policy.id, 2)).toMatchObject({ action: 'unmute', outcomes: { Confirmed: 1 } });
   expect(call.self.isMuted).toBe(false);
+});
+
+test('quiet hours that are none, from another starter, do nothing', async () => {
+  const call = service.call();
+  const when = { quietHours: { from: 'dusk', to: 'dawn' }, timeZone: 'Nowhere' };
+  const args = [{ id: 'raw', action: 'mute', target: { calls: [call.id] }, when }];
+  const start = { taskQueue: service.taskQueue, workflowId: `raw-${randomUUID()}`, args };
+  await expect(service.client.workflow.execute('applyPolicy', start)).rejects.toMatchObject({
+    cause: { type: 'InvalidRequest', message: expect.stringContaining('quietHours.from') as string },
+  });
+  expect(call.posts).toEqual([]);
 });
 
 describe('quiet hours', () => {

@@ -1,8 +1,10 @@
-import { Context } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import { isQuiet } from '../client/quiet-hours.ts';
+import { ApplicationFailure } from '@temporalio/common';
+import { ModerationError } from '../client/errors.ts';
+import { isQuiet, readQuietHours } from '../client/quiet-hours.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
-import { toDate } from '../client/dates.ts';
+import { toDate, toZone } from '../client/dates.ts';
 import { actionFor, type Action } from '../contract/names.ts';
 import type { Policy } from '../contract/policy.ts';
 import type { JoiningCall } from './types.ts';
@@ -15,10 +17,20 @@ import type { JoiningCall } from './types.ts';
 /** How long what policies there are may be remembered, in ms. */
 const REMEMBER_MS = 5_000;
 
-/** What a policy with quiet hours does at a moment: it mutes where they begin, and unmutes where they end. */
-export function actionAt({ action, when }: Policy, at: string): Promise<Action> {
+/**
+ * What a policy with quiet hours does at a moment: it mutes where they begin, and unmutes where they end. Whoever starts a
+ * run without our client may have got them wrong, and then nothing is done.
+ */
+export async function actionAt({ action, when }: Policy, at: string): Promise<Action> {
   const { quietHours, timeZone = 'UTC' } = when;
-  return Promise.resolve(quietHours === undefined ? action : actionFor(isQuiet(quietHours, timeZone, new Date(at))));
+  if (quietHours === undefined) return action;
+  const faults: string[] = [];
+  readQuietHours(quietHours, faults);
+  const zone = toZone(timeZone);
+  if (zone !== undefined && faults.length === 0) return actionFor(isQuiet(quietHours, zone, new Date(at)));
+  if (zone === undefined) faults.push('when.timeZone is not known');
+  const message = `Nothing was done, for the policy is not valid: ${faults.join('; ')}.`;
+  throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ faults }], nonRetryable: true });
 }
 
 /**
@@ -52,10 +64,16 @@ async function read(client: Client, taskQueue: string): Promise<Policy[]> {
   const { policies } = new ModerationClient({ client, taskQueue });
   const found: Policy[] = [];
   for await (const { id, paused } of policies.list()) {
-    const policy = paused ? undefined : await policies.get(id);
+    const policy = paused ? undefined : await policies.get(id).catch(orNone);
     if (policy !== undefined) found.push(policy);
   }
   return found.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** A schedule that somebody else has made, and that holds no policy, must not keep those that do from being heard. */
+function orNone(error: unknown): undefined {
+  if (!(error instanceof ModerationError)) throw error;
+  log.warn('A schedule with the name of a policy holds none', { faults: error.details.faults?.length });
 }
 
 function isOnJoin({ when, rules }: Policy, now: Date): boolean {

@@ -226,9 +226,20 @@ export class Policies {
 
   /** Deletes it; a run that is under way goes on. What its last run has muted stays muted, and is named. */
   async delete(id: string): Promise<LeftBehind> {
-    const before = await this.describe(id);
+    const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.delete());
-    return await this.#leftBehind(before);
+    if (before !== undefined) return await this.#leftBehind(before);
+    return { muted: [], message: `Schedule ${scheduleIdOf(id)} held no policy, so nobody can tell what it leaves.` };
+  }
+
+  /** One that holds no policy can be deleted all the same. */
+  async #readable(id: string): Promise<PolicyDescription | undefined> {
+    try {
+      return await this.describe(id);
+    } catch (error) {
+      if (error instanceof ModerationError && error.type === 'InvalidRequest') return undefined;
+      throw error;
+    }
   }
 
   /** The policy as it is kept, and its schedule, or every fault at once. */
