@@ -1,9 +1,10 @@
 import { buildApplication, buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
+import type { CodecFlags } from './codec.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
-import { count, outcome, port } from './flags.ts';
+import { count, origin, outcome, port } from './flags.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 
@@ -70,6 +71,21 @@ const routes = buildRouteMap({
       loader: async () => (await import('./processes.ts')).webhook,
       parameters: {},
       docs: { brief: "Run the webhook: it takes Graph's notifications" },
+    }),
+    codec: buildCommand<CodecFlags, [], Context>({
+      loader: async () => (await import('./codec.ts')).codec,
+      parameters: {
+        flags: {
+          port: { kind: 'parsed', parse: port, default: '8081', brief: 'Port on 127.0.0.1; 0 for any free one' },
+          ui: {
+            kind: 'parsed',
+            parse: origin,
+            default: 'http://localhost:8233',
+            brief: "Origin of Temporal's UI, the one page that may ask",
+          },
+        },
+      },
+      docs: { brief: "With MODERATION_PAYLOAD_KEYS: decrypt for Temporal's UI and CLI on this machine" },
     }),
     setCurrentVersion: buildCommand<{ json: boolean }, [], Context>({
       loader: async () => (await import('./set-current-version.ts')).setCurrentVersion,

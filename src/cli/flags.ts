@@ -25,6 +25,13 @@ export function port(value: string): number {
   return whole(value, 0, 65_535, 'it must be a port, 0 to 65535');
 }
 
+/** As a browser sends it. */
+export function origin(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url.origin;
+  throw new TypeError('it must be a URL, such as http://localhost:8233');
+}
+
 function whole(value: string, least: number, most: number, rule: string): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;
