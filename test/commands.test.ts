@@ -54,6 +54,8 @@ describe.concurrent('help', () => {
     ['unmute', moderate],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
+    ['codec', ['port', 'ui']],
+    ['set-current-version', ['json']],
     ['dev', dev],
   ])('of %s names every flag, and needs no surroundings', async (name, flags) => {
     const { code, stdout, stderr } = await run([name, '--help'], {});
@@ -66,8 +68,9 @@ describe.concurrent('help', () => {
   test.each([[['--help']], [['-h']], [[]]])('of the program (%j) names every command', async (args) => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    expect(named).toEqual(['worker', 'webhook', 'mute', 'unmute', 'status', 'list', 'dev']);
+    const named = [...stdout.matchAll(/^ {2}([\w-]+) {2,}\w/gm)].map(([, name]) => name);
+    const ours = ['codec', 'set-current-version', 'mute', 'unmute', 'status', 'list', 'dev'];
+    expect(named).toEqual(['worker', 'webhook', ...ours]);
   });
 
   test('tells the version', async () => {
@@ -455,6 +458,14 @@ describe.concurrent('without its surroundings', () => {
     expect(json(ended)).toMatchObject({
       error: { type: 'ConfigError', message: expect.stringMatching(/LOG_LEVEL: .*\n.*TEMPORAL_\*: .*nowhere/) },
     });
+  });
+
+  test('the commands of keys and versions ask for theirs', async () => {
+    const [codec, version] = await Promise.all([run(['codec'], {}), run(['set-current-version', '--json'], {})]);
+    expect(codec).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('MODERATION_PAYLOAD_KEYS: ') });
+    const names = /MODERATION_DEPLOYMENT_NAME: required.*\n.*MODERATION_BUILD_ID: required/;
+    expect(version.code).toBe(1);
+    expect(json(version)).toMatchObject({ error: { type: 'ConfigError', message: expect.stringMatching(names) } });
   });
 
   test('the worker does not start, and names every fault', async () => {

@@ -25,7 +25,7 @@ export async function codec(this: Context, { port, ui }: CodecFlags): Promise<vo
     const address = { host: HOST, port };
     const url = await listenOn(address, '--port', async () => await server.listen(address));
     this.process.stdout.write(
-      `Decrypting at ${url} for the UI at ${ui}: give this address to its glasses (Data Encoder), or to --codec-endpoint of Temporal's CLI.\n`,
+      `Decrypting at ${url} for the UI at ${ui}: enter this address there as the codec's (Data Encoder), or give it to Temporal's CLI with --codec-endpoint.\n`,
     );
     await stopped;
     await server.close();
