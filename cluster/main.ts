@@ -96,6 +96,8 @@ Webhook           ${callbackUrl}   (a balancer before both)
 Graph simulator   ${graph?.url ?? 'not started'}
 
 ${parts.map(({ name, pid, log }) => `${name.padEnd(12)} process ${String(pid).padEnd(8)} ${log}`).join('\n')}
+
+${parts.flatMap(({ name, metricsUrl }) => (metricsUrl === undefined ? [] : [`${name.padEnd(12)} ${metricsUrl}`])).join('\n')}
 `);
   if (graph !== undefined) {
     const { id } = graph.createCall({ callbackUri: callbackUrl, participants: 4 });

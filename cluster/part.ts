@@ -31,6 +31,8 @@ export interface PartSpec {
   /** Its working folder. */
   cwd: string;
   log: string;
+  /** Where Prometheus reads of it, if it does. */
+  metricsUrl?: string;
   /** Whether it does its work; asked again and again until it does. May throw, which is a no. */
   isReady: () => Promise<boolean>;
   /** What asks it to end. */
@@ -77,6 +79,10 @@ export class Part {
 
   get log(): string {
     return this.#spec.log;
+  }
+
+  get metricsUrl(): string | undefined {
+    return this.#spec.metricsUrl;
   }
 
   /** Of the process that runs now. */

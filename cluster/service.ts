@@ -27,6 +27,7 @@ export function servicePart({ what, name, dist, env, port, log, onProgress }: Se
     env: { ...env, ...address },
     cwd: dist,
     log,
+    metricsUrl: `http://127.0.0.1:${port}/metrics`,
     isReady: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
     onProgress,
   });

@@ -109,6 +109,7 @@ export function temporalServer(options: TemporalOptions): Part {
     },
     cwd,
     log,
+    metricsUrl: `http://127.0.0.1:${ports.metrics}/metrics`,
     isReady: async () => await answers(`127.0.0.1:${ports.frontend}`),
     onProgress,
   });

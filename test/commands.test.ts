@@ -62,6 +62,8 @@ describe.concurrent('help', () => {
     ['doctor', ['webhook-url', 'tenant-id', 'json']],
     ['calls', ['tenant-id', 'label', 'state', 'limit', 'json']],
     ['label', ['add', 'remove', 'json']],
+    ['codec', ['port', 'ui']],
+    ['set-current-version', ['json']],
     ['dev', dev],
   ])('of %s names every flag, and needs no surroundings', async (name, flags) => {
     const { code, stdout, stderr } = await run([name, '--help'], {});
@@ -75,9 +77,9 @@ describe.concurrent('help', () => {
   test.each([[['--help']], [['-h']], [[]]])('of the program (%j) names every command', async (args) => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const named = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name]) => name);
-    const commands = ['worker', 'webhook', 'mute', 'unmute', 'hold', 'pause', 'release', 'status', 'list'];
-    commands.push('calls', 'label', 'policy', 'setup', 'doctor', 'dev');
+    const named = [...stdout.matchAll(/^ {2}([\w-]+) {2,}\w/gm)].map(([, name]) => name);
+    const commands = ['mute', 'unmute', 'hold', 'pause', 'release', 'status', 'list', 'calls', 'label', 'policy'];
+    commands.push('worker', 'webhook', 'setup', 'doctor', 'codec', 'set-current-version', 'dev');
     expect(named).toEqual(commands);
   });
 
@@ -493,6 +495,14 @@ describe.concurrent('without its surroundings', () => {
     expect(json(ended)).toMatchObject({
       error: { type: 'ConfigError', message: expect.stringMatching(/LOG_LEVEL: .*\n.*TEMPORAL_\*: .*nowhere/) },
     });
+  });
+
+  test('the commands of keys and versions ask for theirs', async () => {
+    const [codec, version] = await Promise.all([run(['codec'], {}), run(['set-current-version', '--json'], {})]);
+    expect(codec).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('MODERATION_PAYLOAD_KEYS: ') });
+    const names = /MODERATION_DEPLOYMENT_NAME: required.*\n.*MODERATION_BUILD_ID: required/;
+    expect(version.code).toBe(1);
+    expect(json(version)).toMatchObject({ error: { type: 'ConfigError', message: expect.stringMatching(names) } });
   });
 
   test('the worker does not start, and names every fault', async () => {

@@ -7,10 +7,12 @@ import { loadClientConfig } from '../src/config.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
+import { createCodecServer } from '../src/temporal/codec-server.ts';
 import { EncryptionCodec } from '../src/temporal/payload-codec.ts';
 import { Deployment } from './support/deployment.ts';
 import { failureOf } from './support/expect.ts';
-import { untilPhase } from './support/service.ts';
+import { log as quiet, untilPhase } from './support/service.ts';
+import { temporal } from './support/temporal.ts';
 
 /** With `MODERATION_PAYLOAD_KEYS`, what Temporal keeps is encrypted, and whatever cannot be read stops nothing. */
 
@@ -62,6 +64,13 @@ async function kept(handle: OperationHandle): Promise<{ text: string; keys: Set<
   return { text, keys };
 }
 
+/** What stands in a history that the CLI has printed. */
+function dataOf(stdout: string): string {
+  const data = [...stdout.matchAll(/"data": "([^"]*)"/g)].map(([, text]) => Buffer.from(text ?? '', 'base64'));
+  expect(data.length).toBeGreaterThan(0);
+  return Buffer.concat(data).toString('latin1');
+}
+
 test('what an operation was asked for and what came of it can be read with the key alone', async () => {
   const worker = await service.worker();
   const webhook = await service.webhook({ MODERATION_WEBHOOK_PORT: '0' });
@@ -78,6 +87,16 @@ test('what an operation was asked for and what came of it can be read with the k
   for (const log of [worker.stderr, webhook.stderr]) expect(log).not.toContain(secret);
   expect(worker.log.length).toBeGreaterThan(0);
   await worker.kill();
+
+  // An operator who has the key, with Temporal's own CLI.
+  const { payloadKeys: ours = [] } = loadClientConfig(service.env);
+  const server = createCodecServer({ keys: ours, uiOrigin: 'http://localhost:8233', log: quiet });
+  const endpoint = await server.listen({ host: '127.0.0.1', port: 0 });
+  const show = ['workflow', 'show', '--workflow-id', call.workflowId, '--output', 'json'];
+  expect(dataOf((await temporal(...show)).stdout)).not.toContain('planted-');
+  const shown = dataOf((await temporal(...show, '--codec-endpoint', endpoint)).stdout);
+  for (const planted of ['planted-requester', 'planted-reason']) expect(shown).toContain(planted);
+  await server.close();
 });
 
 describe('keys are rotated', () => {

@@ -2,10 +2,11 @@ import { buildApplication, buildCommand, buildRouteMap, numberParser } from '@st
 import type { Action } from '../contract/names.ts';
 import { VERSION } from '../version.ts';
 import type { CallsFlags, LabelFlags } from './calls.ts';
+import type { CodecFlags } from './codec.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
 import type { DoctorFlags } from './doctor.ts';
-import { count, outcome, port, seconds, url } from './flags.ts';
+import { count, origin, outcome, port, seconds, url } from './flags.ts';
 import type { HoldFlags } from './hold.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
@@ -138,21 +139,6 @@ const hold = (enforce: boolean, brief: string) =>
 
 const routes = buildRouteMap({
   routes: {
-    worker: buildCommand<object, [], Context>({
-      loader: async () => (await import('./processes.ts')).worker,
-      parameters: {},
-      docs: { brief: 'Run the worker: it carries the operations out' },
-    }),
-    webhook: buildCommand<object, [], Context>({
-      loader: async () => (await import('./processes.ts')).webhook,
-      parameters: {},
-      docs: { brief: "Run the webhook: it takes Graph's notifications" },
-    }),
-    setCurrentVersion: buildCommand<{ json: boolean }, [], Context>({
-      loader: async () => (await import('./set-current-version.ts')).setCurrentVersion,
-      parameters: { flags: { json } },
-      docs: { brief: 'With versioned workers: have new operations begin on MODERATION_BUILD_ID from now on' },
-    }),
     mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
     hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
@@ -215,27 +201,6 @@ const routes = buildRouteMap({
       },
       docs: { brief: 'List operations, the latest first' },
     }),
-    setup: buildCommand<{ json: boolean }, [], Context>({
-      loader: async () => (await import('./setup.ts')).setup,
-      parameters: { flags: { json } },
-      docs: { brief: 'Register the search attributes that operations need, in the namespace of TEMPORAL_NAMESPACE' },
-    }),
-    doctor: buildCommand<DoctorFlags, [], Context>({
-      loader: async () => (await import('./doctor.ts')).doctor,
-      parameters: {
-        flags: {
-          webhookUrl: {
-            kind: 'parsed',
-            parse: url,
-            optional: true,
-            brief: "Where Graph reaches the webhook, the callbackUri of calls; this machine's own where absent",
-          },
-          tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
-          json,
-        },
-      },
-      docs: { brief: 'Check everything that a deployment needs, and tell the remedies' },
-    }),
     calls: buildCommand<CallsFlags, [], Context>({
       loader: async () => (await import('./calls.ts')).calls,
       parameters: {
@@ -267,6 +232,57 @@ const routes = buildRouteMap({
       docs: { brief: 'Label a call, so that policies and lists can name it by that' },
     }),
     policy: policyRoutes,
+    worker: buildCommand<object, [], Context>({
+      loader: async () => (await import('./processes.ts')).worker,
+      parameters: {},
+      docs: { brief: 'Run the worker: it carries the operations out' },
+    }),
+    webhook: buildCommand<object, [], Context>({
+      loader: async () => (await import('./processes.ts')).webhook,
+      parameters: {},
+      docs: { brief: "Run the webhook: it takes Graph's notifications" },
+    }),
+    setup: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./setup.ts')).setup,
+      parameters: { flags: { json } },
+      docs: { brief: 'Register the search attributes that operations need, in the namespace of TEMPORAL_NAMESPACE' },
+    }),
+    doctor: buildCommand<DoctorFlags, [], Context>({
+      loader: async () => (await import('./doctor.ts')).doctor,
+      parameters: {
+        flags: {
+          webhookUrl: {
+            kind: 'parsed',
+            parse: url,
+            optional: true,
+            brief: "Where Graph reaches the webhook, the callbackUri of calls; this machine's own where absent",
+          },
+          tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+          json,
+        },
+      },
+      docs: { brief: 'Check everything that a deployment needs, and tell the remedies' },
+    }),
+    codec: buildCommand<CodecFlags, [], Context>({
+      loader: async () => (await import('./codec.ts')).codec,
+      parameters: {
+        flags: {
+          port: { kind: 'parsed', parse: port, default: '8081', brief: 'Port on 127.0.0.1; 0 for any free one' },
+          ui: {
+            kind: 'parsed',
+            parse: origin,
+            default: 'http://localhost:8233',
+            brief: "Origin of Temporal's UI, the one page that may ask",
+          },
+        },
+      },
+      docs: { brief: "With MODERATION_PAYLOAD_KEYS: decrypt for Temporal's UI and CLI on this machine" },
+    }),
+    setCurrentVersion: buildCommand<{ json: boolean }, [], Context>({
+      loader: async () => (await import('./set-current-version.ts')).setCurrentVersion,
+      parameters: { flags: { json } },
+      docs: { brief: 'With versioned workers: have new operations begin on MODERATION_BUILD_ID from now on' },
+    }),
     dev: buildCommand<DevFlags, [], Context>({
       loader: async () => (await import('./dev.ts')).dev,
       parameters: {

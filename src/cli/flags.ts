@@ -41,6 +41,11 @@ export function url(value: string): string {
   throw new TypeError('it must be an absolute URL, such as https://bot.example.com/api/calls');
 }
 
+/** As a browser sends it. */
+export function origin(value: string): string {
+  return new URL(url(value)).origin;
+}
+
 function whole(value: string, least: number, most: number, rule: string): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;

@@ -1,0 +1,34 @@
+import { ConfigError, loadClientConfig } from '../config.ts';
+import { listenOn } from '../http/listen.ts';
+import { createLogger } from '../logger.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { createCodecServer } from '../temporal/codec-server.ts';
+import type { Context } from './context.ts';
+import { DONE, reporting } from './exit.ts';
+
+export interface CodecFlags {
+  port: number;
+  ui: string;
+}
+
+const HOST = '127.0.0.1';
+
+/** `codec`: until it is told to stop. */
+export async function codec(this: Context, { port, ui }: CodecFlags): Promise<void> {
+  await reporting(this, false, async () => {
+    const { payloadKeys: keys, logLevel } = loadClientConfig(this.process.env);
+    if (keys === undefined) {
+      throw new ConfigError(['MODERATION_PAYLOAD_KEYS: required, for without keys there is nothing to decrypt with']);
+    }
+    const server = createCodecServer({ keys, uiOrigin: ui, log: createLogger(logLevel, 'codec') });
+    const stopped = stopSignal();
+    const address = { host: HOST, port };
+    const url = await listenOn(address, '--port', async () => await server.listen(address));
+    this.process.stdout.write(
+      `Decrypting at ${url} for the UI at ${ui}: enter this address there as the codec's (Data Encoder), or give it to Temporal's CLI with --codec-endpoint.\n`,
+    );
+    await stopped;
+    await server.close();
+    return DONE;
+  });
+}
