@@ -158,6 +158,19 @@ describe('an input as large as Temporal takes', () => {
   });
 });
 
+test.each(['99999999999999999999', '9'.repeat(300), 'Fri, 31 Dec 9999 23:59:59 GMT'])(
+  'a Graph that wants to be asked again in ages (%s) is not waited for',
+  async (retryAfter) => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', answer: { status: 429, retryAfter } }] } });
+    const handle = await service.moderation.mute({ callId: call.id });
+    await handle.result().catch(() => undefined);
+    const { type, message } = await failureOf(call.id);
+    expect(type).toBe('GraphUnavailable');
+    expect(message).toContain('it is throttling');
+    expect(call.posts).toEqual(['mute', 'unmute']);
+  },
+);
+
 describe('an operation that is under way', () => {
   test('takes any signal and any query, and is confirmed', async (context) => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 2_000 }] } });
