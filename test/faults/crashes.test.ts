@@ -342,9 +342,19 @@ describe('a webhook that is killed', () => {
     await other.stop();
   });
 
-  test('before a roster is delivered gets it when it is back', async () => {
+  const judgeOver = (context: TestContext, call: TestCall): void =>
+    context.onTestFinished(async () => {
+      const evidence = await evidenceOf(other.client, call);
+      const { violations } = judge(evidence);
+      const row = { what: 'the webhook is killed', faults: 1, operations: evidence.runs.length };
+      tell(context, { ...row, violations: violations.length });
+      expect(violations).toEqual([]);
+    });
+
+  test('before a roster is delivered gets it when it is back', async (context) => {
     const webhook = await other.webhook();
     const call = other.call({ faults: { requests: [...unread] } });
+    judgeOver(context, call);
     other.graph.setFaults(call.id, { requests: [{ on: 'mute', latencyMs: 500 }, ...unread] });
     const handle = await other.moderation().mute({ callId: call.id });
     await call.untilAsked('mute');
@@ -356,9 +366,10 @@ describe('a webhook that is killed', () => {
     await next.kill();
   });
 
-  test('with a roster in its hands gets it again when it is back', async () => {
+  test('with a roster in its hands gets it again when it is back', async (context) => {
     const webhook = await other.webhook();
     const call = other.call({ faults: { requests: [{ on: 'mute', latencyMs: 500 }, ...unread] } });
+    judgeOver(context, call);
     const handle = await other.moderation().mute({ callId: call.id });
     await call.untilAsked('mute');
     // Frozen, it takes the connection and the request, and answers neither yes nor no.
@@ -372,10 +383,11 @@ describe('a webhook that is killed', () => {
     await next.kill();
   });
 
-  test('after it has handed a roster over, its answer lost, gets it again to no harm', async () => {
+  test('after it has handed a roster over, its answer lost, gets it again to no harm', async (context) => {
     const webhook = await other.webhook();
     const relay = await deafRelay(Number(new URL(other.webhookUrl).port), () => void webhook.kill());
     const call = other.call({ callbackUri: relay.url, faults: { requests: [...unread] } });
+    judgeOver(context, call);
     const handle = await other.moderation().mute({ callId: call.id });
     expect(await handle.result()).toMatchObject({ confirmedBy: 'notification' });
     expect(call.posts).toEqual(['mute']);

@@ -324,9 +324,10 @@ test('a body of thousands of calls is handed over a hundred at a time, and given
   // Somebody else's notification is not held up.
   const sent = performance.now();
   expect((await crowded.post(ROSTER)).status).toBe(202);
-  expect(performance.now() - sent).toBeLessThan(1_000);
+  expect(performance.now() - sent).toBeLessThan(2_000);
   expect((await crowd).status).toBe(503);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  // 4 s of its own, on a machine that may be busy; all at once took 22.
+  expect(performance.now() - began).toBeLessThan(8_000);
   expect(crowded.recorder.mostAtOnce).toBeLessThanOrEqual(101);
   await crowded.close();
   tell(context, { what: 'the webhook: thousands of calls in a body', faults: 18_000, operations: 0, violations: 0 });

@@ -142,14 +142,15 @@ describe('the judge finds', () => {
   });
 
   test('(f) a confirmed operation that is not what Graph shows', () => {
-    const log = [change(150, true), change(820, false)];
     const confirmed = run({ result: { isMuted: true, requestedAt: iso(100), confirmedAt: iso(900) } });
-    expect(violationsOf(log, [confirmed])).toEqual(['(f)']);
-    const ours = { ...change(990, false), operationId: 'op' } as LogEntry;
-    expect(violationsOf([change(150, true), ours], [confirmed])).toEqual(['(f)']);
-    // Somebody else may change it later, and so may a request of before that Graph had put off.
-    expect(violationsOf([change(150, true), change(990, false)], [confirmed])).toEqual([]);
-    const late = [{ ...post('unmute', 10, 20), effect: 'later' } as LogEntry, change(150, true), ours];
+    const ours = (at: number): LogEntry => ({ ...change(at, false), operationId: 'op' }) as LogEntry;
+    for (const at of [820, 990]) expect(violationsOf([change(150, true), ours(at)], [confirmed])).toEqual(['(f)']);
+    expect(violationsOf([change(-20, true), change(-10, false)], [confirmed])).toContain('(f)');
+    // Somebody else may change it once it was so, whatever an operation does to the rest of it later.
+    for (const at of [820, 990]) expect(violationsOf([change(150, true), change(at, false)], [confirmed])).toEqual([]);
+    expect(violationsOf([change(150, true), change(820, false), ours(850)], [confirmed])).toEqual([]);
+    // And so may a request of before that Graph had put off.
+    const late = [{ ...post('unmute', 10, 20), effect: 'later' } as LogEntry, change(150, true), ours(990)];
     const evidence = { callId: 'call', participantId: OWN, log: late, runs: [confirmed], isDelta: true };
     expect(judge(evidence)).toEqual({ violations: [], misled: 0, overtaken: 1 });
   });

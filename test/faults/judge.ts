@@ -18,8 +18,8 @@ import type { LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
  * (e) Every notification that the webhook answered with 202 while a run was there to take it stands in its history as a
  *     signal: the call's end, an operation's news, and each roster with the application's state as it told it. Rosters that
  *     came at the same time may be one signal, of which the later state stands.
- * (f) What was confirmed last is what Graph shows, unless somebody else changed it later. Graph may answer a POST and do
- *     what it asks later than the next one; where the log tells so, that is counted apart.
+ * (f) What was confirmed last is what Graph shows, unless somebody else changed it after it had been so (a). Graph may answer
+ *     a POST and do what it asks later than the next one; where the log tells so, that is counted apart.
  */
 export interface Verdict {
   violations: string[];
@@ -166,10 +166,12 @@ export function judge(evidence: Evidence): Verdict {
   const lastRun = runs.toSorted((a, b) => a.startedAt - b.startedAt).at(-1);
   const now = states.at(-1);
   if (last?.result !== undefined && last === lastRun && now !== undefined && now.isMuted !== last.result.isMuted) {
-    const isLater = now.at > Date.parse(last.result.confirmedAt) - SLACK_MS;
+    // What turned it round: a change of something else may have come after it, and be anybody's.
+    const turn = states.findLast((state, index) => state.isMuted !== (states[index - 1]?.isMuted ?? false)) ?? now;
+    const isLater = turn.at > Date.parse(last.result.requestedAt) - SLACK_MS;
     const wasPutOff = log.some((entry) => entry.type === 'request' && entry.effect === 'later');
-    if (isLater && now.isOurs && wasPutOff) overtaken += 1;
-    else if ((!isLater || now.isOurs) && misled === 0)
+    if (isLater && turn.isOurs && wasPutOff) overtaken += 1;
+    else if ((!isLater || turn.isOurs) && misled === 0)
       blame('f', last, `confirmed isMuted ${last.result.isMuted}, and Graph shows ${now.isMuted}`);
   }
   return { violations, misled, overtaken };

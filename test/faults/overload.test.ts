@@ -115,7 +115,9 @@ describe('Graph at its limit', () => {
   test('is asked again when it said, and all operations are confirmed', { timeout: 180_000 }, async (context) => {
     // Graph's limit is 3,333 requests a second; this machine does not come near it, so the limit comes down to the machine.
     const service = await Deployment.start();
+    context.onTestFinished(async () => await service.stop());
     const throttle = await Throttle.before(service.graph.url, 40, 4_000);
+    context.onTestFinished(async () => await throttle.close());
     await service.webhook();
     await service.worker({ MODERATION_GRAPH_URL: throttle.url });
     const moderation = service.moderation();
@@ -140,14 +142,13 @@ describe('Graph at its limit', () => {
     expect(service.graph.calls().every(({ participants }) => participants.some(({ serverMuted }) => serverMuted))).toBe(
       true,
     );
-    await throttle.close();
-    await service.stop();
   });
 });
 
 describe('operations that wait for a worker', () => {
   test(`${QUEUED} are all confirmed once it is there`, { timeout: 3_600_000 }, async (context) => {
     const service = await Deployment.start();
+    context.onTestFinished(async () => await service.stop());
     await service.webhook();
     const moderation = service.moderation();
     const handles: OperationHandle[] = [];
@@ -193,6 +194,5 @@ describe('operations that wait for a worker', () => {
     expect(most).toBeGreaterThan(0);
     // Its cache of workflows, which is bounded, and what Node collects when it has to.
     expect(most).toBeLessThan(2_048);
-    await service.stop();
   });
 });

@@ -11,8 +11,9 @@ export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
     const count = (state: string): number => states.filter((other) => other === state).length;
-    // A file that could not be collected, and an error outside of any test, are failures too.
-    const broken = modules.filter((module) => module.errors().length > 0).length + errors.length;
+    // A file that could not be collected, a hook that failed, and an error outside of any test are failures too.
+    const suites = modules.flatMap((module) => [module, ...module.children.allSuites()]);
+    const broken = suites.filter((suite) => suite.errors().length > 0).length + errors.length;
     const { passed, failed, skipped } = withThoseBefore({
       passed: count('passed'),
       failed: count('failed') + broken,

@@ -68,6 +68,10 @@ export class Build {
   }
 }
 
+/** A test that fails may not come to end what it has started. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 export class Process {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | NodeJS.Signals>;
@@ -82,6 +86,8 @@ export class Process {
     this.#child = spawn(process.execPath, [script], { env: { ...own, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#hear(() => (this.#stdout += text)));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#hear(() => (this.#stderr += text)));
+    running.add(this.#child);
+    this.#child.once('exit', () => running.delete(this.#child));
     this.#ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       // `close` and not `exit`: only then has everything been read that the process wrote.
