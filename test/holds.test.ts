@@ -220,16 +220,16 @@ describe.concurrent('continued as new', () => {
     const first = (await run.describe()).runId;
     const base = (await handle.status()).rosters;
     const participants = [{ id: call.participantId, isMuted: true }];
-    const count = 2_600;
+    const count = 1_300;
     const send = async (): Promise<void> => await run.signal(SIGNAL.rosterUpdated, { participants, full: true });
-    for (let sent = 0; sent < count; sent += 50) await Promise.all(Array.from({ length: 50 }, send));
+    for (let sent = 0; sent < count; sent += 20) await Promise.all(Array.from({ length: 20 }, send));
     const status = await until(handle, ({ rosters }) => rosters >= base + count, 60_000);
     expect(status.rosters).toBe(base + count);
     const described = await run.describe();
     expect(described.runId).not.toBe(first);
     expect(described.historyLength).toBeLessThan(10_000);
     // The release comes in the midst of more.
-    const more = Array.from({ length: 300 }, send);
+    const more = Array.from({ length: 100 }, send);
     const released = handle.release();
     await Promise.allSettled([...more, released]);
     await released;
