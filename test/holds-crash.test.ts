@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { HoldHandle } from '../src/client/hold-handle.ts';
 import { Deployment } from './support/deployment.ts';
 
 /** A hold whose worker and webhook die, as processes do. */
+
+async function untilHolding(hold: HoldHandle): Promise<void> {
+  while ((await hold.status()).phase !== 'holding') {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
+  }
+}
 
 let deployment: Deployment;
 beforeAll(async () => {
@@ -15,12 +24,12 @@ test(
   async () => {
     const [worker, webhook] = await Promise.all([deployment.worker(), deployment.webhook()]);
     const call = deployment.call();
-    const hold = await deployment.moderation().hold({ callId: call.id, forSeconds: 15 });
-    await call.untilAsked('mute');
+    const hold = await deployment.moderation().hold({ callId: call.id, forSeconds: 30 });
+    await untilHolding(hold);
     await Promise.all([worker.kill(), webhook.kill()]);
     await deployment.graph.setParticipant(call.id, call.participantId, { serverMuted: false });
     const next = await deployment.worker();
-    await call.untilAsked('mute', 2);
+    await call.until(() => call.posts.length >= 2, 25_000);
     expect(await hold.result()).toMatchObject({ endedBy: 'expired' });
     expect(call.self.isMuted).toBe(false);
     expect(call.posts.at(-1)).toBe('unmute');
