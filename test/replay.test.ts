@@ -103,6 +103,11 @@ const ways: readonly Way[] = [
     closes: 'GraphUnavailable',
     faults: { requests: [{ on: 'mute', answer: { status: 503, retryAfter: 600 } }] },
   },
+  {
+    name: 'not-found',
+    closes: 'CallNotFound',
+    faults: { requests: [{ on: 'getCall', answer: { status: 404, code: '8522' }, times: 'forever' }] },
+  },
   { name: 'not-established', closes: 'CallNotEstablished', state: 'establishing' },
   {
     name: 'call-ended',

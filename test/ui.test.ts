@@ -115,13 +115,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     ]);
     await expectPage(
       await pageOf(handle, 'timeline'),
-      [
-        'COMPLETED',
-        `Read call ${call.id}`,
-        `Unmute call ${call.id}`,
-        '"isMuted": false',
-        '"confirmedBy": "roster-read"',
-      ],
+      ['COMPLETED', 'readCall', `Unmute call ${call.id}`, '"isMuted": false', '"confirmedBy": "roster-read"'],
       'confirmed',
     );
   });

@@ -32,7 +32,8 @@ export async function readCallFirst(target: CallTarget): Promise<CallReading> {
 /** How long to wait before the next attempt, or nothing where there is to be none. */
 function pauseAfter(error: unknown): number | undefined {
   if (isCancellation(error)) return undefined;
-  // Where time has run out, what is thrown has one form at first and another on replay: only the rest is looked into.
+  // What a local activity throws may have an `ActivityFailure` around it or not, and where time has run out it has one at
+  // first and none on replay: only what is inside is looked at.
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (!(cause instanceof ApplicationFailure)) return FIRST_PAUSE_MS;
   const pause = Number(cause.nextRetryDelay ?? FIRST_PAUSE_MS);
