@@ -5,8 +5,9 @@ import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
 import { loadWorkerConfig, wantsTraces, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
-import { METRIC, OPERATIONS_HELP } from './contract/metrics.ts';
-import type { Action } from './contract/names.ts';
+import { HOLD, HOLD_ENDS, outcomeOf } from './contract/hold.ts';
+import { HOLDS_HELP, METRIC, MUTES_AGAIN_HELP, OPERATIONS_HELP } from './contract/metrics.ts';
+import { PARTIAL, type Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
 import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
@@ -123,12 +124,17 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
 
 /** Every outcome is counted from the start, with none, so that the first one is seen as an increase. */
 function announceOutcomes(namespace: string, taskQueue: string): void {
-  const counter = Runtime.instance().metricMeter.createCounter(METRIC.operations, undefined, OPERATIONS_HELP);
+  const { metricMeter } = Runtime.instance();
+  const operations = metricMeter.createCounter(METRIC.operations, undefined, OPERATIONS_HELP);
   for (const action of ['mute', 'unmute'] satisfies Action[]) {
-    for (const outcome of ['Confirmed', CANCELLED, ...FAILURE_TYPES]) {
-      counter.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
+    for (const outcome of ['Confirmed', PARTIAL, CANCELLED, ...FAILURE_TYPES]) {
+      operations.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
     }
   }
+  const ofHold = { namespace, taskQueue, workflowType: HOLD };
+  const holds = metricMeter.createCounter(METRIC.holds, undefined, HOLDS_HELP);
+  for (const end of HOLD_ENDS) holds.add(0, { ...ofHold, outcome: outcomeOf(end) });
+  metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofHold);
 }
 
 /** An operation may end within minutes: it stays on its build, and needs no `patched`. */

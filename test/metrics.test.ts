@@ -142,6 +142,17 @@ describe('the worker', () => {
     }
   });
 
+  test('counts holds by outcome, and how often they mute again', async () => {
+    const call = service.call({ faults: { unmutes: [{ who: 'app', times: 2, afterMs: 2_500 }] } });
+    const atMost = { mutes: 1, withinSeconds: 60 };
+    const hold = await service.moderation().hold({ callId: call.id, atMost });
+    expect(await hold.result()).toMatchObject({ endedBy: 'gaveUp', mutesAgain: 1 });
+    const text = await scrape(worker.healthUrl);
+    expect(valueIn(text, 'call_moderation_holds_total', { outcome: 'GaveUp' })).toBe(1);
+    expect(valueIn(text, 'call_moderation_holds_total')).toBe(1);
+    expect(valueIn(text, 'call_moderation_hold_mutes_total')).toBe(1);
+  });
+
   test('tells nothing that names a call', async () => {
     const text = await scrape(worker.healthUrl);
     const ids = text.replaceAll(service.env['MODERATION_TASK_QUEUE'] ?? '', '').match(/[0-9a-f]{8}-[0-9a-f]{4}-/g);
@@ -272,6 +283,10 @@ describe.skipIf(prometheusProgram === undefined || promtool === undefined)('Prom
     },
     CallModerationSigningKeysMissing: {
       series: { 'call_moderation_signing_key_fetches_total{outcome="failed"}': '0 1x10' },
+      minutes: 4,
+    },
+    CallModerationHoldGaveUp: {
+      series: { 'call_moderation_holds_total{outcome="GaveUp"}': '0 0 1x10' },
       minutes: 4,
     },
   };

@@ -51,7 +51,14 @@ export type HoldPhase = 'muting' | 'holding' | 'unmuting' | 'ended';
  * - `gaveUp`: it was unmuted by others more often than `atMost` allows, and is left so
  * - `callEnded`
  */
-export type HoldEnd = 'expired' | 'released' | 'unmuted' | 'gaveUp' | 'callEnded';
+export const HOLD_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
+
+export type HoldEnd = (typeof HOLD_ENDS)[number];
+
+/** `ModerationOutcome` of a hold that has ended so, such as `GaveUp`. */
+export function outcomeOf(end: HoldEnd): string {
+  return end.replace(/^./, (letter) => letter.toUpperCase());
+}
 
 /** Answer of the query `hold`. Times are ISO 8601 in UTC. */
 export interface HoldStatus {

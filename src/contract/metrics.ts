@@ -6,10 +6,14 @@ export const METRIC = {
   operations: 'call_moderation_operations_total',
   acceptance: 'call_moderation_acceptance_seconds',
   confirmation: 'call_moderation_confirmation_seconds',
+  holds: 'call_moderation_holds_total',
+  mutesAgain: 'call_moderation_hold_mutes_total',
 } as const;
 
-/** Of `operations`; whoever creates it first decides. */
+/** Of the counters; whoever creates one first decides. */
 export const OPERATIONS_HELP = 'Operations that have ended, by action and outcome.';
+export const HOLDS_HELP = 'Holds and pauses that have ended, by outcome.';
+export const MUTES_AGAIN_HELP = 'Mutes of calls that are held and that somebody else had unmuted.';
 
 /** Upper bounds in seconds: a request is asked for 60 s at the most, a confirmation waited for up to 300. */
 export const METRIC_BUCKETS = {

@@ -18,6 +18,7 @@ import {
   HOLD_QUERY,
   HOLD_SIGNAL,
   holdIdOf,
+  outcomeOf,
   type HoldRequest,
   type HoldResult,
   type HoldStatus,
@@ -27,6 +28,7 @@ import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
 import { toCallEnd, toRosterUpdate } from '../contract/signals.ts';
 import { invalidRequest } from './failures.ts';
 import { Holding, type HoldState } from './holding.ts';
+import { countHold } from './metrics.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
 /**
@@ -50,10 +52,16 @@ export async function hold(input: HoldRequest, ...state: unknown[]): Promise<Hol
   if (outcome.kind === 'continued') return await continueAsNew<typeof hold>(request, outcome.state);
   if (outcome.kind === 'failed') throw failure(outcome.failure.type, outcome.failure);
   const { endedBy } = outcome.result;
-  recordOutcome(endedBy.replace(/^./, (letter) => letter.toUpperCase()));
+  record(outcomeOf(endedBy));
   // Unmuted by then: the cancellation was a release.
   if (holding.isCancelled) throw new CancelledFailure(`The hold of call ${request.callId} was cancelled (${endedBy}).`);
   return outcome.result;
+}
+
+/** What stays of a hold that ends, for lists and metrics. */
+function record(outcome: string): void {
+  countHold(outcome);
+  recordOutcome(outcome);
 }
 
 function faultsOfStart({ callId }: HoldRequest, state: readonly unknown[]): string[] {
@@ -120,6 +128,6 @@ function detailsOf({ until, enforce, request }: HoldStatus): string {
 /** The failure that closes the run, after the outcome was recorded. */
 function failure(type: string, { message, details }: { message: string; details: object }): ApplicationFailure {
   const known = isFailureType(type) ? type : 'OperationFailed';
-  recordOutcome(known);
+  record(known);
   return ApplicationFailure.create({ type: known, message, details: [details], nonRetryable: true });
 }

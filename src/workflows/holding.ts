@@ -16,6 +16,7 @@ import { lookups, operations, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import type { Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
+import { countMuteAgain } from './metrics.ts';
 import { Roster } from './roster.ts';
 
 /**
@@ -323,6 +324,7 @@ export class Holding {
     if (recent.length >= mutes || this.#state.mutesAgain >= MOST_MUTES) throw new Over('gaveUp'); // H3
     const outcome = await this.#operate('mute', 'reject');
     if (outcome.outcome === 'OperationInProgress') return await this.#lookAgain();
+    countMuteAgain();
     this.#note({ recent: [...recent, Date.now()], mutesAgain: this.#state.mutesAgain + 1 });
     if (outcome.outcome === 'Confirmed') return this.#muted(outcome.result.participantId);
     if (ENDED.has(outcome.outcome)) throw new Over('callEnded');

@@ -1,5 +1,5 @@
 import { metricMeter } from '@temporalio/workflow';
-import { METRIC, OPERATIONS_HELP } from '../contract/metrics.ts';
+import { HOLDS_HELP, METRIC, MUTES_AGAIN_HELP, OPERATIONS_HELP } from '../contract/metrics.ts';
 import type { Action } from '../contract/names.ts';
 import type { ModerationResult } from '../contract/operation.ts';
 
@@ -12,6 +12,16 @@ import type { ModerationResult } from '../contract/operation.ts';
 /** An operation has ended, with the `ModerationOutcome` that it is listed with. */
 export function countOperation(action: Action, outcome: string): void {
   metricMeter.createCounter(METRIC.operations, undefined, OPERATIONS_HELP).add(1, { action, outcome });
+}
+
+/** A hold or a pause has ended, with the `ModerationOutcome` that it is listed with. */
+export function countHold(outcome: string): void {
+  metricMeter.createCounter(METRIC.holds, undefined, HOLDS_HELP).add(1, { outcome });
+}
+
+/** A hold has muted its call again. */
+export function countMuteAgain(): void {
+  metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(1);
 }
 
 /** Graph has accepted, so many ms after it was first asked. */
