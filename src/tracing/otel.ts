@@ -11,8 +11,9 @@ import { idGenerator } from './ids.ts';
  */
 export function installSdk(process: string, say: (message: string) => void): () => Promise<void> {
   const silent = (): void => undefined;
+  const told = (message: string): void => say(readable(message));
   diag.setLogger(
-    { error: say, warn: say, info: silent, debug: silent, verbose: silent },
+    { error: told, warn: told, info: silent, debug: silent, verbose: silent },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   const own = resourceFromAttributes({ 'service.name': `call-moderation-${process}`, 'service.version': VERSION });
@@ -25,4 +26,14 @@ export function installSdk(process: string, say: (message: string) => void): () 
   const provider = new NodeTracerProvider({ resource, spanProcessors, idGenerator });
   provider.register();
   return async () => await provider.shutdown();
+}
+
+/** The SDK tells of a failed export as JSON, with its stack. */
+function readable(message: string): string {
+  try {
+    const { message: reason } = JSON.parse(message) as { message?: unknown };
+    return typeof reason === 'string' ? `spans were not sent: ${reason}` : message;
+  } catch {
+    return message;
+  }
 }
