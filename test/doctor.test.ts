@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Environment } from '../src/config.ts';
+import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
 import { bundleCheck } from '../src/doctor/bundle.ts';
 import { findingOf, type Finding } from '../src/doctor/check.ts';
 import { clockCheck } from '../src/doctor/clock.ts';
@@ -120,7 +121,7 @@ test('finds search attributes missing, and names the command', async () => {
   // The server's caches learn of a namespace a little later.
   await expect.poll(seen, { timeout: 30_000 }).toEqual(['search attributes', 'worker']);
   const found = of(await findings({ TEMPORAL_NAMESPACE: namespace }), 'search attributes');
-  expect(found?.said).toContain('ModerationCallId, ModerationAction, ModerationOutcome, ModerationTenantId');
+  for (const [name, type] of Object.entries(SEARCH_ATTRIBUTE_TYPE)) expect(found?.said).toContain(`${name} (${type})`);
   expect(found?.remedy).toContain('call-moderation setup');
 });
 

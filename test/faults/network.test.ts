@@ -74,7 +74,9 @@ describe.concurrent.each(LINKS)('between %s', (between, targetOf, apart) => {
   test.sequential.for(HARMS)('a network that %s', { timeout: 150_000 }, async ([harm, harmIt], context) => {
     const latencyMs = 700;
     const confirmable = callOf({ faults: { requests: [{ on: 'mute', latencyMs }] } });
-    const unconfirmable = callOf({ faults: { requests: [{ on: 'mute', latencyMs, effect: false, times: 'forever' }] } });
+    const unconfirmable = callOf({
+      faults: { requests: [{ on: 'mute', latencyMs, effect: false, times: 'forever' }] },
+    });
     const superseded = callOf({ faults: { requests: [{ on: 'mute', latencyMs }] } });
     const calls = [confirmable, unconfirmable, superseded];
     const handles = await Promise.all(
