@@ -204,7 +204,8 @@ describe('a storm over HTTP', () => {
     const answers: Promise<Response>[] = [];
     const began = performance.now();
     let sent = 0;
-    while (performance.now() - began < 1200) {
+    // A storm on a machine that is busy takes longer, and is one all the same.
+    while (sent < 120 || performance.now() - began < 1200) {
       const isMuted = sent % 2 === 0;
       answers.push(storm.post(notifications(rosterEntry(CALL, participant('bot', isMuted)))));
       sent += 1;
@@ -213,7 +214,6 @@ describe('a storm over HTTP', () => {
     await Promise.all(answers);
     answers.push(storm.post(notifications(rosterEntry(CALL, participant('bot', true, { rosterSequenceNumber: 1 })))));
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
-    expect(sent).toBeGreaterThan(100);
     expect(new Set(statuses)).toEqual(new Set([202]));
 
     const times = storm.recorder.handed.map(({ at }) => at);
