@@ -1,4 +1,5 @@
 import { CANCELLED, FAILURE_TYPES } from '../contract/failure.ts';
+import { toSeconds } from '../contract/duration.ts';
 import { PARTIAL, PENDING } from '../contract/names.ts';
 
 /** Values of flags. What is thrown here is told with the flag's name, and the exit code is 2. */
@@ -22,13 +23,10 @@ export function count(value: string): number {
   return whole(value, 1, Number.MAX_SAFE_INTEGER, 'it must be a whole number, 1 or more');
 }
 
-const SECONDS_IN: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-
 /** A duration, such as 90s, 10m or 1h30m, in seconds. */
 export function seconds(value: string): number {
-  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)];
-  const total = parts.reduce((sum, [, number, unit = '']) => sum + Number(number) * (SECONDS_IN[unit] ?? 0), 0);
-  if (total > 0 && parts.map(([part]) => part).join('') === value) return total;
+  const total = toSeconds(value) ?? 0;
+  if (total > 0) return total;
   throw new RangeError('it must be a duration, as in 90s, 10m or 1h30m');
 }
 

@@ -37,7 +37,7 @@ function whom({ target }: ModerationRequest): string {
 }
 
 /** Text of others as Markdown that shows just this text: whoever asks does not format the page of whoever looks. */
-function code(text: string): string {
+export function code(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').replaceAll('`', "'").trim();
   return line === '' ? '(empty)' : `\`${line}\``;
 }

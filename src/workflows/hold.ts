@@ -4,8 +4,6 @@ import {
   CancelledFailure,
   continueAsNew,
   defineQuery,
-  defineSignal,
-  log,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -26,9 +24,11 @@ import {
 } from '../contract/hold.ts';
 import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
 import { toCallEnd, toRosterUpdate } from '../contract/signals.ts';
+import { code } from '../contract/summary.ts';
 import { invalidRequest } from './failures.ts';
 import { Holding, type HoldState } from './holding.ts';
 import { countHold } from './metrics.ts';
+import { onSignals } from './on-signals.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
 /**
@@ -91,6 +91,7 @@ function listen(holding: Holding): void {
   setHandler(defineQuery<HoldStatus>(HOLD_QUERY), () => holding.status(), {
     description: 'Where the hold stands, and what it has seen',
   });
+  const on = onSignals(descriptions);
   on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => holding.rosterUpdated(update));
   on(SIGNAL.callEnded, toCallEnd, () => holding.callEnded());
   on(
@@ -109,20 +110,11 @@ function toTerms(payload: unknown): HoldTerms | undefined {
   return checked.ok ? checked.request : undefined;
 }
 
-/** Signals may come from anyone: one that does not fit is left out, without a word of its content in the log. */
-function on<T>(name: keyof typeof descriptions, parse: (payload: unknown) => T | undefined, take: (value: T) => void) {
-  const handle = (payload?: unknown): void => {
-    const value = parse(payload);
-    if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
-    else take(value);
-  };
-  setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
-}
-
 function detailsOf({ until, enforce, request }: HoldStatus): string {
   const end = until === undefined ? 'until it is released' : `until ${until}`;
   const how = enforce ? 'Muted again whenever it is unmuted' : 'Muted once';
-  return [`${how}, ${end}.`, request.reason].filter((line) => line !== undefined).join('\n\n');
+  const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
+  return [`${how}, ${end}.`, ...why].join('\n\n');
 }
 
 /** The failure that closes the run, after the outcome was recorded. */
