@@ -12,8 +12,8 @@ export const ATTEMPT_MS = 10_000;
 /** From asking to Graph's answer, with all attempts. */
 export const REQUEST_MS = 60_000;
 
-/** The first read of a call, as a local activity: a workflow task waits for it. */
-const FIRST_READ_MS = 2_000;
+/** The first read of a call, as a local activity: a workflow task waits for it, and the run hears nothing meanwhile. */
+const FIRST_READ_MS = 700;
 
 /** Between an attempt and the next one, at first. */
 export const FIRST_PAUSE_MS = 500;
