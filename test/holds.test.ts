@@ -177,6 +177,13 @@ describe.concurrent('a hold', () => {
 });
 
 describe.concurrent('a pause', () => {
+  test('has an end, or is refused before anything is started', async () => {
+    const call = service.call();
+    await expect(service.moderation.pause({ callId: call.id })).rejects.toThrow('needs forSeconds or until');
+    expect(await service.moderation.held(call.id)).toBeUndefined();
+    expect(call.posts).toEqual([]);
+  });
+
   test('mutes once, lets others unmute, and unmutes at its end', async () => {
     const call = service.call();
     const handle = await service.moderation.pause({ callId: call.id, forSeconds: 10 });

@@ -137,8 +137,12 @@ export type CheckedHold<T> = { ok: true; request: T } | { ok: false; faults: rea
 export function checkHold(input: unknown): CheckedHold<HoldRequest> {
   const checked = check<HoldRequest>(input, RULES);
   if (!checked.ok) return checked;
-  const { callId } = checked.request;
+  const { callId, enforce, until, forSeconds } = checked.request;
   if (callId === undefined) return { ok: false, faults: ['callId is required'] };
+  if (enforce === false && until === undefined && forSeconds === undefined) {
+    const fault = 'a pause (enforce: false) needs forSeconds or until; what is to last until a release is a hold';
+    return { ok: false, faults: [fault] };
+  }
   return { ok: true, request: { ...checked.request, callId: canonicalId(callId) } };
 }
 
