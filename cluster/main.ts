@@ -65,7 +65,7 @@ async function main(): Promise<void> {
       onProgress: say,
     });
     try {
-      describe(topology);
+      await describe(topology);
       await stopped;
       say('\nStopping …');
     } finally {
@@ -87,7 +87,7 @@ function ownVariables(): Record<string, string | undefined> {
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
-function describe({ parts, graph, temporalAddress, uiUrl, callbackUrl }: Topology): void {
+async function describe({ parts, graph, temporalAddress, uiUrl, callbackUrl }: Topology): Promise<void> {
   const command = `TEMPORAL_ADDRESS=${temporalAddress} npx call-moderation`;
   say(`
 Temporal          ${temporalAddress}
@@ -101,6 +101,7 @@ ${parts.flatMap(({ name, metricsUrl }) => (metricsUrl === undefined ? [] : [`${n
 `);
   if (graph !== undefined) {
     const { id } = graph.createCall({ callbackUri: callbackUrl, participants: 4 });
+    await graph.setCallState(id, 'established');
     say(`In another terminal:
   ${command} mute ${id}
   ${command} status ${id}

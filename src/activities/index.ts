@@ -250,7 +250,7 @@ function toApplicationFailure({ type, message, details, isRetryable }: GraphErro
     details: [{ ...details, attempt: activityInfo().attempt }],
     nonRetryable: !isRetryable,
     // Expected of Graph, and told in the operation's history: not worth a warning in the worker's log at every attempt.
-    ...(isRetryable && { category: 'BENIGN' as const }),
+    ...((isRetryable || type === 'CallNotFound') && { category: 'BENIGN' as const }),
     ...(isRetryable && retryAfterSeconds !== undefined && { nextRetryDelay: Math.max(retryAfterSeconds * 1_000, 100) }),
   });
 }

@@ -36,6 +36,8 @@ export async function dev(this: Context, flags: DevFlags): Promise<void> {
       const { graph, temporal, webhook } = stack;
       const command = temporalPort === DEFAULT_PORT ? COMMAND : `TEMPORAL_ADDRESS=${temporal.address} ${COMMAND}`;
       const { id } = graph.createCall({ callbackUri: webhook.callbackUrl, participants: 4 });
+      // Graph tells of a call as it is established; so this one is known to `calls` and to policies.
+      await graph.setCallState(id, 'established');
       say(`
 Temporal UI       ${temporal.uiUrl}
 Temporal          ${temporal.address}   (kept in ${dbFilename})
