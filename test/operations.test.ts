@@ -75,7 +75,8 @@ describe.concurrent('runOperation', () => {
   });
 
   test('leaves the operation to itself when it is cancelled', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 2_000 }] } });
+    // Longer than it takes a busy machine to hear of the cancellation.
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 6_000 }] } });
     const handle = await order({ action: 'mute', request: { callId: call.id } });
     await call.untilAsked('mute');
     await handle.cancel('enough');
