@@ -23,6 +23,7 @@ import { until } from './support/until.ts';
  */
 
 const FOLDER = fileURLToPath(new URL('histories', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const isRecording = process.env['RECORD'] === '1';
 
 async function files(): Promise<string[]> {
@@ -274,13 +275,13 @@ describe('what has run before is replayed', async () => {
   });
 });
 
-/** Who ran it is nobody's business: identities name the machine. */
+/** Who ran it, and where, is nobody's business: identities and stacks name the machine. */
 async function record(name: string, history: temporal.api.history.v1.IHistory): Promise<void> {
   const folder = join(FOLDER, VERSION);
   await mkdir(folder, { recursive: true });
   const text = JSON.stringify(JSON.parse(historyToJSON(history)), undefined, 1);
   await writeFile(
     join(folder, `${name}.json`),
-    `${text.replaceAll(/"identity": "[^"]*"/g, '"identity": "recorded"')}\n`,
+    `${text.replaceAll(ROOT, '').replaceAll(/"identity": "[^"]*"/g, '"identity": "recorded"')}\n`,
   );
 }
