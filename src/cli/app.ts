@@ -19,6 +19,14 @@ const text = String;
 
 const json = { kind: 'boolean', brief: 'Print the result as JSON', default: false, withNegated: false } as const;
 
+const tenant = { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' } as const;
+
+/** For the audit trail. */
+const audit = {
+  requestedBy: { kind: 'parsed', parse: text, optional: true, brief: 'Who asks, for the audit trail: an opaque ID' },
+  reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+} as const;
+
 const call = { brief: 'The ID of the call, as Graph gave it', parse: text, placeholder: 'CALL' } as const;
 
 /** Whom to mute. `unmute` takes these too, to say why it cannot, but does not offer them. */
@@ -62,7 +70,7 @@ const moderate = (action: Action, brief: string) =>
           optional: true,
           brief: 'Sent to Graph and echoed by it, at most 256 characters; the run ID where absent',
         },
-        tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+        tenantId: tenant,
         confirmWithinSeconds: {
           kind: 'parsed',
           parse: numberParser,
@@ -81,13 +89,7 @@ const moderate = (action: Action, brief: string) =>
           default: 'supersede',
           brief: 'What to do while another operation runs on the call',
         },
-        requestedBy: {
-          kind: 'parsed',
-          parse: text,
-          optional: true,
-          brief: 'Who asks, for the audit trail: an opaque ID',
-        },
-        reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        ...audit,
         requestId: {
           kind: 'parsed',
           parse: text,
@@ -122,14 +124,8 @@ const hold = (enforce: boolean, brief: string) =>
           default: 'extend',
           brief: 'What to do where the call is held already: give that hold these terms, or refuse',
         },
-        tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
-        requestedBy: {
-          kind: 'parsed',
-          parse: text,
-          optional: true,
-          brief: 'Who asks, for the audit trail: an opaque ID',
-        },
-        reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+        tenantId: tenant,
+        ...audit,
         wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
         json,
       },
@@ -166,13 +162,7 @@ const routes = buildRouteMap({
             withNegated: false,
             brief: 'Tell what would be done, and do nothing',
           },
-          requestedBy: {
-            kind: 'parsed',
-            parse: text,
-            optional: true,
-            brief: 'Who asks, for the audit trail: an opaque ID',
-          },
-          reason: { kind: 'parsed', parse: text, optional: true, brief: 'Why, for the audit trail' },
+          ...audit,
           json,
         },
       },
@@ -257,7 +247,7 @@ const routes = buildRouteMap({
             optional: true,
             brief: "Where Graph reaches the webhook, the callbackUri of calls; this machine's own where absent",
           },
-          tenantId: { kind: 'parsed', parse: text, optional: true, brief: 'Tenant to take the token from' },
+          tenantId: tenant,
           json,
         },
       },
