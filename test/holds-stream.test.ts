@@ -3,6 +3,7 @@ import type { HoldHandle } from '../src/client/hold-handle.ts';
 import { holdIdOf, type HoldStatus } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { Service } from './support/service.ts';
+import { until } from './support/until.ts';
 
 /** A hold whose call talks so much that its history has to begin anew. */
 
@@ -12,22 +13,14 @@ beforeAll(async () => {
 });
 afterAll(async () => await service.stop());
 
-async function until(handle: HoldHandle, holds: (status: HoldStatus) => boolean, ms = 30_000): Promise<HoldStatus> {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    const status = await handle.status();
-    if (holds(status)) return status;
-    if (Date.now() > deadline) throw new Error(`the hold is still ${JSON.stringify(status)}`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 50);
-    });
-  }
+async function untilHeld(handle: HoldHandle, holds: (status: HoldStatus) => boolean, ms = 30_000): Promise<HoldStatus> {
+  return await until(async () => await handle.status(), holds, ms);
 }
 
 test('a hold that continues as new under a stream of rosters loses no signal', { timeout: 120_000 }, async () => {
   const call = service.call();
   const handle = await service.moderation.hold({ callId: call.id });
-  await until(handle, ({ phase }) => phase === 'holding');
+  await untilHeld(handle, ({ phase }) => phase === 'holding');
   const run = service.client.workflow.getHandle(holdIdOf(call.id));
   const first = (await run.describe()).runId;
   const base = (await handle.status()).rosters;
@@ -35,7 +28,7 @@ test('a hold that continues as new under a stream of rosters loses no signal', {
   const count = 1_100;
   const send = async (): Promise<void> => await run.signal(SIGNAL.rosterUpdated, { participants, full: true });
   for (let sent = 0; sent < count; sent += 10) await Promise.all(Array.from({ length: 10 }, send));
-  const status = await until(handle, ({ rosters }) => rosters >= base + count, 60_000);
+  const status = await untilHeld(handle, ({ rosters }) => rosters >= base + count, 60_000);
   expect(status.rosters).toBe(base + count);
   const described = await run.describe();
   expect(described.runId).not.toBe(first);

@@ -7,6 +7,7 @@ import type { Faults } from '../src/simulator/index.ts';
 import { costOf } from '../bench/counts.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 import { Service, type TestCall } from './support/service.ts';
+import { until } from './support/until.ts';
 
 /** Holds and pauses: mutes that last, and that end by themselves. */
 
@@ -19,21 +20,13 @@ afterAll(async () => {
   await service.stop();
 });
 
-async function until(handle: HoldHandle, holds: (status: HoldStatus) => boolean, ms = 30_000): Promise<HoldStatus> {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    const status = await handle.status();
-    if (holds(status)) return status;
-    if (Date.now() > deadline) throw new Error(`the hold is still ${JSON.stringify(status)}`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-  }
+async function untilHeld(handle: HoldHandle, holds: (status: HoldStatus) => boolean, ms = 30_000): Promise<HoldStatus> {
+  return await until(async () => await handle.status(), holds, ms);
 }
 
 async function held(call: TestCall, request: Partial<HoldRequest> = {}): Promise<HoldHandle> {
   const handle = await service.moderation.hold({ callId: call.id, ...request });
-  await until(handle, ({ phase }) => phase === 'holding');
+  await untilHeld(handle, ({ phase }) => phase === 'holding');
   return handle;
 }
 
@@ -59,11 +52,11 @@ describe.concurrent('a hold', () => {
     const call = service.call();
     const handle = await held(call, { reason: 'on hold' });
     await unmute(call);
-    await until(handle, ({ mutesAgain }) => mutesAgain === 1, known);
+    await untilHeld(handle, ({ mutesAgain }) => mutesAgain === 1, known);
     expect(call.self.serverMuted).toBe(true);
     expect(await service.moderation.latest(call.id)).toMatchObject({ record: { outcome: 'Confirmed' } });
     await unmute(call);
-    await until(handle, ({ mutesAgain }) => mutesAgain === 2, known);
+    await untilHeld(handle, ({ mutesAgain }) => mutesAgain === 2, known);
     await handle.release();
     expect(await handle.result()).toMatchObject({ endedBy: 'released', mutesAgain: 2 });
     expect(call.posts).toEqual(['mute', 'mute', 'mute', 'unmute']);
@@ -137,12 +130,12 @@ describe.concurrent('a hold', () => {
     const second = await service.moderation.hold({ callId: call.id, forSeconds: 1_200 });
     expect([first.joined, second.joined]).toEqual([false, true]);
     const before = Date.parse((await first.status()).startedAt);
-    await until(first, (status) => Date.parse(status.until ?? '') > before + 1_000_000);
+    await untilHeld(first, (status) => Date.parse(status.until ?? '') > before + 1_000_000);
     service.graph.setFaults(call.id, { requests: [{ on: 'unmute', latencyMs: 1_000 }] });
     await first.release();
-    await until(first, ({ phase }) => phase === 'unmuting');
+    await untilHeld(first, ({ phase }) => phase === 'unmuting');
     await second.extend({});
-    const status = await until(first, ({ phase }) => phase === 'holding');
+    const status = await untilHeld(first, ({ phase }) => phase === 'holding');
     expect(status).not.toHaveProperty('until');
     expect(call.self.serverMuted).toBe(true);
     await first.release();
@@ -158,7 +151,7 @@ describe.concurrent('a hold', () => {
     await call.until(() => call.requests.some(({ name }) => name === 'getParticipant'));
     await service.moderation.hold({ callId: call.id, forSeconds: 600 });
     await call.untilAsked('mute', 2);
-    expect(await until(handle, ({ phase }) => phase === 'holding')).toHaveProperty('until');
+    expect(await untilHeld(handle, ({ phase }) => phase === 'holding')).toHaveProperty('until');
     await handle.release();
     expect(await handle.result()).toMatchObject({ endedBy: 'released' });
     expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
@@ -187,7 +180,7 @@ describe.concurrent('a pause', () => {
   test('mutes once, lets others unmute, and unmutes at its end', async () => {
     const call = service.call();
     const handle = await service.moderation.pause({ callId: call.id, forSeconds: 10 });
-    await until(handle, ({ participantId }) => participantId !== undefined);
+    await untilHeld(handle, ({ participantId }) => participantId !== undefined);
     await unmute(call);
     const participants = [{ id: call.participantId, isMuted: false }];
     const run = service.client.workflow.getHandle(holdIdOf(call.id));
@@ -236,7 +229,7 @@ describe('the history', () => {
     const call = service.call();
     const handle = await held(call, { atMost: { mutes: 1, withinSeconds: 60 } });
     await unmute(call);
-    await until(handle, ({ mutesAgain }) => mutesAgain === 1, known);
+    await untilHeld(handle, ({ mutesAgain }) => mutesAgain === 1, known);
     await handle.release();
     await handle.result();
     const others = await service.moderation.mute({ callId: call.id, target: 'others' });
