@@ -125,6 +125,11 @@ describe('the judge finds', () => {
     // One of two that came together may stand for both.
     const merged = [roster(300, 320, false), roster(301, 320, true)];
     expect(violationsOf(merged, [failed({ signals: told(305, true) })])).toEqual([]);
+    // A full roster that leaves the application out replaces what came before it; a delta does not.
+    const without = [roster(300, 320, false), { ...roster(301, 320, true), own: undefined } as LogEntry];
+    const left = [failed({ signals: [{ name: 'rosterUpdated', at: T + 305 }] })];
+    expect(violationsOf(without, left, false)).toEqual([]);
+    expect(violationsOf(without, left, true)).toEqual(['(e)']);
   });
 
   test("(e) the call's end and an operation's news that went nowhere", () => {

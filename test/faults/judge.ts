@@ -156,7 +156,7 @@ export function judge(evidence: Evidence): Verdict {
     const then = runs
       .flatMap(({ signals }) => signals)
       .filter(({ at, name }) => name === told.name && at >= startedAt - SLACK_MS && at <= endedAt + SLACK_MS);
-    const isThere = then.some((signal) => told.isSaidBy(signal)) || (then.length > 0 && mayBeMerged(entry, log));
+    const isThere = then.some((signal) => told.isSaidBy(signal)) || (then.length > 0 && mayBeMerged(entry, evidence));
     if (!isThere) blame('e', taker, `${entry.kind} answered 202 at ${endedAt} is no signal`);
   }
 
@@ -189,16 +189,19 @@ function signalOf(entry: NotificationEntry): { name: string; isSaidBy: (signal: 
   return { name: SIGNAL.operationUpdated, isSaidBy };
 }
 
-/** Another roster, which tells another state, was on its way at the same time. */
-function mayBeMerged(entry: NotificationEntry, log: readonly LogEntry[]): boolean {
+/**
+ * Another roster, which tells another state, was on its way at the same time. A full one also tells it by leaving the
+ * application out; a delta does not.
+ */
+function mayBeMerged(entry: NotificationEntry, { log, isDelta }: Evidence): boolean {
   if (entry.kind !== 'roster') return false;
   const { startedAt, endedAt = Infinity, own } = entry;
   return log.some(
     (other) =>
       other.type === 'notification' &&
       other.kind === 'roster' &&
-      other.own !== undefined &&
-      other.own.isMuted !== own?.isMuted &&
+      (other.own !== undefined || !isDelta) &&
+      other.own?.isMuted !== own?.isMuted &&
       other.startedAt <= endedAt &&
       (other.endedAt ?? Infinity) >= startedAt,
   );
