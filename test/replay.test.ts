@@ -81,11 +81,6 @@ const ways: readonly Way[] = [
     closes: 'Confirmed',
     faults: { requests: [{ on: 'getCall', answer: { status: 429, retryAfter: 1 } }] },
   },
-  {
-    name: 'confirmed-after-slow-read',
-    closes: 'Confirmed',
-    faults: { requests: [{ on: 'getCall', latencyMs: 2_500 }] },
-  },
   { name: 'unconfirmed-restored', closes: 'Unconfirmed', faults: untold, request: { confirmWithinSeconds: 1 } },
   {
     name: 'unconfirmed-left',
@@ -131,7 +126,7 @@ const ways: readonly Way[] = [
   {
     name: 'cancelled-while-reading',
     closes: CANCELLED,
-    faults: { requests: [{ on: 'getCall', latencyMs: 2_500, times: 'forever' }] },
+    faults: { requests: [{ on: 'getCall', latencyMs: 1_500 }] },
     meanwhile: async (handle) => {
       await untilPhase(handle, 'reading');
       await handle.cancel();

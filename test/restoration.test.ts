@@ -155,7 +155,7 @@ describe.concurrent('a restore that fails', () => {
 
 describe.concurrent('a cancelled operation', () => {
   test('has sent nothing while it was reading', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'getCall', latencyMs: 3_000, times: 2 }] } });
+    const call = service.call({ faults: { requests: [{ on: 'getCall', latencyMs: 3_000 }] } });
     const handle = await service.moderation.mute({ callId: call.id });
     await untilPhase(handle, 'reading');
     const asked = Date.now();

@@ -115,7 +115,13 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     ]);
     await expectPage(
       await pageOf(handle, 'timeline'),
-      ['COMPLETED', 'readCall', `Unmute call ${call.id}`, '"isMuted": false', '"confirmedBy": "roster-read"'],
+      [
+        'COMPLETED',
+        `Read call ${call.id}`,
+        `Unmute call ${call.id}`,
+        '"isMuted": false',
+        '"confirmedBy": "roster-read"',
+      ],
       'confirmed',
     );
   });

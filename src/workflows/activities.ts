@@ -1,9 +1,4 @@
-import {
-  ActivityCancellationType,
-  proxyActivities,
-  proxyLocalActivities,
-  type ActivityOptions,
-} from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/types.ts';
 
 /** One attempt at a request to Graph takes at most this long. */
@@ -11,12 +6,6 @@ export const ATTEMPT_MS = 10_000;
 
 /** From asking to Graph's answer, with all attempts. */
 export const REQUEST_MS = 60_000;
-
-/** The first read of a call, as a local activity: a workflow task waits for it, and the run hears nothing meanwhile. */
-const FIRST_READ_MS = 700;
-
-/** Between an attempt and the next one, at first. */
-export const FIRST_PAUSE_MS = 500;
 
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
@@ -34,7 +23,7 @@ const HEARTBEAT_MS = 10_000;
 const OPTIONS = {
   startToCloseTimeout: ATTEMPT_MS,
   scheduleToCloseTimeout: REQUEST_MS,
-  retry: { initialInterval: FIRST_PAUSE_MS, backoffCoefficient: 2, maximumInterval: 5_000 },
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
@@ -42,13 +31,6 @@ export const reads = proxyActivities<
   Pick<Activities, 'readCall' | 'readState' | 'readCrowd' | 'readParticipant' | 'readRoster'>
 >({
   ...OPTIONS,
-  cancellationType: ActivityCancellationType.TRY_CANCEL,
-});
-
-/** One attempt, and only where it is quick (`first-read.ts`). */
-export const firstReads = proxyLocalActivities<Pick<Activities, 'readCall'>>({
-  startToCloseTimeout: FIRST_READ_MS,
-  retry: { maximumAttempts: 1 },
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
@@ -86,11 +68,8 @@ export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
-/**
- * What the rules of policies say. Local: they ask Temporal and the clock and not Graph, and every call that is established
- * asks, so they are to cost next to nothing.
- */
-export const rules = proxyLocalActivities<Pick<Activities, 'actionAt' | 'policyOnJoin'>>({
+/** What the rules of policies say: asked of Temporal and of the clock. */
+export const rules = proxyActivities<Pick<Activities, 'actionAt' | 'policyOnJoin'>>({
   startToCloseTimeout: ATTEMPT_MS,
   scheduleToCloseTimeout: REQUEST_MS,
   retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },

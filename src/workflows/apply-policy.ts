@@ -11,7 +11,7 @@ import {
 import type { PolicyCall } from '../activities/types.ts';
 import { toSeconds } from '../contract/duration.ts';
 import { isFailureType } from '../contract/failure.ts';
-import { QUERY, wantedIsMuted } from '../contract/names.ts';
+import { QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
 import {
   checkPolicy,
   DEFAULT_CATCHUP_SECONDS,
@@ -95,13 +95,22 @@ class PolicyRun {
   async run(): Promise<PolicyReport> {
     if (this.#from === undefined && this.#isMissed()) return this.#end({ missed: true }); // P4
     if (this.#from === undefined && this.#policy.when.quietHours !== undefined) {
-      this.#report.action = await rules.actionAt(this.#policy, scheduledAt().toISOString());
+      this.#report.action = await this.#actionNow();
     }
     const { calls, next } = await this.#batch();
     await this.#apply(calls);
     if (next === undefined) return this.#end();
     const continueAsNew = makeContinueAsNewFunc<(...args: [Policy, Carried]) => Promise<never>>();
     return await continueAsNew(this.#policy, { report: this.#report, from: next }); // P3
+  }
+
+  /** What the rules refuse is the failure of the run. */
+  async #actionNow(): Promise<Action> {
+    try {
+      return await rules.actionAt(this.#policy, scheduledAt().toISOString());
+    } catch (error) {
+      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
+    }
   }
 
   #isMissed(): boolean {

@@ -124,10 +124,6 @@ export function restoreFailed(callId: string, action: Action, failure: Failure, 
  * for people; whatever else comes (a timeout, above all) is Graph, or the worker, not answering.
  */
 export function fromActivity(error: unknown): Failure {
-  // A local activity fails with the failure itself.
-  if (error instanceof ApplicationFailure && isFailureType(error.type)) {
-    return { type: error.type, message: error.message, details: detailsOf(error) };
-  }
   if (!(error instanceof ActivityFailure)) throw error;
   const { cause } = error;
   if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {

@@ -7,7 +7,6 @@ import {
   log,
   makeContinueAsNewFunc,
   setHandler,
-  TemporalFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -127,8 +126,7 @@ class LiveCall {
       const { outcome } = await operations.runOperation.executeWithOptions(options, [order]);
       now.onJoin = { policyId: policy.id, outcome };
     } catch (error) {
-      // A local activity's failure comes as it is, a regular one's as an ActivityFailure.
-      if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       log.warn('What policies want of the call could not be done', { callId });
     }
   }

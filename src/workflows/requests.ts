@@ -6,7 +6,6 @@ import type { ModerationRequest } from '../contract/request.ts';
 import { ATTEMPT_MS, posts, reads } from './activities.ts';
 import { attempt } from './attempt.ts';
 import { about, callEnded, isRefusedAtOnce, mayBeUnderWay } from './failures.ts';
-import { readCallFirst } from './first-read.ts';
 import { Stop } from './interruptions.ts';
 import type { Roster } from './roster.ts';
 
@@ -55,7 +54,8 @@ export class Requests {
   }
 
   async readCall(isLetGo: () => boolean): Promise<CallReading | undefined> {
-    const reading = await this.#attempt(isLetGo, async () => await readCallFirst(this.#target));
+    const options = { summary: `Read call ${this.#target.callId}` };
+    const reading = await this.#attempt(isLetGo, () => reads.readCall.executeWithOptions(options, [this.#target]));
     if (reading !== undefined) this.#isCallKnown = true;
     this.#see(reading);
     return reading;

@@ -4,7 +4,6 @@ import {
   type ActivityInput,
   type ContinueAsNewInput,
   type Headers,
-  type LocalActivityInput,
   type Next,
   type SignalInput,
   type Sinks,
@@ -72,18 +71,8 @@ class Trace implements WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInt
     input: ActivityInput,
     next: Next<WorkflowOutboundCallsInterceptor, 'scheduleActivity'>,
   ): Promise<unknown> {
-    return await next({ ...input, headers: withCarrier(input.headers, this.#own()) });
-  }
-
-  async scheduleLocalActivity(
-    input: LocalActivityInput,
-    next: Next<WorkflowOutboundCallsInterceptor, 'scheduleLocalActivity'>,
-  ): Promise<unknown> {
-    return await next({ ...input, headers: withCarrier(input.headers, this.#own()) });
-  }
-
-  #own(): Carrier | undefined {
-    return this.#caller === undefined ? undefined : below(this.#caller, workflowInfo().runId);
+    const own = this.#caller === undefined ? undefined : below(this.#caller, workflowInfo().runId);
+    return await next({ ...input, headers: withCarrier(input.headers, own) });
   }
 
   async continueAsNew(

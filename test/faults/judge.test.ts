@@ -34,7 +34,7 @@ const post = (action: 'mute' | 'unmute', from: number, to: number): LogEntry => 
 
 const told = (at: number, isMuted = true): JudgedRun['signals'] => [{ name: 'rosterUpdated', at: T + at, isMuted }];
 
-const roster = (from: number, to: number, isMuted: boolean): LogEntry => ({
+const roster = (from: number, to: number, isMuted?: boolean): LogEntry => ({
   type: 'notification',
   seq: 0,
   kind: 'roster',
@@ -43,7 +43,7 @@ const roster = (from: number, to: number, isMuted: boolean): LogEntry => ({
   startedAt: T + from,
   endedAt: T + to,
   status: 202,
-  own: { isMuted, serverMuted: isMuted },
+  ...(isMuted !== undefined && { own: { isMuted, serverMuted: isMuted } }),
 });
 
 const run = (given: Partial<JudgedRun> = {}): JudgedRun => ({
@@ -126,7 +126,7 @@ describe('the judge finds', () => {
     const merged = [roster(300, 320, false), roster(301, 320, true)];
     expect(violationsOf(merged, [failed({ signals: told(305, true) })])).toEqual([]);
     // A full roster that leaves the application out replaces what came before it; a delta does not.
-    const without = [roster(300, 320, false), { ...roster(301, 320, true), own: undefined } as LogEntry];
+    const without = [roster(300, 320, false), roster(301, 320)];
     const left = [failed({ signals: [{ name: 'rosterUpdated', at: T + 305 }] })];
     expect(violationsOf(without, left, false)).toEqual([]);
     expect(violationsOf(without, left, true)).toEqual(['(e)']);
