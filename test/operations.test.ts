@@ -40,6 +40,13 @@ describe.concurrent('runOperation', () => {
     expect(call.posts).toEqual(['mute']);
   });
 
+  test('hands the first task of the operation to its own worker, past the queue', async () => {
+    const call = service.call();
+    await (await order({ action: 'mute', request: { callId: call.id } })).result();
+    const { events = [] } = await service.client.workflow.getHandle(call.workflowId).fetchHistory();
+    expect(events?.[0]?.workflowExecutionStartedEventAttributes).toMatchObject({ eagerExecutionAccepted: true });
+  });
+
   test('has the failure of an operation as its result, and tries nothing again', async () => {
     const handle = await order({ action: 'mute', request: { callId: 'no-such-call' } });
     const outcome = await handle.result();

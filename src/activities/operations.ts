@@ -25,7 +25,7 @@ const BEAT_MS = 3_000;
 export async function runOperation(order: OperationOrder): Promise<OperationOutcome> {
   const context = Context.current();
   const { heartbeatDetails, heartbeatTimeoutMs, taskQueue } = context.info;
-  const moderation = new ModerationClient({ client: context.client, taskQueue });
+  const moderation = new ModerationClient({ client: context.client, taskQueue, eagerStart: true });
   let started = toStarted(heartbeatDetails);
   const beats = setInterval(() => context.heartbeat(started), (heartbeatTimeoutMs ?? 0) / 3 || BEAT_MS);
   const work = async (): Promise<OperationOutcome> => {

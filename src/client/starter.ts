@@ -62,11 +62,13 @@ export class Starter {
   readonly #runs: Runs;
   readonly #requested: Requested;
   readonly #taskQueue: string;
+  readonly #eagerStart: boolean;
 
-  constructor(runs: Runs, taskQueue: string) {
+  constructor(runs: Runs, taskQueue: string, eagerStart: boolean) {
     this.#runs = runs;
     this.#requested = new Requested(runs);
     this.#taskQueue = taskQueue;
+    this.#eagerStart = eagerStart;
   }
 
   /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
@@ -114,6 +116,7 @@ export class Starter {
         workflowId,
         workflowIdConflictPolicy: 'FAIL',
         taskQueue: this.#taskQueue,
+        requestEagerStart: this.#eagerStart,
         args: [request],
         typedSearchAttributes: attributesOf(action, request),
         staticSummary: summaryOf(action, request),
