@@ -31,27 +31,13 @@ export async function ours(
   { folder, graph }: Surroundings,
   temporal: TemporalServer,
 ): Promise<Contender> {
-  const [webhookPort, workerHealth] = [await freePort(), await freePort()];
+  const workerHealth = await freePort();
   const common = { TEMPORAL_ADDRESS: temporal.address };
   const worker = new Process(`worker of ${name}`, {
     script: join(folder, 'src/worker.js'),
-    env: {
-      ...common,
-      MODERATION_GRAPH_URL: graph.url,
-      MODERATION_GRAPH_TOKEN: graph.token,
-      MODERATION_HEALTH_PORT: String(workerHealth),
-    },
+    env: { ...common, ...graphOf(graph), MODERATION_HEALTH_PORT: String(workerHealth) },
   });
-  const webhook = new Process(`webhook of ${name}`, {
-    script: join(folder, 'src/webhook.js'),
-    env: {
-      ...common,
-      MODERATION_WEBHOOK_HOST: '127.0.0.1',
-      MODERATION_WEBHOOK_PORT: String(webhookPort),
-      MODERATION_WEBHOOK_AUDIENCE: graph.appId,
-      MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
-    },
-  });
+  const { webhook, answers } = await webhookOf(name, { folder, graph }, temporal);
   const client = new Process(`client of ${name}`, { script: join(folder, 'bench/ours.js'), env: common });
   return await once({
     name,
@@ -61,11 +47,54 @@ export async function ours(
     parts: { worker, webhook, client },
     ready: async () => {
       await worker.answers(`http://127.0.0.1:${workerHealth}/readyz`);
-      await webhook.answers(`http://127.0.0.1:${webhookPort}/readyz`);
       await client.ready();
-      return `http://127.0.0.1:${webhookPort}/api/calls`;
+      return await answers();
     },
   });
+}
+
+/** Our service in a backend that has a worker of its own, on its client's connection. */
+export async function embedded(
+  name: string,
+  { folder, graph }: Surroundings,
+  temporal: TemporalServer,
+): Promise<Contender> {
+  const { webhook, answers } = await webhookOf(name, { folder, graph }, temporal);
+  const env = { TEMPORAL_ADDRESS: temporal.address, MODERATION_TASK_QUEUE: 'embedded', ...graphOf(graph) };
+  const client = new Process(`service of ${name}`, { script: join(folder, 'bench/embedded.js'), env });
+  const ready = async (): Promise<string> => {
+    await client.ready();
+    return await answers();
+  };
+  return await once({ name, client, temporal, workflowIdOf, parts: { service: client, webhook }, ready });
+}
+
+/** Our webhook, and its address once it is there. */
+async function webhookOf(
+  name: string,
+  { folder, graph }: Surroundings,
+  temporal: TemporalServer,
+): Promise<{ webhook: Process; answers: () => Promise<string> }> {
+  const port = await freePort();
+  const webhook = new Process(`webhook of ${name}`, {
+    script: join(folder, 'src/webhook.js'),
+    env: {
+      TEMPORAL_ADDRESS: temporal.address,
+      MODERATION_WEBHOOK_HOST: '127.0.0.1',
+      MODERATION_WEBHOOK_PORT: String(port),
+      MODERATION_WEBHOOK_AUDIENCE: graph.appId,
+      MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
+    },
+  });
+  const answers = async (): Promise<string> => {
+    await webhook.answers(`http://127.0.0.1:${port}/readyz`);
+    return `http://127.0.0.1:${port}/api/calls`;
+  };
+  return { webhook, answers };
+}
+
+function graphOf(graph: Simulator): Record<string, string> {
+  return { MODERATION_GRAPH_URL: graph.url, MODERATION_GRAPH_TOKEN: graph.token };
 }
 
 /** What a reader of Temporal's samples would build. */

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { findTemporalCli } from '../src/dev/temporal-cli.ts';
 import { build } from './build.ts';
-import { canonical, floor, ours, type Contender } from './contenders.ts';
+import { canonical, embedded, floor, ours, type Contender } from './contenders.ts';
 import { countsOf, newSample, requestsOf, runBlock, type Counted, type Sample } from './measure.ts';
 import { cpuOf, sleep } from './process.ts';
 import { countTable, figuresOf, modeTable, ratioTable, timelineTable, type Findings } from './report.ts';
@@ -121,6 +121,7 @@ async function start(): Promise<{ graph: Simulator; contenders: Contender[] }> {
   const surroundings = { folder, graph };
   const first = await temporal(options.server === 'default' ? 'default' : 'raised');
   await enter(ours('ours', surroundings, first));
+  await enter(embedded('ours, eager', surroundings, first));
   await enter(canonical('canonical', surroundings, first));
   if (options.server === 'both') {
     await enter(canonical('canonical, default server', surroundings, await temporal('default')));
