@@ -10,6 +10,7 @@ import { failureOf, type FailedOperation } from './failure.ts';
 import type { HoldHandle } from './hold-handle.ts';
 import { Holds, type OnHeld } from './holds.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
+import { newestOwn } from './newest.ts';
 import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Releaser, type ReleasedCall, type ReleaseOptions, type ReleaseScope } from './release.ts';
@@ -56,7 +57,7 @@ export class ModerationClient {
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.calls = new Calls(client, taskQueue);
-    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await this.#record(callId));
+    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await newestOwn(this.#runs, callId));
     this.#starter = new Starter(this.#runs, taskQueue);
     this.#holds = new Holds(this.#runs, taskQueue);
   }
