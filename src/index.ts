@@ -49,6 +49,7 @@ export type {
 } from './contract/operation.ts';
 export { isEveryoneMuted } from './contract/operation.ts';
 export type {
+  MutedOthers,
   Policy,
   PolicyOverlap,
   PolicyReport,
