@@ -17,6 +17,7 @@ import { lookups, operations, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import type { Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
+import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMuteAgain } from './metrics.ts';
 import { Roster } from './roster.ts';
 
@@ -396,14 +397,6 @@ export class Holding {
       endedAt: iso(Date.now()),
     };
   }
-}
-
-/** A timer that is longer is set anew when it is over. */
-const LONGEST_TIMER_MS = 7 * 24 * 3_600_000;
-
-function untilOf({ until, forSeconds }: HoldTerms, now: number): { until?: number } {
-  if (until !== undefined) return { until: Date.parse(until) };
-  return forSeconds === undefined ? {} : { until: now + forSeconds * 1_000 };
 }
 
 function iso(time: number): string {
