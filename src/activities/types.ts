@@ -100,6 +100,8 @@ export interface NewestOperation {
 /** A roster is read of those who are named, or of everyone. */
 export interface RosterTarget extends CallTarget {
   participantIds?: readonly string[];
+  /** Only after so many ms, so that it shows those too who come together: a timer of Temporal's may be a second late. */
+  afterMs?: number;
 }
 
 export interface RosterMember {
