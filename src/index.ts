@@ -4,13 +4,26 @@ export {
   type ConflictOptions,
   type HoldOptions,
   type ModerationClientOptions,
+  type MuteOnEntryOptions,
   type PauseRequest,
 } from './client/moderation-client.ts';
 export type { HoldHandle } from './client/hold-handle.ts';
+export type { MuteOnEntryHandle } from './client/mute-on-entry-handle.ts';
+export type { OnRunning } from './client/mutes-on-entry.ts';
 export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
 export type { OnHeld } from './client/holds.ts';
 export { checkHold, holdIdOf } from './contract/hold.ts';
 export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';
+export { checkMuteOnEntry, muteOnEntryIdOf } from './contract/mute-on-entry.ts';
+export type {
+  MuteOnEntryEnd,
+  MuteOnEntryPhase,
+  MuteOnEntryRequest,
+  MuteOnEntryResult,
+  MuteOnEntryStatus,
+  MuteOnEntryTerms,
+  Newcomers,
+} from './contract/mute-on-entry.ts';
 export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
 export { traceInterceptor } from './tracing/client.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
@@ -49,6 +62,7 @@ export type {
 } from './contract/operation.ts';
 export { isEveryoneMuted } from './contract/operation.ts';
 export type {
+  MutedOthers,
   Policy,
   PolicyOverlap,
   PolicyReport,

@@ -5,8 +5,17 @@ import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
 import { loadWorkerConfig, wantsTraces, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
-import { HOLD, HOLD_ENDS, outcomeOf } from './contract/hold.ts';
-import { HOLDS_HELP, METRIC, MUTES_AGAIN_HELP, OPERATIONS_HELP } from './contract/metrics.ts';
+import { HOLD, HOLD_ENDS } from './contract/hold.ts';
+import { outcomeOf } from './contract/lasting.ts';
+import {
+  HOLDS_HELP,
+  METRIC,
+  MUTED_ON_ENTRY_HELP,
+  MUTES_AGAIN_HELP,
+  MUTES_ON_ENTRY_HELP,
+  OPERATIONS_HELP,
+} from './contract/metrics.ts';
+import { MUTE_ON_ENTRY, MUTE_ON_ENTRY_ENDS } from './contract/mute-on-entry.ts';
 import { PARTIAL, type Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
 import { GraphMetrics } from './graph/metrics.ts';
@@ -135,6 +144,10 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
   const holds = metricMeter.createCounter(METRIC.holds, undefined, HOLDS_HELP);
   for (const end of HOLD_ENDS) holds.add(0, { ...ofHold, outcome: outcomeOf(end) });
   metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofHold);
+  const onEntry = { namespace, taskQueue, workflowType: MUTE_ON_ENTRY };
+  const entries = metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP);
+  for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: outcomeOf(end) });
+  metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(0, onEntry);
 }
 
 /** An operation may end within minutes: it stays on its build, and needs no `patched`. */

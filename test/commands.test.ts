@@ -55,6 +55,7 @@ describe.concurrent('help', () => {
     ['unmute', moderate],
     ['hold', ['for', 'until', 'mutes', 'within', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
     ['pause', ['for', 'until', 'on-held', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
+    ['mute-on-entry', ['for', 'until', 'except', 'on-running', 'tenant-id', 'requested-by', 'reason', 'wait', 'json']],
     ['release', ['tenant-id', 'everywhere', 'dry-run', 'requested-by', 'reason', 'json']],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
@@ -70,7 +71,7 @@ describe.concurrent('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {5}\[?--([a-z-]+)\]?/gm)].map(([, flag]) => flag);
     expect(named).toEqual(flags);
-    const ofACall = ['mute', 'unmute', 'hold', 'pause', 'status', 'label'];
+    const ofACall = ['mute', 'unmute', 'hold', 'pause', 'mute-on-entry', 'status', 'label'];
     expect(stdout.includes('CALL  ')).toBe(ofACall.includes(name));
   });
 
@@ -78,7 +79,8 @@ describe.concurrent('help', () => {
     const { code, stdout, stderr } = await run(args, {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const named = [...stdout.matchAll(/^ {2}([\w-]+) {2,}\w/gm)].map(([, name]) => name);
-    const commands = ['mute', 'unmute', 'hold', 'pause', 'release', 'status', 'list', 'calls', 'label', 'policy'];
+    const commands = ['mute', 'unmute', 'hold', 'pause', 'mute-on-entry', 'release', 'status', 'list'];
+    commands.push('calls', 'label', 'policy');
     commands.push('worker', 'webhook', 'setup', 'doctor', 'codec', 'set-current-version', 'dev');
     expect(named).toEqual(commands);
   });

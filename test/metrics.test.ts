@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { ModerationRequest } from '../src/contract/request.ts';
 import type { Faults } from '../src/simulator/index.ts';
+import { until } from './support/until.ts';
 import { Deployment } from './support/deployment.ts';
 import type { LogLine, Process } from './support/process.ts';
 import { findProgram, missing } from './support/programs.ts';
@@ -151,6 +152,26 @@ describe('the worker', () => {
     expect(valueIn(text, 'call_moderation_holds_total', { outcome: 'GaveUp' })).toBe(1);
     expect(valueIn(text, 'call_moderation_holds_total')).toBe(1);
     expect(valueIn(text, 'call_moderation_hold_mutes_total')).toBe(1);
+  });
+
+  test('counts mutes on entry by outcome, and whom they have muted', async () => {
+    const call = service.call();
+    const handle = await service.moderation().muteOnEntry({ callId: call.id });
+    await until(
+      async () => await handle.status(),
+      ({ phase }) => phase === 'watching',
+    );
+    await service.graph.addParticipants(call.id, 2);
+    await until(
+      async () => await handle.status(),
+      ({ muted }) => muted === 2,
+    );
+    await handle.release();
+    await handle.result();
+    const text = await scrape(worker.healthUrl);
+    expect(valueIn(text, 'call_moderation_mutes_on_entry_total', { outcome: 'Released' })).toBe(1);
+    expect(valueIn(text, 'call_moderation_mutes_on_entry_total')).toBe(1);
+    expect(valueIn(text, 'call_moderation_muted_on_entry_total')).toBe(2);
   });
 
   test('tells nothing that names a call', async () => {

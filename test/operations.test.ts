@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { ActivityHandle, ActivityOptions } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OperationOrder, OperationOutcome } from '../src/activities/types.ts';
+import type { Run } from '../src/client/operation-handle.ts';
+import { Runs } from '../src/client/runs.ts';
+import { Starter } from '../src/client/starter.ts';
 import { Deployment } from './support/deployment.ts';
-import { Service } from './support/service.ts';
+import { Service, type TestCall } from './support/service.ts';
 
 /** An operation as another workflow has it run: the activity `runOperation`, by the worker that is deployed. */
 
@@ -103,6 +106,36 @@ describe.concurrent('runOperation', () => {
     expect(await handle.result()).toMatchObject({ outcome: 'Cancelled', details: { restored: true } });
     expect(call.posts).toEqual(['mute', 'unmute']);
     expect(call.self.isMuted).toBe(false);
+  });
+});
+
+describe.concurrent('a start that is asked for again, as by a worker that died before it could tell', () => {
+  async function start(call: TestCall, startId: string): Promise<Run> {
+    const starter = new Starter(new Runs(service.client), service.taskQueue);
+    return await (
+      await starter.start('mute', { callId: call.id }, 'supersede', startId)
+    )();
+  }
+
+  test('is the same run, while it runs and when it has ended', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 500 }] } });
+    const first = await start(call, 'a');
+    expect(await start(call, 'a')).toMatchObject({ runId: first.runId, joined: false });
+    await first.handle.result();
+    expect(await start(call, 'a')).toMatchObject({ runId: first.runId, joined: false });
+    expect(call.posts).toEqual(['mute']);
+    const other = await start(call, 'b');
+    expect(other.runId).not.toBe(first.runId);
+    await other.handle.result();
+    expect(call.posts).toEqual(['mute', 'mute']);
+  });
+
+  test('and joins what another has started, as ever', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 500 }] } });
+    const first = await service.moderation.mute({ callId: call.id });
+    const { runId } = await first.run();
+    expect(await start(call, 'c')).toMatchObject({ runId, joined: true });
+    await first.result();
   });
 });
 

@@ -185,6 +185,26 @@ const tales: readonly Tale[] = [
     },
   },
   {
+    name: 'entry-released',
+    closes: 'Confirmed',
+    run: async (service) => {
+      const call = service.call();
+      const entry = await service.moderation.muteOnEntry({ callId: call.id });
+      await until(
+        async () => await entry.status(),
+        ({ phase }) => phase === 'watching',
+      );
+      await service.graph.addParticipants(call.id, 1);
+      await until(
+        async () => await entry.status(),
+        ({ muted }) => muted === 1,
+      );
+      await entry.release();
+      await entry.result();
+      return entry.workflowId;
+    },
+  },
+  {
     // It stays for a minute, so that what comes late finds it ended.
     name: 'live-call-ended',
     closes: 'open',

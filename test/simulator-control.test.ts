@@ -45,6 +45,16 @@ describe('the API of the simulator', () => {
     expect((await stage.ask('POST', stage.path(id, '/mute'), {})).status).toBe(200);
   });
 
+  it('has people wait in the lobby until they are admitted', async () => {
+    const { id } = await newCall();
+    const { body } = await control('POST', `/calls/${id}/participants`, { add: 1, isInLobby: true });
+    const waiting = (body as CallTruth).participants.find(({ isInLobby }) => isInLobby)?.id;
+    await control('POST', `/calls/${id}/participants/${waiting}`, { isInLobby: false });
+    const { participants } = stage.graph.describe(id);
+    expect(participants.map(({ isInLobby }) => isInLobby)).not.toContain(true);
+    expect(participants.at(-1)?.id).toBe(waiting);
+  });
+
   it('does what other people do, each with its notification', async () => {
     const { id, myParticipantId, participants } = await newCall();
     const other = participants.find((item) => item.id !== myParticipantId)?.id ?? '';

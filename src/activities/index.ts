@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import type { FailureType } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
@@ -138,6 +139,7 @@ const SINGLE_READS = 8;
  * https://learn.microsoft.com/graph/api/call-list-participants
  */
 async function readRoster(graph: GraphClient, target: RosterTarget): Promise<RosterReading> {
+  if (target.afterMs !== undefined) await pause(target.afterMs);
   const [call, page] = await Promise.all([getCall(graph, target), getParticipants(graph, target)]);
   const { participantId, state } = call;
   const listed = page ?? [];

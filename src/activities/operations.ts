@@ -1,9 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { ModerationError } from '../client/errors.ts';
+import { invalid, ModerationError } from '../client/errors.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
-import type { OperationHandle, StartedOperation } from '../client/operation-handle.ts';
+import { OperationHandle, type StartedOperation } from '../client/operation-handle.ts';
+import { Runs } from '../client/runs.ts';
+import { Starter } from '../client/starter.ts';
+import { workflowIdOf } from '../contract/call-id.ts';
+import { checkRequest } from '../contract/request.ts';
 import type { OperationOrder, OperationOutcome } from './types.ts';
 
 /**
@@ -13,7 +17,8 @@ import type { OperationOrder, OperationOutcome } from './types.ts';
  * O1. How the operation ends is a result, also where it fails. What fails the activity, and is tried again, is Temporal
  *     not answering.
  * O2. The run is told with the heartbeats. An attempt that finds one goes on waiting for it and starts nothing: whatever
- *     was asked of the call since then is newer.
+ *     was asked of the call since then is newer. One that finds none, for its worker died before it could tell, starts
+ *     with the same `startId` and is given the same run.
  * O3. A cancellation leaves the operation to itself, or, where the order says so, cancels it and waits for what comes of
  *     that. An operation that was joined belongs to whoever started it and is always left.
  * O4. A worker that stops leaves the operation to the next attempt, in another worker.
@@ -29,7 +34,7 @@ export async function runOperation(order: OperationOrder): Promise<OperationOutc
   let started = toStarted(heartbeatDetails);
   const beats = setInterval(() => context.heartbeat(started), (heartbeatTimeoutMs ?? 0) / 3 || BEAT_MS);
   const work = async (): Promise<OperationOutcome> => {
-    const starting = started === undefined ? start(moderation, order) : Promise.resolve(moderation.get(started)); // O2
+    const starting = started === undefined ? start(context, order) : Promise.resolve(moderation.get(started)); // O2
     const handle = await unlessCancelled(context, starting);
     // Not beaten before it is known: the first beat is sent at once, and those that come soon after it are held back.
     const located = async (): Promise<void> => {
@@ -55,10 +60,16 @@ export async function runOperation(order: OperationOrder): Promise<OperationOutc
 }
 
 async function start(
-  moderation: ModerationClient,
-  { action, request, onConflict }: OperationOrder,
+  { client, info }: Context,
+  { action, request: input, onConflict = 'supersede' }: OperationOrder,
 ): Promise<OperationHandle> {
-  return await moderation[action](request, onConflict === undefined ? {} : { onConflict });
+  const checked = checkRequest(input, action);
+  if (!checked.ok) throw invalid(checked.faults);
+  const { request } = checked;
+  const { callId } = request;
+  const startId = request.requestId ?? [info.workflowExecution?.runId ?? info.activityRunId, info.activityId].join('/');
+  const run = await new Starter(new Runs(client), info.taskQueue, true).start(action, request, onConflict, startId); // O2
+  return new OperationHandle({ callId, workflowId: workflowIdOf(callId), action, run });
 }
 
 async function outcomeOf(

@@ -2,7 +2,7 @@ import type { ModerationErrorType } from '../client/errors.ts';
 import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
-import type { ModerationResult, MuteState } from '../contract/operation.ts';
+import type { ModerationResult, MuteState, OthersResult } from '../contract/operation.ts';
 import type { Policy } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 
@@ -57,9 +57,9 @@ export interface OperationOrder {
   onCancel?: 'leave' | 'cancel';
 }
 
-/** How an operation ended, as its starter hears it. `outcome` is `Confirmed` or why there is no result. */
+/** How an operation ended, as its starter hears it. `outcome` is `Confirmed`, also of some of several, or why there is no result. */
 export type OperationOutcome =
-  | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult }
+  | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult | OthersResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
 
 /** A call that a policy addresses. */
@@ -100,6 +100,8 @@ export interface NewestOperation {
 /** A roster is read of those who are named, or of everyone. */
 export interface RosterTarget extends CallTarget {
   participantIds?: readonly string[];
+  /** Only after so many ms, so that it shows those too who come together: a timer of Temporal's may be a second late. */
+  afterMs?: number;
 }
 
 export interface RosterMember {

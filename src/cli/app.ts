@@ -10,6 +10,7 @@ import { count, origin, outcome, port, seconds, url } from './flags.ts';
 import type { HoldFlags } from './hold.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
+import type { MuteOnEntryFlags } from './mute-on-entry.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { ReleaseFlags } from './release.ts';
 
@@ -139,6 +140,34 @@ const routes = buildRouteMap({
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
     hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
     pause: hold(false, 'Mute the application for a time, and unmute it then'),
+    muteOnEntry: buildCommand<MuteOnEntryFlags, [string], Context>({
+      loader: async () => (await import('./mute-on-entry.ts')).muteOnEntry,
+      parameters: {
+        positional: { kind: 'tuple', parameters: [call] },
+        flags: {
+          for: { kind: 'parsed', parse: seconds, optional: true, brief: 'How long, as in 90s, 10m or 1h30m' },
+          until: { kind: 'parsed', parse: text, optional: true, brief: 'Until when, as in 2026-11-24T17:30:00Z' },
+          except: {
+            kind: 'parsed',
+            parse: text,
+            variadic: true,
+            optional: true,
+            brief: 'Not this participant; may be given several times',
+          },
+          onRunning: {
+            kind: 'enum',
+            values: ['extend', 'reject'],
+            default: 'extend',
+            brief: 'What to do where one runs on the call already: give it these terms, or refuse',
+          },
+          tenantId: tenant,
+          ...audit,
+          wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
+          json,
+        },
+      },
+      docs: { brief: 'Mute once whoever joins a call from now on, until a time or a release' },
+    }),
     release: buildCommand<ReleaseFlags, [string?], Context>({
       loader: async () => (await import('./release.ts')).release,
       parameters: {
@@ -166,7 +195,9 @@ const routes = buildRouteMap({
           json,
         },
       },
-      docs: { brief: 'End holds, and unmute where an operation of ours has left the application muted' },
+      docs: {
+        brief: 'End mutes on entry and holds, and unmute where an operation of ours has left the application muted',
+      },
     }),
     status: buildCommand<{ json: boolean }, [string], Context>({
       loader: async () => (await import('./status.ts')).status,

@@ -12,19 +12,13 @@ import {
   type Phase,
 } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
-import type { OthersTarget } from '../contract/target.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, FAILED, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
+import { whomOf, type WhomFlags } from './whom.ts';
 
 /** `mute CALL` and `unmute CALL`: start the operation, tell how it goes on standard error, print its result. */
-
-interface WhomFlags {
-  participant?: readonly string[] | undefined;
-  others?: boolean | undefined;
-  except?: readonly string[] | undefined;
-}
 
 export interface ModerateFlags extends WhomFlags, Omit<ModerationRequest, 'callId' | 'target'> {
   onConflict: OnConflict;
@@ -41,7 +35,7 @@ export function command(action: Action) {
     const { onConflict, json, participant, others, except, ...fields } = flags;
     const { stdout, stderr } = this.process;
     await reporting(this, json, async () => {
-      const target = targetOf({ participant, others, except });
+      const target = whomOf({ participant, others, except });
       const request = checked({ callId, ...fields, ...(target !== undefined && { target }) }, action);
       return await withClient(this, async (moderation, taskQueue) => {
         const started = Date.now();
@@ -76,18 +70,6 @@ export function command(action: Action) {
       });
     });
   };
-}
-
-function targetOf({ participant = [], others = false, except = [] }: WhomFlags): OthersTarget | undefined {
-  const fault =
-    participant.length > 0 && others
-      ? '--participant and --others are two ways to say whom to mute: give one of them'
-      : except.length > 0 && !others
-        ? '--except goes with --others: give both, or neither'
-        : undefined;
-  if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
-  if (participant.length > 0) return { participantIds: participant };
-  return others ? { others: { except } } : undefined;
 }
 
 function tableOf({ participants, isRosterComplete }: OthersResult): string {

@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
 import { take } from './take.ts';
+import { whomOf, type WhomFlags } from './whom.ts';
 
 /** `policy create`, `update`, `list`, `describe`, `pause`, `resume`, `trigger`, `delete` and `backfill`. */
 
@@ -15,7 +16,7 @@ interface Json {
 }
 
 /** What a policy is made of; each flag stands for the field of its name. */
-export interface PolicyFlags extends Json {
+export interface PolicyFlags extends Json, WhomFlags {
   action?: Action;
   call?: readonly string[];
   live?: boolean;
@@ -139,7 +140,12 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
   const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
   const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin: flags.onJoin, moreThan: flags.moreThan }) };
-  const request = { ...before?.request, ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }) };
+  const whom = given({ target: whomOf(flags) });
+  const request = {
+    ...before?.request,
+    ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }),
+    ...whom,
+  };
   return {
     ...given<Policy>({ action, overlap, catchupWindow, onConflict, concurrency, perSecond }),
     ...(target !== undefined && { target }),
@@ -189,6 +195,7 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
     ['policy', policy.id],
     ['action', policy.action],
     ['target', JSON.stringify(policy.target)],
+    ['whom', policy.request?.target && JSON.stringify(policy.request.target)],
     ['when', JSON.stringify(policy.when)],
     ['rules', policy.rules && JSON.stringify(policy.rules)],
     ['next', stateOf(description)],
@@ -200,6 +207,7 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
       lastRun && `${lastRun.takenAt} ${lastRun.status}${report?.missed === true ? ', too late to act' : ''}`,
     ],
     ['came to', came.length > 0 ? came.join(', ') : undefined],
+    ['others', report?.others && `${report.others.muted} of ${report.others.of} muted`],
     ['created', createdAt],
   ];
   context.process.stdout.write(table(rows.filter((row): row is [string, string] => row[1] !== undefined)));

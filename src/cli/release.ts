@@ -29,18 +29,24 @@ export async function release(this: Context, flags: ReleaseFlags, callId?: strin
     await withClient(this, async (moderation) => {
       for await (const call of moderation.release(scope, options)) {
         calls.push(call);
-        if (!json) stderr.write(`${call.callId}  ${call.outcome}\n`);
+        if (!json) stderr.write(`${call.callId}  ${call.outcome}${entryOf(call)}\n`);
       }
     });
     if (json) printJson(this, { calls });
-    else if (calls.length === 0) stderr.write('No call is held, and none was muted.\n');
+    else if (calls.length === 0) stderr.write('No call is held or muted on entry, and none was muted.\n');
     else stdout.write(table([['CALL', 'OUTCOME', 'WHY'], ...calls.map(rowOf)]));
     return calls.some(({ outcome }) => outcome === 'failed') ? FAILED : DONE;
   });
 }
 
-function rowOf({ callId, outcome, type, message }: ReleasedCall): string[] {
-  return [callId, outcome, type === undefined ? '' : `${type}: ${message}`];
+function rowOf(call: ReleasedCall): string[] {
+  const { callId, outcome, type, message } = call;
+  return [callId, outcome + entryOf(call), type === undefined ? '' : `${type}: ${message}`];
+}
+
+function entryOf({ muteOnEntry }: ReleasedCall): string {
+  if (muteOnEntry === undefined) return '';
+  return muteOnEntry === 'ended' ? ', mute on entry ended' : ', mute on entry would end';
 }
 
 function scopeOf({ tenantId, everywhere }: ReleaseFlags, callId: string | undefined): ReleaseScope {

@@ -1,6 +1,7 @@
 import { ModerationError } from '../client/errors.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
 import type { HoldStatus } from '../contract/hold.ts';
+import type { MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -23,33 +24,36 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
     }
     return await withClient(this, async (moderation) => {
       const latest = await moderation.latest(callId);
-      if (latest === undefined) throw new OperationNotFound(callId);
+      const entryHandle = await moderation.mutingOnEntry(callId);
+      if (latest === undefined && entryHandle === undefined) throw new OperationNotFound(callId);
       const handle = await moderation.held(callId);
       const hold = await handle?.status().catch(() => undefined);
+      const entry = await entryHandle?.status().catch(() => undefined);
       if (json) {
-        printJson(this, { ...latest, ...(hold !== undefined && { hold }) });
+        printJson(this, { ...latest, ...(hold && { hold }), ...(entry && { muteOnEntry: entry }) });
         return DONE;
       }
-      const { record, status: now, failure } = latest;
+      const { record, status: now, failure } = latest ?? {};
       const rows: [string, string | undefined][] = [
-        ['call', record.callId],
-        ['action', record.action],
-        ['outcome', record.outcome],
+        ['call', canonicalId(callId)],
+        ['action', record?.action],
+        ['outcome', record?.outcome],
         ['failure', failure?.message],
-        ['target', record.target],
+        ['target', record?.target],
         ['held', handle && (hold === undefined ? 'yes: no worker answers' : lineOf(hold))],
-        ['phase', now?.phase ?? 'not known: no worker answers'],
+        ['on entry', entryHandle && (entry === undefined ? 'yes: no worker answers' : lineOfEntry(entry))],
+        ['phase', record && (now?.phase ?? 'not known: no worker answers')],
         ['participant', now?.participantId],
         ['before', now?.before && JSON.stringify(now.before)],
         ['last seen', now?.lastSeen && JSON.stringify(now.lastSeen)],
         ['requested by', now?.request.requestedBy],
         ['reason', now?.request.reason],
-        ['started', record.startedAt],
+        ['started', record?.startedAt],
         ['requested', now?.requestedAt],
         ['accepted', now?.acceptedAt],
         ['confirmed', now?.confirmedAt],
-        ['closed', record.closedAt],
-        ['run', record.runId],
+        ['closed', record?.closedAt],
+        ['run', record?.runId],
       ];
       const known = rows.filter((row): row is [string, string] => row[1] !== undefined);
       this.process.stdout.write(table(known));
@@ -61,4 +65,11 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
 function lineOf({ until, enforce, mutesAgain }: HoldStatus): string {
   const end = until === undefined ? 'until it is released' : `until ${until}`;
   return enforce ? `${end}, muted again ${mutesAgain} times` : `${end} (a pause)`;
+}
+
+function lineOfEntry({ until, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string {
+  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  return isRosterComplete
+    ? `${end}, ${muted} of ${newcomers} who came muted`
+    : `${end}, but who was there is not known`;
 }

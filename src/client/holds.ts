@@ -99,7 +99,7 @@ function termsOf({ until, forSeconds, enforce, atMost }: HoldRequest): HoldTerms
   };
 }
 
-/** Whether a signal found the hold still running. */
+/** Whether a signal found what it was for still running. */
 export async function isTaken(signalled: Promise<void>): Promise<boolean> {
   try {
     await signalled;

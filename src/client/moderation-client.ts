@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import type { HoldRequest } from '../contract/hold.ts';
+import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
@@ -9,7 +10,10 @@ import { invalid } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
 import type { HoldHandle } from './hold-handle.ts';
 import { Holds, type OnHeld } from './holds.ts';
+import type { MuteOnEntryHandle } from './mute-on-entry-handle.ts';
+import { MutesOnEntry, type OnRunning } from './mutes-on-entry.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
+import { newestOwn } from './newest.ts';
 import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
 import { Releaser, type ReleasedCall, type ReleaseOptions, type ReleaseScope } from './release.ts';
@@ -49,6 +53,15 @@ export interface HoldOptions {
   onHeld?: OnHeld;
 }
 
+export interface MuteOnEntryOptions {
+  /**
+   * What to do where one runs on the call already: give it the new terms, or throw `OperationInProgress`.
+   *
+   * @default 'extend'
+   */
+  onRunning?: OnRunning;
+}
+
 export type PauseRequest = Omit<HoldRequest, 'enforce' | 'atMost'>;
 
 /** What backend services import: starts operations, and finds those that were started. */
@@ -60,13 +73,15 @@ export class ModerationClient {
   readonly #runs: Runs;
   readonly #starter: Starter;
   readonly #holds: Holds;
+  readonly #mutesOnEntry: MutesOnEntry;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, eagerStart = false }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.calls = new Calls(client, taskQueue);
-    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await this.#record(callId));
+    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await newestOwn(this.#runs, callId));
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
     this.#holds = new Holds(this.#runs, taskQueue);
+    this.#mutesOnEntry = new MutesOnEntry(this.#runs, taskQueue);
   }
 
   /**
@@ -111,13 +126,31 @@ export class ModerationClient {
   }
 
   /**
-   * Ends holds and unmutes the application where an operation of ours has left it muted, in one call, in those of a
-   * tenant, or everywhere. Begins when the results are taken, and gives one for each call as it comes.
+   * Mutes once whoever joins a call from now on, until a time or until it is released, and leaves those alone who are in
+   * it. It lasts without this process.
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onRunning: 'reject'`
+   */
+  async muteOnEntry(
+    request: MuteOnEntryRequest,
+    { onRunning = 'extend' }: MuteOnEntryOptions = {},
+  ): Promise<MuteOnEntryHandle> {
+    return await this.#mutesOnEntry.start(request, onRunning);
+  }
+
+  /** The mute on entry that runs on a call, if one does. */
+  async mutingOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
+    return await this.#mutesOnEntry.running(callId);
+  }
+
+  /**
+   * Ends mutes on entry and holds, and unmutes the application where an operation of ours has left it muted, in one call,
+   * in those of a tenant, or everywhere. Begins when the results are taken, and gives one for each call as it comes.
    *
    * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call stands in its result
    */
   release(scope: ReleaseScope, options: ReleaseOptions = {}): AsyncIterable<ReleasedCall> {
-    return new Releaser(this.#runs, this.#holds, this).release(scope, options);
+    return new Releaser(this.#runs, this.#holds, this.#mutesOnEntry, this).release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */

@@ -322,7 +322,8 @@ export class Policies {
 
   async #leftBehind({ id, policy, lastRun }: PolicyDescription): Promise<LeftBehind> {
     const muted: string[] = [];
-    const waiting = policy.action === 'mute' ? [...(lastRun?.report?.confirmed ?? [])] : [];
+    const isOfOthers = policy.request?.target !== undefined;
+    const waiting = policy.action === 'mute' && !isOfOthers ? [...(lastRun?.report?.confirmed ?? [])] : [];
     const look = async (): Promise<void> => {
       for (let callId = waiting.shift(); callId !== undefined; callId = waiting.shift()) {
         if (await this.#isLeftMuted(callId)) muted.push(callId);
@@ -330,8 +331,9 @@ export class Policies {
     };
     await Promise.all(Array.from({ length: LOOKS }, look));
     const goesOn = lastRun?.status === 'RUNNING' ? ' A run of it is under way and goes on.' : '';
-    const left =
-      muted.length === 0
+    const left = isOfOthers
+      ? `Whom policy ${id} has muted stays so, for Graph cannot unmute others: they can themselves.`
+      : muted.length === 0
         ? `As far as Temporal knows, the last run of policy ${id} leaves no call muted.`
         : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them where that is not wanted.`;
     return { muted: muted.toSorted(), message: left + goesOn };

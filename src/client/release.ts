@@ -6,17 +6,19 @@ import { invalid, ModerationError, type ModerationErrorType } from './errors.ts'
 import { toModerationError } from './failure.ts';
 import { isTaken, type Holds } from './holds.ts';
 import type { ModerationClient } from './moderation-client.ts';
+import type { MutesOnEntry } from './mutes-on-entry.ts';
 import { newestOwn } from './newest.ts';
 import { quote, toQuery, toRecord, type OperationRecord } from './records.ts';
 import type { Runs } from './runs.ts';
 
 /**
- * Releases calls: ends their holds, and unmutes the application where an operation of ours has left it muted.
+ * Releases calls: ends their mutes on entry and their holds, and unmutes the application where an operation of ours has left it muted.
  *
  * W1. Whose mute it is shows in the call's operations alone, the newest first. One that failed and left the call as it was
  *     says nothing, and the one before it counts. A mute that is confirmed, or whose end nobody knows, has left it muted;
  *     an unmute that is confirmed has not. Nobody else's mute is touched.
- * W2. A hold goes first, and unmutes by itself; nothing else is asked for where it has.
+ * W2. A mute on entry goes first, and unmutes nobody. Then a hold, which unmutes by itself; nothing else is asked for
+ *     where it has.
  * W3. Each call succeeds or fails on its own. That it has ended is no failure: there is nobody to be heard.
  * W4. The newest operation of a call the server always knows; the calls, and what was before, come from Temporal's lists,
  *     which are a moment behind.
@@ -52,6 +54,8 @@ export type ReleaseOutcome =
 export interface ReleasedCall {
   callId: string;
   outcome: ReleaseOutcome;
+  /** It was being muted on entry, and is not any more, or would not be. Who was muted stays so: they can unmute themselves. */
+  muteOnEntry?: 'ended' | 'wouldEnd';
   /** Of a failure. */
   type?: ModerationErrorType;
   message?: string;
@@ -73,11 +77,13 @@ const MAYBE: ReadonlySet<string> = new Set(['Unconfirmed', 'GraphUnavailable', '
 export class Releaser {
   readonly #runs: Runs;
   readonly #holds: Holds;
+  readonly #mutesOnEntry: MutesOnEntry;
   readonly #moderation: Pick<ModerationClient, 'unmute'>;
 
-  constructor(runs: Runs, holds: Holds, moderation: Pick<ModerationClient, 'unmute'>) {
+  constructor(runs: Runs, holds: Holds, mutesOnEntry: MutesOnEntry, moderation: Pick<ModerationClient, 'unmute'>) {
     this.#runs = runs;
     this.#holds = holds;
+    this.#mutesOnEntry = mutesOnEntry;
     this.#moderation = moderation;
   }
 
@@ -97,6 +103,7 @@ export class Releaser {
     }
     const callIds = new Set<string>();
     for await (const callId of this.#holds.heldCalls(tenantId)) callIds.add(callId);
+    for await (const callId of this.#mutesOnEntry.calls(tenantId)) callIds.add(callId);
     const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;
     const query = `WorkflowType = 'mute' AND ${SEARCH_ATTRIBUTE.target} IS NULL${ofTenant}`;
     for await (const info of this.#runs.client.workflow.list({ query })) {
@@ -107,14 +114,36 @@ export class Releaser {
   }
 
   async #releaseCall(callId: string, options: ReleaseOptions): Promise<ReleasedCall> {
+    let entry: Pick<ReleasedCall, 'muteOnEntry'> = {};
     try {
+      entry = await this.#releaseEntry(callId, options);
       const outcome = (await this.#releaseHold(callId, options)) ?? (await this.#unmute(callId, options)); // W2
-      return { callId, outcome };
+      return { callId, outcome, ...entry };
     } catch (error) {
       if (!(error instanceof ModerationError)) throw error;
-      if (error.type === 'CallEnded' || error.type === 'CallNotFound') return { callId, outcome: 'callEnded' }; // W3
-      return { callId, outcome: 'failed', type: error.type, message: error.message };
+      if (error.type === 'CallEnded' || error.type === 'CallNotFound')
+        return { callId, outcome: 'callEnded', ...entry }; // W3
+      return { callId, outcome: 'failed', ...entry, type: error.type, message: error.message };
     }
+  }
+
+  /** It is waited for, for it may be muting somebody. That it fails is an end, too. */
+  async #releaseEntry(callId: string, { dryRun = false }: ReleaseOptions): Promise<Pick<ReleasedCall, 'muteOnEntry'>> {
+    const running = await this.#mutesOnEntry.running(callId);
+    if (running === undefined) return {};
+    if (dryRun) return { muteOnEntry: 'wouldEnd' };
+    if (!(await isTaken(running.release()))) return {};
+    const deadline = Date.now() + HOLD_WITHIN_MS;
+    try {
+      await this.#runs.client.withDeadline(deadline, async () => await running.result());
+    } catch (error) {
+      if (!(error instanceof ModerationError) && Date.now() < deadline) throw error;
+      if (!(error instanceof ModerationError)) {
+        const message = `The mute on entry of call ${callId} has not ended within ${HOLD_WITHIN_MS / 1_000} s. Look at it in Temporal.`;
+        throw new ModerationError('GraphUnavailable', message, { callId }, error);
+      }
+    }
+    return { muteOnEntry: 'ended' };
   }
 
   /** Nothing where there is no hold, or where it has ended without an unmute of its own. */

@@ -39,6 +39,8 @@ import type { Runs } from './runs.ts';
  *     no operation but the one with the same ID. The same action of another is waited for, as with `queue`.
  * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
  *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
+ * C7. A start that is asked for again with the same `startId` is the same run, running or ended, as long as nothing newer
+ *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no record, and joins as ever.
  */
 
 export type OnConflict = 'supersede' | 'queue' | 'reject';
@@ -64,19 +66,27 @@ export class Starter {
   readonly #taskQueue: string;
   readonly #eagerStart: boolean;
 
-  constructor(runs: Runs, taskQueue: string, eagerStart: boolean) {
+  constructor(runs: Runs, taskQueue: string, eagerStart = false) {
     this.#runs = runs;
     this.#requested = new Requested(runs);
     this.#taskQueue = taskQueue;
     this.#eagerStart = eagerStart;
   }
 
-  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
-  async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
+  /**
+   * Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. `startId` names the
+   * start where it may be asked for twice (C7).
+   */
+  async start(
+    action: Action,
+    request: ModerationRequest,
+    onConflict: OnConflict,
+    startId = request.requestId,
+  ): Promise<() => Promise<Run>> {
     for (let starts = 1; starts <= MOST_STARTS;) {
       const asked = await this.#asked(action, request);
       if (asked !== undefined) return () => Promise.resolve(asked); // C5
-      const started = await this.#startNew(action, request);
+      const started = await this.#startNew(action, request, startId);
       if (started !== undefined) return () => Promise.resolve(started);
       const running = await this.#running(request.callId);
       if (running === undefined) {
@@ -109,7 +119,7 @@ export class Starter {
   }
 
   /** The new run, or nothing where one is running. */
-  async #startNew(action: Action, request: ModerationRequest): Promise<Run | undefined> {
+  async #startNew(action: Action, request: ModerationRequest, startId?: string): Promise<Run | undefined> {
     const workflowId = workflowIdOf(request.callId);
     try {
       const { firstExecutionRunId: runId } = await this.#runs.client.workflow.start(action, {
@@ -121,7 +131,7 @@ export class Starter {
         typedSearchAttributes: attributesOf(action, request),
         staticSummary: summaryOf(action, request),
         staticDetails: detailsOf(action, request),
-        ...sameStart(request),
+        ...sameStart(startId),
       });
       // The server does not say whether the run was there already.
       if (request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
@@ -207,7 +217,7 @@ function isUnknownAttribute(error: unknown): boolean {
  * Two starts with one ID are the same start to the server, also where the first has ended by the time of the second. The
  * SDK has this for its own use only; without it, what two that ask at the same moment get would be left to chance.
  */
-function sameStart({ requestId }: ModerationRequest): object {
+function sameStart(requestId: string | undefined): object {
   return requestId === undefined ? {} : { [InternalWorkflowStartOptionsSymbol]: { requestId } };
 }
 

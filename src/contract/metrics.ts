@@ -8,12 +8,17 @@ export const METRIC = {
   confirmation: 'call_moderation_confirmation_seconds',
   holds: 'call_moderation_holds_total',
   mutesAgain: 'call_moderation_hold_mutes_total',
+  mutesOnEntry: 'call_moderation_mutes_on_entry_total',
+  mutedOnEntry: 'call_moderation_muted_on_entry_total',
 } as const;
 
 /** Of the counters; whoever creates one first decides. */
 export const OPERATIONS_HELP = 'Operations that have ended, by action and outcome.';
 export const HOLDS_HELP = 'Holds and pauses that have ended, by outcome.';
 export const MUTES_AGAIN_HELP = 'Mutes of calls that are held and that somebody else had unmuted.';
+
+export const MUTES_ON_ENTRY_HELP = 'Mutes on entry that have ended, by outcome.';
+export const MUTED_ON_ENTRY_HELP = 'People who were muted as they came into a call.';
 
 /** Upper bounds in seconds: a request is asked for 60 s at the most, a confirmation waited for up to 300. */
 export const METRIC_BUCKETS = {

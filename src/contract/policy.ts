@@ -2,6 +2,7 @@ import { canonicalId, isCallId } from './call-id.ts';
 import { isLabel, LABEL_RULE } from './live-call.ts';
 import { isAction, type Action } from './names.ts';
 import { checkRequest, isTenantId, type ModerationRequest } from './request.ts';
+import { toTarget } from './target.ts';
 
 /**
  * A policy: an action on many calls, by the clock. It is kept as a Temporal Schedule, whose only argument it is, so that
@@ -40,7 +41,7 @@ export type PolicyTarget = { calls: readonly string[] } | { live: { tenantId?: s
 
 export type PolicyRequest = Pick<
   ModerationRequest,
-  'tenantId' | 'confirmWithinSeconds' | 'onUnconfirmed' | 'requestedBy' | 'reason'
+  'tenantId' | 'confirmWithinSeconds' | 'onUnconfirmed' | 'requestedBy' | 'reason' | 'target'
 >;
 
 export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' | 'terminateOther' | 'allowAll';
@@ -49,8 +50,9 @@ export interface PolicyRules {
   /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
   onJoin?: boolean;
   /**
-   * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where it is muted already. It
-   * is looked at when the policy runs, so `when.every` says how late it may be. Not with `onJoin` and `quietHours`.
+   * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where the application is
+   * muted already, where the policy mutes the application. It is looked at when the policy runs, so `when.every` says how
+   * late it may be. Not with `onJoin` and `quietHours`.
    */
   moreThan?: number;
 }
@@ -101,14 +103,22 @@ export interface PolicyReport {
   endedAt?: string;
   /** Calls that were addressed. */
   calls: number;
-  /** How many came to what: `Confirmed`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule. */
+  /** How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule. */
   outcomes: Record<string, number>;
   /** The first 2,000 calls that were confirmed. */
   confirmed: string[];
   /** The first 100 calls that were not, and why. */
   failures: { callId: string; type: string; message: string }[];
+  /** Where the policy mutes others: how many participants were muted, of how many, in all and in the first 1,000 calls. */
+  others?: MutedOthers & { inCalls: (MutedOthers & { callId: string })[] };
   /** No worker was there when it was due, for longer than `catchupWindow`: nothing was done. */
   missed?: true;
+}
+
+/** Of those who were to be muted: everyone meant but who has left, and who waits in the lobby. */
+export interface MutedOthers {
+  muted: number;
+  of: number;
 }
 
 export const APPLY_POLICY = 'applyPolicy';
@@ -131,7 +141,7 @@ export function isPolicyId(value: unknown): value is string {
 
 type Fields = Record<string, unknown>;
 
-const REQUEST_FIELDS = ['tenantId', 'confirmWithinSeconds', 'onUnconfirmed', 'requestedBy', 'reason'];
+const REQUEST_FIELDS = ['tenantId', 'confirmWithinSeconds', 'onUnconfirmed', 'requestedBy', 'reason', 'target'];
 
 const OVERLAPS: readonly unknown[] = [
   'skip',
@@ -195,16 +205,50 @@ export function checkPolicy(input: unknown): CheckedPolicy {
   const policy = given as unknown as Policy;
   const fault = faultOfCombination(policy);
   if (fault !== undefined) return { ok: false, faults: [fault] };
-  return { ok: true, policy: { ...policy, target: canonicalTarget(policy.target) } };
+  const { request } = policy;
+  return {
+    ok: true,
+    policy: {
+      ...policy,
+      target: canonicalTarget(policy.target),
+      ...(request !== undefined && { request: canonicalRequest(request) }),
+    },
+  };
 }
 
 /** What holds field by field may not hold together. */
-function faultOfCombination({ action, rules, when }: Policy): string | undefined {
-  if (rules?.onJoin !== true && when.quietHours === undefined) return undefined;
+function faultOfCombination(policy: Policy): string | undefined {
+  const { action, rules, when } = policy;
+  const fault = faultOfOthers(policy);
+  if (fault !== undefined || (rules?.onJoin !== true && when.quietHours === undefined)) return fault;
   if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
   return rules?.moreThan === undefined
     ? undefined
     : 'rules.moreThan does not go with rules.onJoin and when.quietHours, for a call that is just established has nobody to count; make two policies';
+}
+
+/** Others can be muted and never unmuted, and IDs of participants are those of one call. */
+function faultOfOthers({ action, target, rules, when, request = {} }: Policy): string | undefined {
+  const { target: whom } = canonicalRequest(request);
+  if (whom === undefined || whom === 'self') return undefined;
+  const checked = checkRequest({ ...request, callId: 'x' }, action);
+  if (!checked.ok) return `request.${checked.faults.join('; ')}`;
+  if (when.quietHours !== undefined) {
+    return "when.quietHours goes with request.target 'self' only: they end with an unmute, and Graph can never unmute other participants; use at, every or cron";
+  }
+  if (rules?.onJoin === true) {
+    return "rules.onJoin goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; mute on entry is for those who come";
+  }
+  const isOneCall = 'calls' in target && new Set(target.calls.map(canonicalId)).size === 1;
+  return whom === 'others' || 'others' in whom || isOneCall
+    ? undefined
+    : "request.target names participants, whose IDs are those of one call: name that call alone in target.calls, or mute 'others'";
+}
+
+/** With the target in one form, and without one where it is the application. */
+function canonicalRequest({ target, ...request }: PolicyRequest): PolicyRequest {
+  const checked = toTarget(target);
+  return { ...request, ...(typeof checked !== 'string' && checked) };
 }
 
 function canonicalTarget(target: PolicyTarget): PolicyTarget {

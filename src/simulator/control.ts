@@ -78,8 +78,9 @@ export function serveControl(app: FastifyInstance, graph: GraphSimulator): void 
     return graph.describe(id);
   });
   app.post<ById>('/calls/:id/participants', ({ params: { id }, body }) => {
-    const { add } = check(z.strictObject({ add: z.int().min(1).max(1000) }), body, 'body');
-    void graph.addParticipants(id, add);
+    const people = z.strictObject({ add: z.int().min(1).max(1000), isInLobby: z.boolean().default(false) });
+    const { add, isInLobby } = check(people, body, 'body');
+    void graph.addParticipants(id, add, { isInLobby });
     return graph.describe(id);
   });
   app.post<ById>('/calls/:id/participants/:pid', ({ params: { id, pid }, body }) => {

@@ -45,8 +45,8 @@ function appParticipant({ appId }: App, seed: Partial<Participant> = {}): Partic
   return newParticipant({ name: 'Calling Bot', isApplication: true, identityId: appId, ...seed });
 }
 
-export function people(count: number, from = 1): Participant[] {
-  return Array.from({ length: count }, (_, index) => newParticipant({ name: `Person ${from + index}` }));
+export function people(count: number, from = 1, isInLobby = false): Participant[] {
+  return Array.from({ length: count }, (_, index) => newParticipant({ name: `Person ${from + index}`, isInLobby }));
 }
 
 function terms(given: Partial<CallTerms>): CallTerms {

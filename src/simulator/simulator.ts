@@ -156,8 +156,9 @@ export class GraphSimulator {
     await this.#world.end(this.#world.get(callId), check(callEnd, reason, 'reason')).send();
   }
 
-  async addParticipants(callId: string, count: number): Promise<void> {
-    await this.#world.add(this.#world.get(callId), count).send();
+  /** In the call, or first in its lobby, where a change of `isInLobby` admits them. */
+  async addParticipants(callId: string, count: number, { isInLobby = false } = {}): Promise<void> {
+    await this.#world.add(this.#world.get(callId), count, isInLobby).send();
   }
 
   async setParticipant(callId: string, participantId: string, given: ParticipantChange): Promise<void> {

@@ -89,9 +89,9 @@ export class World {
     return this.setState(call, 'terminated');
   }
 
-  add(call: Call, count: number): Posting {
+  add(call: Call, count: number, isInLobby: boolean): Posting {
     const before = call.roster;
-    const added = people(count, call.size);
+    const added = people(count, call.size, isInLobby);
     call.admit(added);
     return this.tellRoster(call, before, { changed: new Set(added.map(({ id }) => id)) });
   }

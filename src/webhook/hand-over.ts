@@ -1,10 +1,9 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { holdIdOf } from '../contract/hold.ts';
 import { inTime } from '../http/in-time.ts';
 import { liveCallStart } from '../contract/live-call.ts';
 import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../contract/names.ts';
-import { RunningHolds } from './holds.ts';
+import { Listeners } from './listeners.ts';
 import type { Notification } from './notification.ts';
 
 /** A notification that concerns operations, or the call itself. Its kind is the name of its signal. */
@@ -38,10 +37,11 @@ export class TemporalUnavailable extends Error {
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
  *
- * A call that is held has a second one who wants to know (`holds.ts`); what becomes of an operation is not for it.
+ * A call that is held, or muted on entry, has others who want to know (`listeners.ts`); what becomes of an operation is not
+ * for them.
  */
 export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
-  const holds = new RunningHolds(client);
+  const listeners = new Listeners(client);
   const signal = async (workflowId: string, { kind, payload }: ToOperation): Promise<Fate> => {
     try {
       await client.workflow.getHandle(workflowId).signal(SIGNAL[kind], payload);
@@ -53,8 +53,8 @@ export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Hand
   };
   const toOperation = async (notification: ToOperation): Promise<Fate> => {
     const { kind, callId } = notification;
-    const isHeld = kind !== 'operationUpdated' && holds.has(callId);
-    const workflowIds = [workflowIdOf(callId), ...(isHeld ? [holdIdOf(callId)] : [])];
+    const others = kind === 'operationUpdated' ? [] : listeners.of(callId);
+    const workflowIds = [workflowIdOf(callId), ...others];
     const fates = await Promise.all(workflowIds.map(async (workflowId) => await signal(workflowId, notification)));
     return fates.includes('handed-over') ? 'handed-over' : 'no-operation';
   };

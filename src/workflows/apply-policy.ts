@@ -8,15 +8,17 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PolicyCall } from '../activities/types.ts';
+import type { OperationOutcome, PolicyCall } from '../activities/types.ts';
 import { toSeconds } from '../contract/duration.ts';
 import { isFailureType } from '../contract/failure.ts';
-import { QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { PARTIAL, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { isEveryoneMuted, type OthersResult } from '../contract/operation.ts';
 import {
   checkPolicy,
   DEFAULT_CATCHUP_SECONDS,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
+  type MutedOthers,
   type Policy,
   type PolicyReport,
 } from '../contract/policy.ts';
@@ -41,11 +43,14 @@ const BATCH = 200;
 const MOST_CONFIRMED = 2_000;
 const MOST_FAILURES = 100;
 const MOST_MESSAGE = 300;
+const MOST_IN_CALLS = 1_000;
 
 /** What became of a call. */
 interface Came {
   outcome: string;
   message?: string;
+  /** Where others were muted. */
+  others?: MutedOthers;
 }
 
 /** What rules have decided is no failure. */
@@ -169,6 +174,7 @@ class PolicyRun {
     return await this.#alone(async () => {
       const { participants, self } = await reads.readCrowd.executeWithOptions({ summary: `Count ${callId}` }, [target]);
       if (participants <= moreThan) return { outcome: 'NotCrowded' };
+      if (this.#policy.request?.target !== undefined) return undefined; // How the application stands says nothing of others.
       const isWanted = wantedIsMuted(this.#report.action);
       const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
       return isDone ? { outcome: 'AlreadyDone' } : undefined;
@@ -178,7 +184,7 @@ class PolicyRun {
   async #operate(call: PolicyCall): Promise<Came | undefined> {
     const order = policyOrder(this.#policy, this.#report.action, call);
     const options = { summary: `${order.action} ${call.callId}` };
-    return await this.#alone(async () => await operations.runOperation.executeWithOptions(options, [order]));
+    return await this.#alone(async () => cameOf(await operations.runOperation.executeWithOptions(options, [order])));
   }
 
   /** P1. What fails is what became of this call. */
@@ -195,15 +201,39 @@ class PolicyRun {
 
   #count(callId: string, came: Came | undefined): void {
     const report = this.#report;
-    const { outcome: type, message = '' } = came ?? { outcome: 'Unknown' };
+    const { outcome: type, message = '', others }: Came = came ?? { outcome: 'Unknown' };
     report.calls += 1;
     report.outcomes[type] = (report.outcomes[type] ?? 0) + 1;
+    if (others !== undefined) this.#countOthers(callId, others);
     if (type === 'Confirmed') {
       if (report.confirmed.length < MOST_CONFIRMED) report.confirmed.push(callId);
     } else if (!BY_RULE.has(type) && report.failures.length < MOST_FAILURES) {
       report.failures.push({ callId, type, message: message.slice(0, MOST_MESSAGE) });
     }
   }
+
+  #countOthers(callId: string, { muted, of }: MutedOthers): void {
+    const others = (this.#report.others ??= { muted: 0, of: 0, inCalls: [] });
+    others.muted += muted;
+    others.of += of;
+    if (others.inCalls.length < MOST_IN_CALLS) others.inCalls.push({ callId, muted, of });
+  }
+}
+
+/** An operation on others is confirmed, too, where only some of them are muted. */
+function cameOf(outcome: OperationOutcome): Came {
+  if (outcome.outcome !== 'Confirmed' || !('participants' in outcome.result)) return outcome;
+  const { result } = outcome;
+  const others = mutedOf(result);
+  if (isEveryoneMuted(result)) return { outcome: 'Confirmed', others };
+  const rest = result.isRosterComplete ? '' : ', and the roster ended at 100, so there may be more';
+  return { outcome: PARTIAL, message: `${others.muted} of ${others.of} are muted${rest}.`, others };
+}
+
+function mutedOf({ target, participants }: OthersResult): MutedOthers {
+  const isByName = target !== 'others' && 'participantIds' in target;
+  const meant = participants.filter(({ outcome }) => outcome !== 'left' && (isByName || outcome !== 'inLobby'));
+  return { muted: meant.filter(({ outcome }) => outcome === 'confirmed').length, of: meant.length };
 }
 
 /** When the schedule meant this run to start: a late one still knows whether it stands for a beginning or an end. */

@@ -16,12 +16,12 @@ import {
   HOLD_QUERY,
   HOLD_SIGNAL,
   holdIdOf,
-  outcomeOf,
   type HoldRequest,
   type HoldResult,
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
+import { outcomeOf } from '../contract/lasting.ts';
 import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
 import { toCallEnd, toRosterUpdate } from '../contract/signals.ts';
 import { code } from '../contract/summary.ts';

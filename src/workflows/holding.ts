@@ -11,11 +11,13 @@ import {
   type HoldTerms,
 } from '../contract/hold.ts';
 import { PENDING, type Action } from '../contract/names.ts';
+import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { lookups, operations, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import type { Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
+import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMuteAgain } from './metrics.ts';
 import { Roster } from './roster.ts';
 
@@ -220,13 +222,15 @@ export class Holding {
     this.#phase = 'muting';
     if (this.#isDue()) return; // Nobody could run it before its time was over.
     const outcome = await this.#operate('mute', 'supersede');
-    if (outcome.outcome === 'Confirmed') this.#muted(outcome.result.participantId);
+    if (outcome.outcome === 'Confirmed') this.#muted(outcome.result);
     else if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
     else if (outcome.outcome === 'Superseded') this.#note({ isHinted: true }); // H2: by whom shows when it is looked at.
     else throw new Failed(outcome);
   }
 
-  #muted(participantId: string): void {
+  #muted(result: ModerationResult | OthersResult): void {
+    if ('participants' in result) return; // Of others, and nothing here mutes them.
+    const { participantId } = result;
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
     this.#note({ participantId, looks: 0 });
@@ -326,7 +330,7 @@ export class Holding {
     if (outcome.outcome === 'OperationInProgress') return await this.#lookAgain();
     countMuteAgain();
     this.#note({ recent: [...recent, Date.now()], mutesAgain: this.#state.mutesAgain + 1 });
-    if (outcome.outcome === 'Confirmed') return this.#muted(outcome.result.participantId);
+    if (outcome.outcome === 'Confirmed') return this.#muted(outcome.result);
     if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
     if (outcome.outcome !== 'Superseded' && !PASSING.has(outcome.outcome)) throw new Failed(outcome);
     await this.#lookAgain();
@@ -393,14 +397,6 @@ export class Holding {
       endedAt: iso(Date.now()),
     };
   }
-}
-
-/** A timer that is longer is set anew when it is over. */
-const LONGEST_TIMER_MS = 7 * 24 * 3_600_000;
-
-function untilOf({ until, forSeconds }: HoldTerms, now: number): { until?: number } {
-  if (until !== undefined) return { until: Date.parse(until) };
-  return forSeconds === undefined ? {} : { until: now + forSeconds * 1_000 };
 }
 
 function iso(time: number): string {

@@ -7,6 +7,7 @@ import { runPolicy } from './apply-policy.ts';
 import { hold } from './hold.ts';
 import { runLiveCall } from './live-call.ts';
 import { moderate } from './moderate.ts';
+import { muteOnEntry } from './mute-on-entry.ts';
 
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
@@ -44,7 +45,7 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
   return await runPolicy(policy, carried);
 }
 
-export { hold };
+export { hold, muteOnEntry };
 
 /**
  * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call
@@ -58,3 +59,4 @@ function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
 
 setWorkflowOptions(longLived, hold);
 setWorkflowOptions(longLived, liveCall);
+setWorkflowOptions(longLived, muteOnEntry);

@@ -1,5 +1,12 @@
 import { metricMeter } from '@temporalio/workflow';
-import { HOLDS_HELP, METRIC, MUTES_AGAIN_HELP, OPERATIONS_HELP } from '../contract/metrics.ts';
+import {
+  HOLDS_HELP,
+  METRIC,
+  MUTED_ON_ENTRY_HELP,
+  MUTES_AGAIN_HELP,
+  MUTES_ON_ENTRY_HELP,
+  OPERATIONS_HELP,
+} from '../contract/metrics.ts';
 import type { Action } from '../contract/names.ts';
 import type { ModerationResult } from '../contract/operation.ts';
 
@@ -22,6 +29,16 @@ export function countHold(outcome: string): void {
 /** A hold has muted its call again. */
 export function countMuteAgain(): void {
   metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(1);
+}
+
+/** A mute on entry has ended, with the `ModerationOutcome` that it is listed with. */
+export function countMuteOnEntry(outcome: string): void {
+  metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP).add(1, { outcome });
+}
+
+/** Newcomers were muted. */
+export function countMutedOnEntry(count: number): void {
+  if (count > 0) metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(count);
 }
 
 /** Graph has accepted, so many ms after it was first asked. */

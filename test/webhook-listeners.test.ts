@@ -1,13 +1,18 @@
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { holdIdOf } from '../src/contract/hold.ts';
-import { RunningHolds } from '../src/webhook/holds.ts';
+import { muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
+import { Listeners } from '../src/webhook/listeners.ts';
 import { eventsByType } from '../bench/counts.ts';
 import { Service } from './support/service.ts';
 
-/** What the webhook knows of holds, and what a notification costs because of them. */
+/** What the webhook knows of holds and of mutes on entry, and what a notification costs because of them. */
 
-const [held, free] = ['57dab8b1-894c-409a-b240-bd8beae78896', '9721c1cd-60e8-45bc-8189-1a15431f1f0f'];
+const [held, joined, free] = [
+  '57dab8b1-894c-409a-b240-bd8beae78896',
+  '1b6c9f2e-5a0d-4f0b-9d0e-0c8a3e5f7a11',
+  '9721c1cd-60e8-45bc-8189-1a15431f1f0f',
+];
 
 /** Temporal's lists, as far as they are asked. */
 function lists(answer: () => string[]): { client: Client; asked: () => number } {
@@ -28,15 +33,18 @@ async function settled(): Promise<void> {
   });
 }
 
-describe('the list of holds', () => {
+describe('the list of those who listen', () => {
   test('is asked for behind a notification, once for many of them', async () => {
-    const { client, asked } = lists(() => [holdIdOf(held)]);
-    const holds = new RunningHolds(client);
+    const { client, asked } = lists(() => [holdIdOf(held), muteOnEntryIdOf(held), muteOnEntryIdOf(joined)]);
+    const listeners = new Listeners(client);
     expect(asked()).toBe(0);
-    expect(holds.has(held)).toBe(false);
+    expect(listeners.of(held)).toEqual([]);
     await settled();
-    for (let seen = 0; seen < 1_000; seen += 1) expect([holds.has(held), holds.has(free)]).toEqual([true, false]);
-    expect(holds.has(held.toUpperCase().replaceAll('-', ''))).toBe(true);
+    const both = [holdIdOf(held), muteOnEntryIdOf(held)];
+    for (let seen = 0; seen < 1_000; seen += 1) {
+      expect([held, joined, free].map((callId) => listeners.of(callId))).toEqual([both, [muteOnEntryIdOf(joined)], []]);
+    }
+    expect(listeners.of(held.toUpperCase().replaceAll('-', ''))).toEqual(both);
     expect(asked()).toBe(1);
   });
 
@@ -44,19 +52,19 @@ describe('the list of holds', () => {
     const { client, asked } = lists(() => {
       throw new Error('Temporal is not there');
     });
-    const holds = new RunningHolds(client);
-    expect(holds.has(held)).toBe(false);
+    const listeners = new Listeners(client);
+    expect(listeners.of(held)).toEqual([]);
     await settled();
-    expect(holds.has(held)).toBe(false);
+    expect(listeners.of(held)).toEqual([]);
     expect(asked()).toBe(1);
   });
 
-  test('that is too long is not kept: then every call counts as held', async () => {
+  test('that is too long is not kept: then every call counts as having both', async () => {
     const { client } = lists(() => Array.from({ length: 10_001 }, (_, index) => holdIdOf(`call-${index}`)));
-    const holds = new RunningHolds(client);
-    holds.has(free);
+    const listeners = new Listeners(client);
+    listeners.of(free);
     await settled();
-    expect(holds.has(free)).toBe(true);
+    expect(listeners.of(free)).toEqual([holdIdOf(free), muteOnEntryIdOf(free)]);
   });
 });
 
@@ -67,31 +75,34 @@ describe('a roster', () => {
   });
   afterAll(async () => await service.stop());
 
-  test('costs one more signal where its call is held, and nothing more', { timeout: 30_000 }, async () => {
+  test('costs one more signal for each who listens, and nothing more', { timeout: 30_000 }, async () => {
     const call = service.call();
     const hold = await service.moderation.hold({ callId: call.id });
+    const entry = await service.moderation.muteOnEntry({ callId: call.id });
     const muted = await service.moderation.mute({ callId: call.id });
     await muted.result();
-    // Until the webhook has seen the hold in the list.
-    for (let told = 0; told < 40 && (await rosters()) === 0; told += 1) {
+    // Until the webhook has seen both in the list.
+    for (let told = 0; told < 40 && Math.min(...(await rosters())) === 0; told += 1) {
       await service.graph.notify(call.id);
       await new Promise((resolve) => {
         setTimeout(resolve, 250);
       });
     }
     const [before, operations] = [await rosters(), await eventsOf(call.workflowId)];
-    expect(before).toBeGreaterThan(0);
+    expect(Math.min(...before)).toBeGreaterThan(0);
+    const more = async (): Promise<number[]> => (await rosters()).map((count, index) => count - (before[index] ?? 0));
     for (let told = 0; told < 5; told += 1) await service.graph.notify(call.id);
     await call.settled();
     // What comes while a workflow task runs stands in the history only after it.
-    for (let looked = 0; looked < 100 && (await rosters()) - before < 5; looked += 1) await settled();
-    expect((await rosters()) - before).toBe(5);
+    for (let looked = 0; looked < 100 && Math.min(...(await more())) < 5; looked += 1) await settled();
+    expect(await more()).toEqual([5, 5]);
     expect(await eventsOf(call.workflowId)).toEqual(operations);
-    await hold.release();
-    await hold.result();
+    await Promise.all([hold.release(), entry.release()]);
+    await Promise.all([hold.result(), entry.result()]);
 
-    async function rosters(): Promise<number> {
-      return (await eventsOf(holdIdOf(call.id)))['WorkflowExecutionSignaled'] ?? 0;
+    async function rosters(): Promise<number[]> {
+      const events = await Promise.all([holdIdOf(call.id), muteOnEntryIdOf(call.id)].map(eventsOf));
+      return events.map(({ WorkflowExecutionSignaled = 0 }) => WorkflowExecutionSignaled);
     }
   });
 

@@ -1,0 +1,22 @@
+import { ModerationError } from '../client/errors.ts';
+import type { OthersTarget } from '../contract/target.ts';
+
+/** Flags that say whom to mute, where it is not the application. */
+
+export interface WhomFlags {
+  participant?: readonly string[] | undefined;
+  others?: boolean | undefined;
+  except?: readonly string[] | undefined;
+}
+
+export function whomOf({ participant = [], others = false, except = [] }: WhomFlags): OthersTarget | undefined {
+  const fault =
+    participant.length > 0 && others
+      ? '--participant and --others are two ways to say whom to mute: give one of them'
+      : except.length > 0 && !others
+        ? '--except goes with --others: give both, or neither'
+        : undefined;
+  if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
+  if (participant.length > 0) return { participantIds: participant };
+  return others ? { others: { except } } : undefined;
+}

@@ -1,0 +1,121 @@
+import { canonicalId, isCallId, workflowIdOf } from './call-id.ts';
+import { checkFields, LASTING, OF_CALL, type CheckedFields, type Lasting, type OfCall, type Rules } from './lasting.ts';
+import { MOST_PARTICIPANTS } from './target.ts';
+
+/** The workflow type. */
+export const MUTE_ON_ENTRY = 'muteOnEntry';
+
+/** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
+export const MUTE_ON_ENTRY_SIGNAL = { release: 'release', extend: 'extend' } as const;
+
+/** Its query, which it answers with a `MuteOnEntryStatus`. */
+export const MUTE_ON_ENTRY_QUERY = 'muteOnEntry';
+
+/** One a call, as there is one operation a call. */
+export function muteOnEntryIdOf(callId: string): string {
+  return `${workflowIdOf(callId)}/entry`;
+}
+
+/** How long it lasts, and who may come unmuted. */
+export interface MuteOnEntryTerms extends Lasting {
+  /** Participants who are never muted, by the `id` that a roster shows; at most 100. */
+  except?: readonly string[];
+}
+
+/** Input of the workflow `muteOnEntry`. */
+export type MuteOnEntryRequest = OfCall & MuteOnEntryTerms;
+
+/** More than so many newcomers one mute on entry does not ask to mute: it gives up, and is to be started anew. */
+export const MOST_NEWCOMERS = 1_000;
+
+export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
+
+/**
+ * Why it has ended:
+ *
+ * - `expired`, `released`: as it was to
+ * - `gaveUp`: MOST_NEWCOMERS have come
+ * - `callEnded`
+ *
+ * Nobody is unmuted, for Graph unmutes nobody but the application.
+ */
+export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
+
+export type MuteOnEntryEnd = (typeof MUTE_ON_ENTRY_ENDS)[number];
+
+/** What became of those who came, each counted once: `newcomers` is the sum of the others and of those under way. */
+export interface Newcomers {
+  newcomers: number;
+  /** Shown as muted by a roster, whether or not they have unmuted since. */
+  muted: number;
+  /** Had left before they could be muted. */
+  left: number;
+  /** Graph refused to mute them. */
+  refused: number;
+  /** Graph was asked, and no roster has shown it; or another operation took over. They are not asked for again. */
+  notConfirmed: number;
+}
+
+/** Answer of the query `muteOnEntry`. Times are ISO 8601 in UTC. */
+export interface MuteOnEntryStatus extends Newcomers {
+  phase: MuteOnEntryPhase;
+  request: MuteOnEntryRequest;
+  /** The moment from which on those who come are muted: its first read of the roster. Absent until then. */
+  since?: string;
+  startedAt: string;
+  /** Absent where it lasts until it is released. */
+  until?: string;
+  except: readonly string[];
+  /** People who were there at that moment, lobby and application aside, of those whom the roster listed. */
+  wereThere: number;
+  /**
+   * Whether it is known who was there. Not so in a call with 100 participants or more, where Graph lists 100 of them:
+   * until a roster lists everyone, nobody can be told from those who were there, and nobody is muted.
+   */
+  isRosterComplete: boolean;
+  /** In the lobby, as far as is known, or named by a roster and not found. They are newcomers once they are in the call. */
+  waiting: number;
+  /** Operations that it has asked for. */
+  operations: number;
+  /** Rosters that it was told of. */
+  rosters: number;
+}
+
+export interface MuteOnEntryResult extends Newcomers {
+  callId: string;
+  endedBy: MuteOnEntryEnd;
+  wereThere: number;
+  isRosterComplete: boolean;
+  startedAt: string;
+  endedAt: string;
+}
+
+const TERMS: Rules<MuteOnEntryTerms> = {
+  ...LASTING,
+  except: (value) =>
+    Array.isArray(value) && value.length <= MOST_PARTICIPANTS && value.every(isCallId)
+      ? undefined
+      : `must be a list of at most ${MOST_PARTICIPANTS} IDs of participants, as a roster shows them`,
+};
+
+const RULES: Rules<MuteOnEntryRequest> = { ...OF_CALL, ...TERMS };
+
+/** Checks the input of a mute on entry, as `checkRequest` does that of an operation. */
+export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryRequest> {
+  const checked = checkFields<MuteOnEntryRequest>(input, RULES);
+  if (!checked.ok) return checked;
+  const { callId } = checked.request;
+  if (callId === undefined) return { ok: false, faults: ['callId is required'] };
+  return { ok: true, request: { ...canonical(checked.request), callId: canonicalId(callId) } };
+}
+
+/** Checks the payload of `extend`: the terms that take the place of those before. */
+export function checkEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
+  const checked = checkFields<MuteOnEntryTerms>(input, TERMS);
+  return checked.ok ? { ok: true, request: canonical(checked.request) } : checked;
+}
+
+function canonical<T extends MuteOnEntryTerms>(terms: T): T {
+  const { except } = terms;
+  return except === undefined ? terms : { ...terms, except: [...new Set(except.map(canonicalId))].toSorted() };
+}
