@@ -297,6 +297,6 @@ async function record(name: string, history: temporal.api.history.v1.IHistory): 
   const text = JSON.stringify(JSON.parse(historyToJSON(history)), undefined, 1);
   await writeFile(
     join(folder, `${name}.json`),
-    `${text.replaceAll(ROOT, '').replaceAll(/"identity": "[^"]*"/g, '"identity": "recorded"')}\n`,
+    `${text.replaceAll(ROOT, '').replaceAll(/"(identity|name)": "\d+@[^"]*"/g, '"$1": "recorded"')}\n`,
   );
 }
