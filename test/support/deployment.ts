@@ -15,13 +15,13 @@ export class Deployment {
   readonly graph: GraphSimulator;
   readonly client: Client;
   readonly env: Environment;
-  readonly #build: Build;
+  readonly build: Build;
 
   private constructor(graph: GraphSimulator, client: Client, env: Environment, build: Build) {
     this.graph = graph;
     this.client = client;
     this.env = env;
-    this.#build = build;
+    this.build = build;
   }
 
   /** Starts all but the processes; an override that is `undefined` leaves the variable out. */
@@ -49,28 +49,28 @@ export class Deployment {
   }
 
   async stop(): Promise<void> {
-    await this.#build.remove();
+    await this.build.remove();
     await this.graph.close();
     await closeClient(this.client);
   }
 
   /** A worker that polls. */
   async worker(overrides: Environment = {}): Promise<Process> {
-    const worker = this.#build.start('worker', { ...this.env, ...overrides });
+    const worker = this.build.start('worker', { ...this.env, ...overrides });
     await worker.untilLogged('worker is polling');
     return worker;
   }
 
   /** A webhook that listens, with its health beside it. */
   async webhook(overrides: Environment = {}): Promise<Process> {
-    const webhook = this.#build.start('webhook', { ...this.env, MODERATION_HEALTH_PORT: undefined, ...overrides });
+    const webhook = this.build.start('webhook', { ...this.env, MODERATION_HEALTH_PORT: undefined, ...overrides });
     await webhook.untilLogged('webhook is listening');
     return webhook;
   }
 
   /** A process that may or may not come up. */
   process(what: 'worker' | 'webhook', env: Environment): Process {
-    return this.#build.start(what, env);
+    return this.build.start(what, env);
   }
 
   moderation(taskQueue = this.env['MODERATION_TASK_QUEUE']): ModerationClient {
