@@ -21,6 +21,7 @@ const HELP = `npm run cluster:load [-- OPTIONS]
   --concurrent N   under way at once (20)
   --workers N      (2)
   --webhooks N     (2)
+  --shards N       Temporal's history shards (4)
 `;
 
 const number = (text: string): number => {
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
       concurrent: { type: 'string', default: '20' },
       workers: { type: 'string', default: '2' },
       webhooks: { type: 'string', default: '2' },
+      shards: { type: 'string', default: '4' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -44,11 +46,21 @@ async function main(): Promise<void> {
   }
   const [operations, concurrent] = [number(values.operations), number(values.concurrent)];
   const [workers, webhooks] = [number(values.workers), number(values.webhooks)];
+  const historyShards = number(values.shards);
   const folder = await mkdtemp(join(tmpdir(), 'call-moderation-cluster-'));
   try {
     const dist = fileURLToPath(new URL('../dist', import.meta.url));
     const env = { LOG_LEVEL: 'warn' };
-    const topology = await Topology.start({ folder, dist, env, workers, webhooks, ui: false, simulator: {} });
+    const topology = await Topology.start({
+      folder,
+      dist,
+      env,
+      workers,
+      webhooks,
+      historyShards,
+      ui: false,
+      simulator: {},
+    });
     try {
       await measure(topology, operations, concurrent);
     } finally {

@@ -60,6 +60,10 @@ const MOST_WORDS = 1_000;
 /** Between a death and the next start, as a supervisor pauses. */
 const RESTART_PAUSE_MS = 250;
 
+/** However this process ends, none of them outlives it (P3). */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => killAll(child)));
+
 export class Part {
   readonly #spec: PartSpec;
   #child: ChildProcess | undefined;
@@ -135,15 +139,14 @@ export class Part {
     const child = spawn(command, args, { env, cwd, ...user, stdio: ['ignore', file, file], detached: true }); // P1
     closeSync(file);
     this.#child = child;
-    const kill = (): void => killAll(child);
-    process.once('exit', kill); // P3
+    running.add(child); // P3
     const failed = new Promise<never>((_, reject) => {
       child.once('error', (error) => reject(new PartFailed(`${name} could not be started: ${error.message}`)));
     });
     failed.catch(() => undefined);
     let isReady = false;
     child.once('exit', (code, sign) => {
-      process.off('exit', kill);
+      running.delete(child);
       if (this.#isStopping || !isReady) return;
       this.#deaths += 1;
       this.#ready = this.#again(`has died (${sign ?? code})`);

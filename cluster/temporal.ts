@@ -14,6 +14,8 @@ export interface TemporalOptions {
   programs: string;
   postgres: Postgres;
   dynamicConfig: string;
+  /** Fixed with the first start on a database. 4 where absent. */
+  historyShards?: number | undefined;
   ports: TemporalPorts;
   cwd: string;
   log: string;
@@ -88,7 +90,7 @@ async function setUp(name: string, env: Record<string, string | undefined>): Pro
 }
 
 export function temporalServer(options: TemporalOptions): Part {
-  const { programs, postgres, dynamicConfig, ports, cwd, log, onProgress } = options;
+  const { programs, postgres, dynamicConfig, historyShards = HISTORY_SHARDS, ports, cwd, log, onProgress } = options;
   return new Part({
     name: 'temporal',
     command: join(programs, 'server'),
@@ -100,7 +102,7 @@ export function temporalServer(options: TemporalOptions): Part {
       POSTGRES_USER: postgres.user,
       POSTGRES_PWD: postgres.password,
       BIND_ON_IP: '127.0.0.1',
-      NUM_HISTORY_SHARDS: String(HISTORY_SHARDS),
+      NUM_HISTORY_SHARDS: String(historyShards),
       DYNAMIC_CONFIG_FILE_PATH: dynamicConfig,
       FRONTEND_GRPC_PORT: String(ports.frontend),
       PROMETHEUS_ENDPOINT: `127.0.0.1:${ports.metrics}`,

@@ -38,6 +38,8 @@ export interface TopologyOptions {
   ui?: boolean;
   /** In place of the one that Docker's topology has. */
   dynamicConfig?: string;
+  /** Of Temporal, on a database that is new. */
+  historyShards?: number;
   onProgress?: (message: string) => void;
 }
 
@@ -131,6 +133,7 @@ export class Topology {
       programs: server,
       postgres,
       dynamicConfig: this.#options.dynamicConfig ?? DYNAMIC_CONFIG,
+      historyShards: this.#options.historyShards,
       ports: { frontend, metrics: await lastingPort(), others },
       cwd: folder,
       log: this.#log('temporal'),
