@@ -8,7 +8,7 @@ import { countsOf, newSample, requestsOf, runBlock, type Counted, type Sample } 
 import { cpuOf, sleep } from './process.ts';
 import { countTable, figuresOf, modeTable, ratioTable, timelineTable, type Findings } from './report.ts';
 import { Simulator } from './simulator.ts';
-import { startTemporal, type TemporalServer } from './temporal-server.ts';
+import { existingTemporal, startTemporal, type TemporalServer } from './temporal-server.ts';
 import { timelineOf } from './timeline.ts';
 
 /**
@@ -27,6 +27,8 @@ const USAGE = `npx tsx bench/run.ts [flags]
   --server WHICH      pollrps: the dev server with its poll limits raised, as ours sets them (the default);
                       default: without; both: two servers, ours on the first and the canonical build on each
   --db WHICH          memory (the default) or file
+  --temporal ADDRESS  a server that runs already in place of a dev server, such as that of npm run cluster, with
+                      the namespace default; its own CPU is not counted
   --json FILE         writes everything that was measured
 `;
 
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     'at-once': { type: 'string', default: '50' },
     server: { type: 'string', default: 'pollrps' },
     db: { type: 'string', default: 'memory' },
+    temporal: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -119,7 +122,11 @@ async function start(): Promise<{ graph: Simulator; contenders: Contender[] }> {
     contenders.push(entered);
   };
   const surroundings = { folder, graph };
-  const first = await temporal(options.server === 'default' ? 'default' : 'raised');
+  const { temporal: address } = values;
+  const first =
+    address === undefined
+      ? await temporal(options.server === 'default' ? 'default' : 'raised')
+      : await existingTemporal(address);
   await enter(ours('ours', surroundings, first));
   await enter(embedded('ours, eager', surroundings, first));
   await enter(canonical('canonical', surroundings, first));
@@ -204,6 +211,13 @@ async function idle(contenders: readonly Contender[]): Promise<string> {
   return `CPU while nothing goes on: ${busy.join(', ') || 'none to speak of'}`;
 }
 
+function serverOf(): string {
+  const { temporal: address } = values;
+  return address === undefined
+    ? `Temporal's dev server, limits ${options.server}, database in ${options.db}`
+    : `Temporal at ${address}, whose CPU is not counted`;
+}
+
 async function main(): Promise<void> {
   const { graph, contenders } = await start();
   const resting = await idle(contenders);
@@ -211,7 +225,7 @@ async function main(): Promise<void> {
   const ground = findings.find(({ name }) => name === 'floor');
   const bases = findings.filter(({ name }) => name.startsWith('canonical'));
   const parts = [
-    `Temporal's dev server, limits ${options.server}, database in ${options.db}. CPU in ms a confirmed operation; CPU/op is all but the simulator.`,
+    `${serverOf()}. CPU in ms a confirmed operation; CPU/op is all but the simulator.`,
     resting,
     modeTable('One at a time', 'sequential', findings),
     modeTable(`${options.atOnce} at once`, 'concurrent', findings),

@@ -67,6 +67,12 @@ export async function startTemporal({ cli, limits, db }: ServerOptions): Promise
   return { address, pid: child.pid, requests, stop };
 }
 
+/** A server that runs already, such as that of `npm run cluster`: what it uses and is asked is not known here. */
+export async function existingTemporal(address: string): Promise<TemporalServer> {
+  await ready(address);
+  return { address, pid: undefined, requests: () => Promise.resolve({}), stop: () => Promise.resolve() };
+}
+
 async function ready(address: string): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   for (;;) {
