@@ -88,10 +88,10 @@ describe.concurrent('who joins', () => {
     const call = service.call({ participants: 4 });
     const there = peopleOf(call).map(({ id }) => id);
     const handle = await heard(call, { reason: 'a lecture' });
-    const joinedAt = Date.now();
     const [late = ''] = await join(call);
     const status = await untilEntry(handle, ({ muted }) => muted === 1);
-    expect(Date.now() - joinedAt).toBeLessThan(5_000);
+    // Told, and not found by a look.
+    expect(status.rosters).toBeGreaterThan(0);
     expect(status).toMatchObject({ wereThere: 3, isRosterComplete: true, newcomers: 1, muted: 1, operations: 1 });
     expect(isMuted(call, late)).toBe(true);
     expect(asked(call)).toEqual([late]);
