@@ -32,7 +32,8 @@ export async function ours(
   temporal: TemporalServer,
 ): Promise<Contender> {
   const workerHealth = await freePort();
-  const common = { TEMPORAL_ADDRESS: temporal.address };
+  // A queue of its own: a server that runs already may have workers.
+  const common = { TEMPORAL_ADDRESS: temporal.address, MODERATION_TASK_QUEUE: 'ours' };
   const worker = new Process(`worker of ${name}`, {
     script: join(folder, 'src/worker.js'),
     env: { ...common, ...graphOf(graph), MODERATION_HEALTH_PORT: String(workerHealth) },
