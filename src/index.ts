@@ -7,8 +7,8 @@ export {
   type MuteOnEntryOptions,
   type PauseRequest,
 } from './client/moderation-client.ts';
-export type { HoldHandle } from './client/hold-handle.ts';
-export type { MuteOnEntryHandle } from './client/mute-on-entry-handle.ts';
+export type { HoldHandle } from './client/holds.ts';
+export type { MuteOnEntryHandle } from './client/mutes-on-entry.ts';
 export type { OnRunning } from './client/mutes-on-entry.ts';
 export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
 export type { OnHeld } from './client/holds.ts';

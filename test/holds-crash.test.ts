@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { HoldHandle } from '../src/client/hold-handle.ts';
+import type { HoldHandle } from '../src/client/holds.ts';
 import { Deployment } from './support/deployment.ts';
 
 /** A hold whose worker and webhook die, as processes do. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { HoldHandle } from '../src/client/hold-handle.ts';
+import type { HoldHandle } from '../src/client/holds.ts';
 import { holdIdOf, type HoldStatus } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { Service } from './support/service.ts';

@@ -1,6 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { HoldHandle } from '../src/client/hold-handle.ts';
+import type { HoldHandle } from '../src/client/holds.ts';
 import { HOLD_SIGNAL, holdIdOf, type HoldRequest, type HoldStatus } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';

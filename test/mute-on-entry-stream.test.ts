@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MuteOnEntryHandle } from '../src/client/mute-on-entry-handle.ts';
+import type { MuteOnEntryHandle } from '../src/client/mutes-on-entry.ts';
 import { MOST_NEWCOMERS, type MuteOnEntryStatus } from '../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { Service, type TestCall } from './support/service.ts';

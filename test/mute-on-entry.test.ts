@@ -1,6 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { MuteOnEntryHandle } from '../src/client/mute-on-entry-handle.ts';
+import type { MuteOnEntryHandle } from '../src/client/mutes-on-entry.ts';
 import type { ReleasedCall } from '../src/client/release.ts';
 import {
   MUTE_ON_ENTRY_SIGNAL,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { HoldHandle } from '../client/hold-handle.ts';
+import type { HoldHandle } from '../client/holds.ts';
 import type { OnHeld } from '../client/holds.ts';
 import { checkHold, type HoldRequest, type HoldResult, type HoldStatus } from '../contract/hold.ts';
 import { invalid } from '../client/errors.ts';

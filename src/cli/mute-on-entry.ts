@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { invalid } from '../client/errors.ts';
-import type { MuteOnEntryHandle } from '../client/mute-on-entry-handle.ts';
+import type { MuteOnEntryHandle } from '../client/mutes-on-entry.ts';
 import type { OnRunning } from '../client/mutes-on-entry.ts';
 import {
   checkMuteOnEntry,

@@ -8,10 +8,9 @@ import { checkRequest, type ModerationRequest, type OthersRequest } from '../con
 import { Calls } from './calls.ts';
 import { invalid } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
-import type { HoldHandle } from './hold-handle.ts';
-import { Holds, type OnHeld } from './holds.ts';
-import type { MuteOnEntryHandle } from './mute-on-entry-handle.ts';
-import { MutesOnEntry, type OnRunning } from './mutes-on-entry.ts';
+import { HOLDS, type HoldHandle, type Holds, type OnHeld } from './holds.ts';
+import { LastingRuns } from './lasting-runs.ts';
+import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry, type OnRunning } from './mutes-on-entry.ts';
 import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { newestOwn } from './newest.ts';
 import { Policies } from './policies.ts';
@@ -80,8 +79,8 @@ export class ModerationClient {
     this.calls = new Calls(client, taskQueue);
     this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await newestOwn(this.#runs, callId));
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
-    this.#holds = new Holds(this.#runs, taskQueue);
-    this.#mutesOnEntry = new MutesOnEntry(this.#runs, taskQueue);
+    this.#holds = new LastingRuns(this.#runs, taskQueue, HOLDS);
+    this.#mutesOnEntry = new LastingRuns(this.#runs, taskQueue, MUTES_ON_ENTRY);
   }
 
   /**

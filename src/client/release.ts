@@ -4,7 +4,8 @@ import { PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { inParallel } from './in-parallel.ts';
 import { invalid, ModerationError, type ModerationErrorType } from './errors.ts';
 import { toModerationError } from './failure.ts';
-import { isTaken, type Holds } from './holds.ts';
+import type { Holds } from './holds.ts';
+import { isTaken } from './lasting-runs.ts';
 import type { ModerationClient } from './moderation-client.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import { newestOwn } from './newest.ts';
@@ -102,7 +103,7 @@ export class Releaser {
       throw invalid(['the scope must be { callId }, { tenantId } or { everywhere: true }']);
     }
     const callIds = new Set<string>();
-    for await (const callId of this.#holds.heldCalls(tenantId)) callIds.add(callId);
+    for await (const callId of this.#holds.calls(tenantId)) callIds.add(callId);
     for await (const callId of this.#mutesOnEntry.calls(tenantId)) callIds.add(callId);
     const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;
     const query = `WorkflowType = 'mute' AND ${SEARCH_ATTRIBUTE.target} IS NULL${ofTenant}`;

@@ -1,0 +1,67 @@
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { CheckedFields } from '../contract/lasting.ts';
+import { invalid } from './errors.ts';
+import { toModerationError } from './failure.ts';
+
+/** How a hold, or a mute on entry, is spoken to. */
+export interface Spoken<Terms> {
+  signal: { readonly release: string; readonly extend: string };
+  query: string;
+  checkTerms: (input: unknown) => CheckedFields<Terms>;
+}
+
+/** What lasts on a call: a hold, a pause or a mute on entry. It goes on without this handle, and ends by itself. */
+export class LastingHandle<Terms extends object, Status, Result> {
+  readonly callId: string;
+  readonly workflowId: string;
+  /** Whether it was running already, and has taken the terms that were asked for. */
+  readonly joined: boolean;
+  readonly #handle: WorkflowHandle;
+  readonly #spoken: Spoken<Terms>;
+
+  constructor(callId: string, handle: WorkflowHandle, joined: boolean, spoken: Spoken<Terms>) {
+    this.callId = callId;
+    this.workflowId = handle.workflowId;
+    this.joined = joined;
+    this.#handle = handle;
+    this.#spoken = spoken;
+  }
+
+  /**
+   * Ends it; `result()` tells when that is done. The end of a hold unmutes the application; after that of a mute on entry
+   * nobody more is muted, and who is stays so until they unmute themselves.
+   */
+  async release(): Promise<void> {
+    await this.#handle.signal(this.#spoken.signal.release);
+  }
+
+  /**
+   * Other terms, from now on.
+   *
+   * @throws {ModerationError} `InvalidRequest`
+   */
+  async extend(terms: Terms): Promise<void> {
+    const checked = this.#spoken.checkTerms(terms);
+    if (!checked.ok) throw invalid(checked.faults);
+    await this.#handle.signal(this.#spoken.signal.extend, checked.request);
+  }
+
+  /** Where it stands; answered by a worker. */
+  async status(): Promise<Status> {
+    return await this.#handle.query<Status>(this.#spoken.query);
+  }
+
+  /**
+   * Waits until it has ended.
+   *
+   * @throws {ModerationError} of a hold, where the first mute, or the unmute at the end, has failed; of a mute on entry, where
+   *   the call could not be read at its start, or nobody may be muted: with the type of that failure
+   */
+  async result(): Promise<Result> {
+    try {
+      return (await this.#handle.result()) as Result;
+    } catch (error) {
+      throw error instanceof WorkflowFailedError ? await toModerationError(error, this.callId, this.#handle) : error;
+    }
+  }
+}

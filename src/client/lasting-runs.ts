@@ -1,0 +1,119 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { keyword } from '../contract/attributes.ts';
+import { canonicalId } from '../contract/call-id.ts';
+import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
+import { PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { invalid, ModerationError } from './errors.ts';
+import { LastingHandle, type Spoken } from './lasting-handle.ts';
+import { quote } from './records.ts';
+import type { Runs } from './runs.ts';
+
+/** What lasts on a call, and what of it is its own. */
+export interface LastingKind<Request, Terms> extends Spoken<Terms> {
+  workflowType: string;
+  workflowIdOf: (callId: string) => string;
+  check: (input: unknown) => CheckedFields<Request>;
+  /** What of a request a running one can take. */
+  termsOf: (request: Request) => Terms;
+  /** The line in Temporal's lists. */
+  summaryOf: (request: Request) => string;
+  /** Says that one runs already. */
+  takenOf: (callId: string) => string;
+}
+
+/** Those that end just when they are to be extended: more in a row than this is no accident. */
+const MOST_STARTS = 10;
+
+/** Starts those of one kind, and finds what runs. At most one runs on a call, which Temporal enforces by the workflow ID. */
+export class LastingRuns<Request extends OfCall & Lasting, Terms extends object, Status, Result> {
+  readonly #runs: Runs;
+  readonly #taskQueue: string;
+  readonly #kind: LastingKind<Request, Terms>;
+
+  constructor(runs: Runs, taskQueue: string, kind: LastingKind<Request, Terms>) {
+    this.#runs = runs;
+    this.#taskQueue = taskQueue;
+    this.#kind = kind;
+  }
+
+  /** Where one runs on the call already it is given these terms, or, with `reject`, the start throws. */
+  async start(input: Request, onRunning: 'extend' | 'reject'): Promise<LastingHandle<Terms, Status, Result>> {
+    const { check, termsOf, takenOf } = this.#kind;
+    const checked = check(input);
+    if (!checked.ok) throw invalid(checked.faults);
+    const { request } = checked;
+    if (request.until !== undefined && Date.parse(request.until) <= Date.now()) {
+      throw invalid([`until ${request.until} has passed; name a time to come`]);
+    }
+    for (let starts = 1; starts <= MOST_STARTS; starts += 1) {
+      const started = await this.#startNew(request);
+      if (started !== undefined) return started;
+      if (onRunning === 'reject') break;
+      const running = this.#handle(request.callId);
+      if (await isTaken(running.extend(termsOf(request)))) return running;
+    }
+    const { callId } = request;
+    throw new ModerationError('OperationInProgress', takenOf(callId), { callId });
+  }
+
+  /** The one that runs on a call, if one does. */
+  async running(callId: string): Promise<LastingHandle<Terms, Status, Result> | undefined> {
+    try {
+      const { closeTime } = await this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)).describe();
+      return closeTime === undefined ? this.#handle(canonicalId(callId)) : undefined;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The calls that one runs on, of one tenant or of all, as Temporal's lists show them. */
+  async *calls(tenantId?: string): AsyncIterable<string> {
+    const { workflowType, workflowIdOf } = this.#kind;
+    const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;
+    const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'${ofTenant}`;
+    for await (const { typedSearchAttributes, workflowId } of this.#runs.client.workflow.list({ query })) {
+      const callId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callId, type: 'KEYWORD' });
+      if (callId !== undefined && workflowIdOf(callId) === workflowId) yield callId;
+    }
+  }
+
+  async #startNew(request: Request): Promise<LastingHandle<Terms, Status, Result> | undefined> {
+    const { workflowType, workflowIdOf, summaryOf } = this.#kind;
+    const { callId, tenantId } = request;
+    try {
+      const handle = await this.#runs.client.workflow.start(workflowType, {
+        workflowId: workflowIdOf(callId),
+        workflowIdConflictPolicy: 'FAIL',
+        taskQueue: this.#taskQueue,
+        args: [request],
+        typedSearchAttributes: [
+          keyword(SEARCH_ATTRIBUTE.callId, callId),
+          keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
+          ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+        ],
+        staticSummary: summaryOf(request),
+      });
+      return new LastingHandle(callId, handle, false, this.#kind);
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      throw error;
+    }
+  }
+
+  #handle(callId: string): LastingHandle<Terms, Status, Result> {
+    const handle = this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId));
+    return new LastingHandle(callId, handle, true, this.#kind);
+  }
+}
+
+/** Whether a signal found what it was for still running. */
+export async function isTaken(signalled: Promise<void>): Promise<boolean> {
+  try {
+    await signalled;
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
