@@ -238,6 +238,43 @@ describe.concurrent('order', () => {
     await raw.signal(SIGNAL.rosterUpdated, before);
     await expect(raw.result()).rejects.toMatchObject({ cause: { type: 'Unconfirmed' } });
   });
+
+  test('a delta roster of what was before the operation confirms nothing, however late it comes', async () => {
+    const call = service.call({
+      form: { roster: 'delta', numberedReads: true },
+      faults: {
+        requests: [{ on: 'mute', effect: false }],
+        notifications: [{ on: 'roster', delayMs: 1_500 }],
+      },
+    });
+    const late = service.graph.setParticipant(call.id, call.participantId, { serverMuted: true });
+    await service.graph.setParticipant(call.id, call.participantId, { serverMuted: false });
+    const handle = await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 3 });
+    await failureOf(handle, 'Unconfirmed');
+    await late;
+    expect(call.rosters.filter(({ own }) => own?.isMuted === true)).toMatchObject([{ status: 202 }]);
+  });
+
+  test('nor does one that is no newer than what the operation before has heard', async () => {
+    const call = service.call({
+      faults: {
+        requests: [
+          { on: 'mute', effect: false },
+          { on: 'unmute', effect: false },
+        ],
+        notifications: [{ on: 'roster', drop: true, times: 'forever' }],
+      },
+    });
+    const first = await service.moderation.mute({ callId: call.id });
+    await untilPhase(first, 'confirming');
+    const raw = service.client.workflow.getHandle(call.workflowId);
+    await raw.signal(SIGNAL.rosterUpdated, roster('somebody-else', true, 6));
+    await service.graph.setParticipant(call.id, call.participantId, { serverMuted: true });
+    const second = await service.moderation.unmute({ callId: call.id, confirmWithinSeconds: 2 });
+    await untilPhase(second, 'confirming');
+    await raw.signal(SIGNAL.rosterUpdated, roster(call.participantId, false, 5));
+    await failureOf(second, 'Unconfirmed');
+  });
 });
 
 describe.concurrent('what only the client mutes', () => {

@@ -39,6 +39,33 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
+  test('R2: nor does one that is no newer than what was known by then', () => {
+    const others = { participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 };
+    const told: ((roster: Roster) => void)[] = [
+      (roster) => roster.take(others),
+      (roster) => roster.see({ isMuted: false, sequence: 6 }),
+      (roster) => roster.inherit(6),
+    ];
+    for (const tell of told) {
+      const roster = known();
+      tell(roster);
+      roster.ask();
+      roster.take(update({}, 6));
+      expect(roster.notified).toBeUndefined();
+      roster.take(update({}, 7));
+      expect(roster.notified).toEqual({ isMuted: true });
+    }
+  });
+
+  test('R2: but one that others have overtaken since does', () => {
+    const roster = known();
+    roster.take(update({ isMuted: false }, 4));
+    roster.ask();
+    roster.take({ participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 });
+    roster.take(update({}, 5));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
   test('R3: an older one is dropped', () => {
     const roster = known();
     roster.ask();

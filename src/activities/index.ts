@@ -12,6 +12,7 @@ import {
   toMuteState,
   toOperation,
   toParticipants,
+  toSeenState,
 } from '../graph/resources.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
@@ -80,7 +81,7 @@ async function readCall(graph: GraphClient, target: CallTarget): Promise<CallRea
   const listed = participants === undefined ? undefined : findParticipant(participants, participantId);
   // A list ends at 100 participants, so whoever is not in a long one, or in none, may be in the call all the same.
   const isUntold = listed === undefined && (participants === undefined || participants.length >= ROSTER_CAP);
-  const self = toMuteState(isUntold ? await getParticipant(graph, target, participantId) : listed);
+  const self = toSeenState(isUntold ? await getParticipant(graph, target, participantId) : listed);
   return { state, isGroupCall, participantId, ...(self !== undefined && { self }) };
 }
 
@@ -106,11 +107,11 @@ async function readParticipant(
 ): Promise<ParticipantReading> {
   const participantId = target.participantId ?? (await getCall(graph, target)).participantId;
   if (participantId === undefined) return {};
-  const own = toMuteState(await getParticipant(graph, target, participantId));
+  const own = toSeenState(await getParticipant(graph, target, participantId));
   if (own !== undefined) return { participantId, self: own };
   const participants = await getParticipants(graph, target);
   if (participants === undefined) await getCall(graph, target);
-  const self = toMuteState(findParticipant(participants ?? [], participantId));
+  const self = toSeenState(findParticipant(participants ?? [], participantId));
   return { participantId, ...(self !== undefined && { self }) };
 }
 

@@ -2,7 +2,7 @@ import type { ModerationErrorType } from '../client/errors.ts';
 import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
-import type { ModerationResult, MuteState, OthersResult } from '../contract/operation.ts';
+import type { ModerationResult, MuteState, OthersResult, SeenState } from '../contract/operation.ts';
 import type { Policy } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 
@@ -20,13 +20,13 @@ export interface CallReading {
   /** `call.myParticipantId`, in canonical form. */
   participantId?: string;
   /** The application's own participant, where the roster lists it. */
-  self?: MuteState;
+  self?: SeenState;
 }
 
 /** The application's own participant as the roster has it now. */
 export interface ParticipantReading {
   participantId?: string;
-  self?: MuteState;
+  self?: SeenState;
 }
 
 /** Graph's answer to a mute or unmute. */
@@ -109,7 +109,7 @@ export interface RosterMember {
   id: string;
   isInLobby: boolean;
   /** Where Graph tells it. */
-  state?: MuteState;
+  state?: SeenState;
 }
 
 /** A call and those in it. */

@@ -18,6 +18,11 @@ export interface MuteState {
   serverMuted?: boolean;
 }
 
+/** The same as a read of the roster shows it, with the number of the roster in which it last changed, where Graph tells it. */
+export interface SeenState extends MuteState {
+  sequence?: number;
+}
+
 /** Answer of the query `operation`. Times are ISO 8601 in UTC. */
 export interface OperationStatus {
   phase: Phase;

@@ -1,5 +1,5 @@
 import { canonicalId, sameId } from '../contract/call-id.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { MuteState, SeenState } from '../contract/operation.ts';
 import { fieldOf } from './errors.ts';
 
 /**
@@ -62,11 +62,20 @@ export function toMuteState(participant: unknown): MuteState | undefined {
   return { isMuted, ...(told.length > 0 && { serverMuted: told.includes(true) }) };
 }
 
+/** The same, with its `rosterSequenceNumber`: the number of the roster in which the participant last changed. */
+export function toSeenState(participant: unknown): SeenState | undefined {
+  const state = toMuteState(participant);
+  const told = fieldOf(participant, 'rosterSequenceNumber');
+  // OData may write an `Edm.Int64` as a string.
+  const sequence = typeof told === 'string' ? Number(told) : told;
+  return state && { ...state, ...(isWhole(sequence) && { sequence }) };
+}
+
 /** A participant as an operation on others needs it; nothing where the roster gives it no ID, which happens. */
-export function toMember(participant: unknown): { id: string; isInLobby: boolean; state?: MuteState } | undefined {
+export function toMember(participant: unknown): { id: string; isInLobby: boolean; state?: SeenState } | undefined {
   const id = textOf(fieldOf(participant, 'id'));
   if (id === undefined) return undefined;
-  const state = toMuteState(participant);
+  const state = toSeenState(participant);
   const isInLobby = fieldOf(participant, 'isInLobby') === true;
   return { id: canonicalId(id), isInLobby, ...(state !== undefined && { state }) };
 }
@@ -90,6 +99,10 @@ export function toOperation(body: unknown, location: unknown): OperationResource
     code: numberAsText(fieldOf(result, 'code')),
     subcode: numberAsText(fieldOf(result, 'subcode') ?? fieldOf(result, 'subCode')),
   };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function numberAsText(value: unknown): string | undefined {

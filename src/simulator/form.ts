@@ -18,6 +18,8 @@ const fields = {
   enumCase: z.enum(['camel', 'pascal']),
   /** Everyone (up to 100), or only those who changed, with sequence numbers. */
   roster: z.enum(['full', 'delta']),
+  /** Whether reads carry each participant's `rosterSequenceNumber`, as delta rosters do: the pages name it, without a sample. */
+  numberedReads: z.boolean(),
   /** Whether media streams carry `serverMuted`: everywhere, in reads only, or nowhere. */
   serverMuted: z.union([z.boolean(), z.literal('reads')]),
   /** False: a bare `commsNotification` instead of a collection. */
@@ -50,6 +52,7 @@ export const DEFAULT_FORM: Form = {
   odataType: 'hash',
   enumCase: 'camel',
   roster: 'full',
+  numberedReads: false,
   serverMuted: true,
   collection: true,
   batch: 1,

@@ -194,9 +194,9 @@ function callOf({ call }: Ask): Call {
   return call;
 }
 
-/** Reads carry no sequence numbers; whether they tell `serverMuted` is the form's. */
-function view(call: Call): ParticipantView {
-  return { serverMuted: call.form.serverMuted !== false, ids: 'dashed', sequence: false };
+/** What reads tell is the form's. */
+function view({ form }: Call): ParticipantView {
+  return { serverMuted: form.serverMuted !== false, ids: 'dashed', sequence: form.numberedReads };
 }
 
 function participantOf({ params }: Ask, call: Call): Participant {

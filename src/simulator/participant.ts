@@ -99,7 +99,7 @@ export function participantInfo({ name, identityId, isApplication }: Participant
 export interface ParticipantView {
   serverMuted: boolean;
   ids: IdSpelling;
-  /** Delta rosters carry the sequence number; the default ones and reads do not. */
+  /** Delta rosters carry the sequence number; the default ones do not. */
   sequence: boolean;
   removed?: string;
 }

@@ -1,6 +1,12 @@
 import type { Acceptance, RosterMember } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
-import type { ModerationResult, MuteState, ParticipantOutcome, ParticipantResult } from '../contract/operation.ts';
+import type {
+  ModerationResult,
+  MuteState,
+  ParticipantOutcome,
+  ParticipantResult,
+  SeenState,
+} from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import type { Failure } from './failures.ts';
 import { Roster } from './roster.ts';
@@ -85,7 +91,7 @@ export class Member {
   }
 
   /** Takes in what a read of the roster has shown. */
-  see(state: MuteState): void {
+  see(state: SeenState): void {
     this.#roster.see(state);
     this.#show(state, 'roster-read');
   }

@@ -1,7 +1,7 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 import type { Acceptance, CallReading, CallTarget } from '../activities/types.ts';
 import type { Action } from '../contract/names.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { MuteState, SeenState } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { ATTEMPT_MS, posts, reads } from './activities.ts';
 import { attempt } from './attempt.ts';
@@ -104,7 +104,7 @@ export class Requests {
     });
   }
 
-  #see(reading: { participantId?: string; self?: MuteState } | undefined): void {
+  #see(reading: { participantId?: string; self?: SeenState } | undefined): void {
     if (reading?.participantId !== undefined) this.#roster.know(reading.participantId);
     if (reading?.self !== undefined) this.#roster.see(reading.self);
   }

@@ -1,5 +1,5 @@
 import { sameId } from '../contract/call-id.ts';
-import type { MuteState } from '../contract/operation.ts';
+import type { MuteState, SeenState } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 
 /**
@@ -9,10 +9,11 @@ import type { RosterUpdate } from '../contract/signals.ts';
  * it came, and its place in the order where it carries one:
  *
  * R1. Before the participant is known, a roster says nothing but its place in the order: any entry may be somebody else.
- * R2. A roster that came before the POST was sent confirms nothing, nor does a repetition of it: one whose sequence is
- *     not above the highest that was seen by then.
- * R3. An older roster never undoes a newer one: one whose sequence is below the highest seen is dropped. Rosters without
- *     a sequence count in the order of their arrival.
+ * R2. A roster that came before the POST was sent confirms nothing, nor does one that is no newer: whose sequence is not
+ *     above the highest that was known by then, from any roster, a read, or the run that was superseded. Where none of these
+ *     told a sequence, one from before the operation cannot be told from a new one.
+ * R3. An older roster never undoes a newer one: one whose sequence is below the participant's highest is dropped. Rosters
+ *     without a sequence count in the order of their arrival.
  * R4. The newest roster decides. A wanted state that a newer roster has since taken back confirms nothing.
  * R5. An entry that says `removed` tells of the past: it is dropped.
  * R6. A roster that does not tell `serverMuted` does not change what one has told since the POST, as long as `isMuted`
@@ -22,8 +23,11 @@ export class Roster {
   #participantId: string | undefined;
   #lastSeen: MuteState | undefined;
   #asked = false;
-  #highest: number | undefined;
-  #highestWhenAsked: number | undefined;
+  /** Of any roster. */
+  #newest = 0;
+  #newestWhenAsked = 0;
+  /** Of the participant. */
+  #highest = 0;
   #notified: MuteState | undefined;
   #serverMuted: boolean | undefined;
 
@@ -40,42 +44,55 @@ export class Roster {
     return this.#notified;
   }
 
+  /** The place in the order that is known to be past; 0 where none is. */
+  get newest(): number {
+    return this.#newest;
+  }
+
   know(participantId: string): void {
     this.#participantId = participantId;
+  }
+
+  /** What the run before has known to be past (R2). */
+  inherit(newest: number): void {
+    this.#pass(newest);
   }
 
   /** The POST is about to be sent: from here on a notification may confirm (R2). */
   ask(): void {
     this.#asked = true;
-    this.#highestWhenAsked = this.#highest;
+    this.#newestWhenAsked = this.#newest;
     this.#serverMuted = undefined;
   }
 
   /** Takes a roster notification in. */
   take(update: RosterUpdate): void {
     const own = this.#participantId;
-    if (own === undefined) return this.#place(update); // R1
+    this.#pass(update.sequenceNumber);
+    for (const { sequence } of update.participants) this.#pass(sequence);
+    if (own === undefined) return; // R1
     const entry = update.participants.findLast(({ id }) => sameId(id, own));
     if (entry === undefined || entry.removed === true) return; // R5
     const sequence = entry.sequence ?? update.sequenceNumber;
-    if (sequence !== undefined) {
-      if (this.#highest !== undefined && sequence < this.#highest) return; // R3
-      this.#highest = sequence;
-    }
-    this.see(entry);
-    const isRepetition =
-      sequence !== undefined && this.#highestWhenAsked !== undefined && sequence <= this.#highestWhenAsked;
-    if (this.#asked && !isRepetition) this.#notified = this.#lastSeen;
+    if (sequence !== undefined && sequence < this.#highest) return; // R3
+    this.#highest = sequence ?? this.#highest;
+    this.#show(entry);
+    const isPast = sequence !== undefined && sequence <= this.#newestWhenAsked;
+    if (this.#asked && !isPast) this.#notified = this.#lastSeen; // R2
   }
 
-  #place({ participants, sequenceNumber }: RosterUpdate): void {
-    for (const sequence of [sequenceNumber, ...participants.map((entry) => entry.sequence)]) {
-      if (sequence !== undefined) this.#highest = Math.max(sequence, this.#highest ?? sequence);
-    }
+  #pass(sequence = 0): void {
+    this.#newest = Math.max(this.#newest, sequence);
   }
 
   /** Takes in what a read of the roster has shown. */
-  see({ isMuted, serverMuted }: MuteState): void {
+  see({ sequence = 0, ...state }: SeenState): void {
+    this.#pass(sequence);
+    this.#highest = Math.max(this.#highest, sequence);
+    this.#show(state);
+  }
+
+  #show({ isMuted, serverMuted }: MuteState): void {
     const told = serverMuted ?? (this.#lastSeen?.isMuted === isMuted ? this.#serverMuted : undefined); // R6
     this.#serverMuted = told;
     this.#lastSeen = { isMuted, ...(told !== undefined && { serverMuted: told }) };

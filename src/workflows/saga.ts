@@ -76,6 +76,8 @@ const MOST_FAILED_OPERATIONS = 16;
 export interface Inheritance extends Known {
   /** What the first run of the chain read, if it read anything (S1). */
   before?: MuteState;
+  /** The place in the order of rosters that is known to be past (R2 of `roster.ts`). */
+  newest?: number;
 }
 
 export type Outcome =
@@ -113,6 +115,7 @@ export class Saga {
     const known = inheritance ?? { isCallKnown: false, isPosted: false };
     this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
     this.#before = inheritance?.before;
+    this.#roster.inherit(inheritance?.newest ?? 0);
     this.#isInherited = known.isPosted;
     this.#story = new Story(action, request);
     if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
@@ -174,7 +177,7 @@ export class Saga {
     const reading = await this.#requests.readCall(() => this.interruptions.any);
     this.interruptions.throwIfAny();
     this.#requireOngoingGroupCall(reading);
-    if (!this.#requests.isPosted) this.#before ??= reading?.self; // S1
+    if (!this.#requests.isPosted && reading?.self !== undefined) this.#before ??= this.#roster.lastSeen; // S1
     this.#isAlreadyAsWanted = reading?.self?.isMuted === wantedIsMuted(this.#action);
     this.#story.tell(`Read the call and its roster, which ${shown(reading?.self)}.`);
   }
@@ -348,6 +351,7 @@ export class Saga {
       isCallKnown: this.#requests.isCallKnown,
       isPosted: this.#requests.isPosted,
       ...(this.#before !== undefined && { before: this.#before }),
+      newest: this.#roster.newest,
     };
   }
 }

@@ -2,13 +2,14 @@ import type { Client } from '@temporalio/client';
 import { sameId } from '../../src/contract/call-id.ts';
 import type { ModerationRequest } from '../../src/contract/request.ts';
 import type { TestCall } from '../support/service.ts';
+import { until } from '../support/until.ts';
 import type { Evidence, JudgedRun, JudgedSignal } from './judge.ts';
 
 /** Gathers what the judge reads of a call: the simulator's log, and Temporal's account of every run. */
-export async function evidenceOf(client: Client, call: TestCall, isDelta = false): Promise<Evidence> {
+export async function evidenceOf(client: Client, call: TestCall, form: Evidence['form'] = {}): Promise<Evidence> {
   const runs = await runsOf(client, call);
   await call.settled();
-  return { callId: call.id, participantId: call.participantId, log: call.log, runs, isDelta };
+  return { callId: call.id, participantId: call.participantId, log: call.log, runs, form };
 }
 
 /** Every run on the call, once the last one has closed. */
@@ -18,18 +19,28 @@ async function runsOf(client: Client, { workflowId, participantId }: TestCall): 
   if (latest === undefined) return [];
   await handle.result().catch(() => undefined);
   const newest = await handle.describe();
-  // Visibility lags behind a little; the chain of runs is complete once the latest is known.
   const known = new Set<string>();
-  for (let tries = 0; tries < 50 && !known.has(newest.runId); tries += 1) {
+  const list = async (): Promise<void> => {
     for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) known.add(runId);
+  };
+  // Lists lag behind, and not in order: what is missing of a chain, its neighbours tell.
+  await until(list, () => known.has(newest.runId));
+  await list();
+  const runs: JudgedRun[] = [];
+  for (const runId of known) {
+    const run = await runOf(client, workflowId, runId, participantId);
+    for (const neighbour of run.neighbours) known.add(neighbour);
+    runs.push(run);
   }
-  const runs = await Promise.all(
-    [...known].map(async (runId) => await runOf(client, workflowId, runId, participantId)),
-  );
   return runs.toSorted((a, b) => a.startedAt - b.startedAt);
 }
 
-async function runOf(client: Client, workflowId: string, runId: string, participantId: string): Promise<JudgedRun> {
+async function runOf(
+  client: Client,
+  workflowId: string,
+  runId: string,
+  participantId: string,
+): Promise<JudgedRun & { neighbours: string[] }> {
   const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
   const [{ events }, status, description] = await Promise.all([
     handle.fetchHistory(),
@@ -48,8 +59,13 @@ async function runOf(client: Client, workflowId: string, runId: string, particip
   const failed = events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure?.applicationFailureInfo;
   const data = failed?.details?.payloads?.[0]?.data;
   const details = data ? (JSON.parse(Buffer.from(data).toString()) as JudgedRun['details']) : cancelled;
+  const neighbours = [
+    events?.at(0)?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId,
+    events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId,
+  ];
   return {
     runId,
+    neighbours: neighbours.flatMap((neighbour) => (neighbour ? [neighbour] : [])),
     action: status.action,
     startedAt: description.startTime.getTime(),
     closedAt: description.closeTime?.getTime(),
@@ -68,13 +84,14 @@ function told(data: Uint8Array | null | undefined, participantId: string): Parti
   const payload = (parse(Buffer.from(data).toString()) ?? {}) as {
     operationId?: string;
     participants?: { id: string; isMuted: boolean }[];
+    sequenceNumber?: number;
   };
   // A signal of a hostile client may be anything.
   if (payload.participants !== undefined && !Array.isArray(payload.participants)) return {};
   const own = payload.participants?.findLast(
     (entry) => typeof entry?.id === 'string' && sameId(entry.id, participantId),
   );
-  return { isMuted: own?.isMuted, operationId: payload.operationId };
+  return { isMuted: own?.isMuted, operationId: payload.operationId, sequence: payload.sequenceNumber };
 }
 
 function parse(text: string): unknown {

@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogEntry } from '../../src/simulator/index.ts';
 import { Service, untilPhase } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
-import { judge, type JudgedRun } from './judge.ts';
+import { judge, type Evidence, type JudgedRun } from './judge.ts';
 
 /** A judge that finds nothing is worth something only if it finds what is there. */
 
 const OWN = 'own';
+/** Nothing that comes late can be taken for new. */
+const NUMBERED = { roster: 'delta', numberedReads: true } as const;
 const T = 1_700_000_000_000;
 const iso = (ms: number): string => new Date(T + ms).toISOString();
 
@@ -62,8 +64,8 @@ const run = (given: Partial<JudgedRun> = {}): JudgedRun => ({
 
 const failed = (given: Partial<JudgedRun>): JudgedRun => run({ outcome: 'Unconfirmed', result: undefined, ...given });
 
-function violationsOf(log: LogEntry[], runs: JudgedRun[], isDelta = true): string[] {
-  return judge({ callId: 'call', participantId: OWN, log, runs, isDelta }).violations.map((text) => text.slice(0, 3));
+function violationsOf(log: LogEntry[], runs: JudgedRun[], form: Evidence['form'] = NUMBERED): string[] {
+  return judge({ callId: 'call', participantId: OWN, log, runs, form }).violations.map((text) => text.slice(0, 3));
 }
 
 describe('the judge finds', () => {
@@ -80,8 +82,20 @@ describe('the judge finds', () => {
   test('(a) but for one that a late full roster has misled, which it counts', () => {
     const log = [roster(300, 310, true)];
     const evidence = { callId: 'call', participantId: OWN, log, runs: [run({ signals: told(305) })] };
-    expect(judge({ ...evidence, isDelta: false })).toEqual({ violations: [], misled: 1, overtaken: 0 });
-    expect(judge({ ...evidence, isDelta: true }).violations[0]).toContain('(a)');
+    const misled = { violations: [], misled: 1, overtaken: 0 };
+    expect(judge({ ...evidence, form: { roster: 'full' } })).toEqual(misled);
+    expect(judge({ ...evidence, form: NUMBERED }).violations[0]).toContain('(a)');
+  });
+
+  test('(a) but for one that a late delta roster has misled, where the run knew no number', () => {
+    const log = [{ ...roster(300, 310, true), sequenceNumber: 7 } as LogEntry];
+    const knowing = (sequence: number): JudgedRun =>
+      run({ signals: [{ name: 'rosterUpdated', at: T + 40, sequence }, ...told(305)] });
+    const verdict = (sequence: number, form: Evidence['form'] = { roster: 'delta' }) =>
+      judge({ callId: 'call', participantId: OWN, log, runs: [knowing(sequence)], form });
+    expect(verdict(6)).toEqual({ violations: [], misled: 1, overtaken: 0 });
+    expect(verdict(7).violations[0]).toContain('(a)');
+    expect(verdict(6, NUMBERED).violations[0]).toContain('(a)');
   });
 
   test('(b) a restore that is none, one that sent nothing, and one that was sent in secret', () => {
@@ -128,8 +142,8 @@ describe('the judge finds', () => {
     // A full roster that leaves the application out replaces what came before it; a delta does not.
     const without = [roster(300, 320, false), roster(301, 320)];
     const left = [failed({ signals: [{ name: 'rosterUpdated', at: T + 305 }] })];
-    expect(violationsOf(without, left, false)).toEqual([]);
-    expect(violationsOf(without, left, true)).toEqual(['(e)']);
+    expect(violationsOf(without, left, { roster: 'full' })).toEqual([]);
+    expect(violationsOf(without, left)).toEqual(['(e)']);
   });
 
   test("(e) the call's end and an operation's news that went nowhere", () => {
@@ -156,7 +170,7 @@ describe('the judge finds', () => {
     expect(violationsOf([change(150, true), change(820, false), ours(850)], [confirmed])).toEqual([]);
     // And so may a request of before that Graph had put off.
     const late = [{ ...post('unmute', 10, 20), effect: 'later' } as LogEntry, change(150, true), ours(990)];
-    const evidence = { callId: 'call', participantId: OWN, log: late, runs: [confirmed], isDelta: true };
+    const evidence = { callId: 'call', participantId: OWN, log: late, runs: [confirmed], form: NUMBERED };
     expect(judge(evidence)).toEqual({ violations: [], misled: 0, overtaken: 1 });
   });
 });
@@ -182,7 +196,8 @@ describe('on the real service', () => {
     const other = service.graph.describe(call.id).participants.find(({ id }) => id !== call.participantId);
     await service.graph.setParticipant(call.id, other?.id ?? '', { clientMuted: true });
     await handle.result();
-    const { violations } = judge(await evidenceOf(service.client, call, true));
+    // As if nothing could be taken for new: such a confirmation would be counted apart.
+    const { violations } = judge(await evidenceOf(service.client, call, NUMBERED));
     expect(violations.map((text) => text.slice(0, 3))).toContain('(a)');
   });
 });

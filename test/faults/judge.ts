@@ -1,14 +1,15 @@
 import { sameId } from '../../src/contract/call-id.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
-import type { LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
+import type { FormChange, LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
 
 /**
  * The judge. It reads only what cannot be argued with: the simulator's log and its state, the outcome that each operation
  * told, and Temporal's account of each run.
  *
  * (a) A confirmed operation means that the application's state was as reported at a moment between the request and the
- *     confirmation. Full rosters carry no order: one that Graph delivers late may show what is past, and mislead. Such a
- *     confirmation is counted apart, and only where a roster that was late was delivered in that time.
+ *     confirmation. A roster that Graph delivers late may show what is past, and mislead where its place in the order is
+ *     not known: full ones carry none, and of numbered ones a run knows none before it has heard or read one. Such a
+ *     confirmation is counted apart, and only where a roster that may mislead was delivered in that time.
  * (b) A failed operation that says `restored: true` has sent something, and after the last that it sent the state was as it
  *     was read; one that says `restored: false` has sent nothing but what was asked.
  * (c) No run outlives its deadlines.
@@ -23,7 +24,7 @@ import type { LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
  */
 export interface Verdict {
   violations: string[];
-  /** Confirmed by a full roster that came late (a). */
+  /** Confirmed by a roster that came late, and whose place in the order nobody could know (a). */
   misled: number;
   /** Confirmed, and then undone by a request of before, which Graph had put off (f). */
   overtaken: number;
@@ -51,6 +52,8 @@ export interface JudgedSignal {
   /** The application's `isMuted` in a roster that tells it. */
   isMuted?: boolean | undefined;
   operationId?: string | undefined;
+  /** The number of a delta roster. */
+  sequence?: number | undefined;
 }
 
 export interface Evidence {
@@ -58,7 +61,8 @@ export interface Evidence {
   participantId: string;
   log: readonly LogEntry[];
   runs: readonly JudgedRun[];
-  isDelta: boolean;
+  /** How rosters are told in this call. */
+  form: Pick<FormChange, 'roster' | 'numberedReads'>;
   /** How long no part of the service could reach another, on purpose: deadlines that nobody can keep meanwhile. */
   outageMs?: number;
 }
@@ -97,7 +101,7 @@ export function judge(evidence: Evidence): Verdict {
       const to = Date.parse(run.result.confirmedAt) + SLACK_MS;
       const { isMuted } = run.result;
       if (!within(states, from, to).some((state) => state.isMuted === isMuted)) {
-        if (!evidence.isDelta && wasTold(log, isMuted, from, to)) misled += 1;
+        if (mayHaveMisled(evidence, run, from, to)) misled += 1;
         else blame('a', run, `isMuted ${isMuted} was confirmed and never true from ${from} to ${to}`);
       }
     }
@@ -193,14 +197,14 @@ function signalOf(entry: NotificationEntry): { name: string; isSaidBy: (signal: 
  * Another roster, which tells another state, was on its way at the same time. A full one also tells it by leaving the
  * application out; a delta does not.
  */
-function mayBeMerged(entry: NotificationEntry, { log, isDelta }: Evidence): boolean {
+function mayBeMerged(entry: NotificationEntry, { log, form }: Evidence): boolean {
   if (entry.kind !== 'roster') return false;
   const { startedAt, endedAt = Infinity, own } = entry;
   return log.some(
     (other) =>
       other.type === 'notification' &&
       other.kind === 'roster' &&
-      (other.own !== undefined || !isDelta) &&
+      (other.own !== undefined || form.roster !== 'delta') &&
       other.own?.isMuted !== own?.isMuted &&
       other.startedAt <= endedAt &&
       (other.endedAt ?? Infinity) >= startedAt,
@@ -230,12 +234,17 @@ function within(states: readonly State[], from: number, to: number): State[] {
   return [before, ...states.filter(({ at }) => at > from && at <= to)];
 }
 
-function wasTold(log: readonly LogEntry[], isMuted: boolean, from: number, to: number): boolean {
+/** Whether a roster that may be an old one told, from `from` to `to`, what the run has confirmed. */
+function mayHaveMisled({ log, form }: Evidence, run: JudgedRun, from: number, to: number): boolean {
+  const isDelta = form.roster === 'delta';
+  if (isDelta && form.numberedReads === true) return false;
+  const known = run.signals.filter(({ at }) => at <= from).map(({ sequence = 0 }) => sequence);
   return log.some(
     (entry) =>
       entry.type === 'notification' &&
-      entry.own?.isMuted === isMuted &&
+      entry.own?.isMuted === run.result?.isMuted &&
       entry.startedAt <= to &&
-      (entry.endedAt ?? Infinity) >= from,
+      (entry.endedAt ?? Infinity) >= from &&
+      (!isDelta || (entry.sequenceNumber ?? 0) > Math.max(0, ...known)),
   );
 }

@@ -21,7 +21,7 @@ export async function play(service: Service, { form, steps }: Scenario): Promise
   await Promise.allSettled(pending);
   await Promise.allSettled(handles.map(async (handle) => await handle.result()));
   await service.graph.clearFaults(call.id);
-  const evidence = await evidenceOf(service.client, call, form.roster === 'delta');
+  const evidence = await evidenceOf(service.client, call, form);
   const { runs } = evidence;
   return {
     ...judge(evidence),

@@ -105,6 +105,7 @@ const cutShort = fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight:
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   form: fc.record({
     roster: fc.constantFrom('full', 'delta'),
+    numberedReads: fc.boolean(),
     serverMuted: fc.constantFrom(true, false, 'reads'),
     unchanged: fc.constantFrom('notify', 'silent'),
     inOrder: fc.constantFrom(true, true, false),
