@@ -54,7 +54,7 @@ test(`at least ${LEAST} operations, and no invariant is violated`, { timeout: 3_
       faults: of('faults injected'),
       operations: total(),
       violations: found.length,
-      note: `seed ${seed}; misled by a late full roster: ${of('misled')}; overtaken by Graph: ${of('overtaken')}; ${[...outcomes, ...found].join(', ')}`,
+      note: `seed ${seed}; misled by a late roster: ${of('misled')}; overtaken by Graph: ${of('overtaken')}; ${[...outcomes, ...found].join(', ')}`,
     });
   }
   expect(tally.get('Confirmed')).toBeGreaterThan(0);
