@@ -57,6 +57,8 @@ const HAPPY: Expected = {
 
 const COSTS = {
   happy: HAPPY,
+  /** The next operation on a call that this worker has read. */
+  known: { requests: ['getParticipant', 'unmute'] },
   /** Nothing tells the roster, so that it is read. */
   lostNotification: { requests: ['getCall', 'getParticipant', 'listParticipants', 'mute'] },
   /** A call that is established and ends within ten seconds, until nobody hears of it any more. */
@@ -162,6 +164,15 @@ describe('a mute that a notification confirms', () => {
   test('costs just these requests to Graph', () => {
     expect(namesOf(call)).toEqual(COSTS.happy.requests);
   });
+});
+
+test('the next operation on the call costs one request to Graph less', async () => {
+  const call = callOf();
+  await (await service.moderation.mute({ callId: call.id })).result();
+  const before = call.requests.length;
+  await (await service.moderation.unmute({ callId: call.id })).result();
+  const names = call.requests.slice(before).map(({ name }) => name);
+  expect(names.toSorted()).toEqual(COSTS.known.requests);
 });
 
 test('a lost notification costs one request to Graph more', async () => {

@@ -14,6 +14,7 @@ import {
   toParticipants,
   toSeenState,
 } from '../graph/resources.ts';
+import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
 import { actionAt, policyOnJoin } from './rules.ts';
@@ -50,8 +51,9 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
       throw error instanceof GraphError ? toApplicationFailure(error) : error;
     }
   };
+  const knownCalls = new KnownCalls();
   return {
-    readCall: (target) => inTenant(target, () => readCall(graph, target)),
+    readCall: (target) => inTenant(target, () => readCall(graph, target, knownCalls)),
     readState: (target) => inTenant(target, async () => ({ state: (await getCall(graph, target)).state })),
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
@@ -68,12 +70,30 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
 }
 
 /**
+ * What an operation needs of a call before it sends anything. One that is known shows with its own participant that it goes
+ * on; where that is not found, or does not tell how it stands, the call is read anew.
+ */
+async function readCall(graph: GraphClient, target: CallTarget, knownCalls: KnownCalls): Promise<CallReading> {
+  const { callId } = target;
+  const known = knownCalls.participantOf(callId);
+  const self = known && toMuteState(await getParticipant(graph, target, known));
+  if (known && self) return { state: 'established', isGroupCall: true, participantId: known, self };
+  knownCalls.forget(callId);
+  const reading = await readUnknownCall(graph, target);
+  const { state, isGroupCall, participantId } = reading;
+  if (state === 'established' && isGroupCall && participantId && reading.self) {
+    knownCalls.remember(callId, participantId);
+  }
+  return reading;
+}
+
+/**
  * GET the call and its participants side by side. The roster tells how the application stands, and how many there are
  * where the call itself does not show whether it is a group call. Peer-to-peer calls have none to give.
  *
  * https://learn.microsoft.com/graph/api/call-get and /call-list-participants
  */
-async function readCall(graph: GraphClient, target: CallTarget): Promise<CallReading> {
+async function readUnknownCall(graph: GraphClient, target: CallTarget): Promise<CallReading> {
   const [call, participants] = await Promise.all([getCall(graph, target), getParticipants(graph, target)]);
   const { participantId, state } = call;
   const isGroupCall = call.hasGroupMarks || (participants?.length ?? 0) > 2;

@@ -1,0 +1,32 @@
+import { LRUCache } from 'lru-cache';
+
+/**
+ * What does not change for as long as a call lasts, of the calls that this worker has read lately: that it is a group call,
+ * and which participant is the application. With it the next operation on the call reads that participant alone.
+ *
+ * It is a memory and no truth: a call that is remembered may have ended since, which the next request shows. Then it is
+ * forgotten, and read like one that was never seen.
+ */
+
+/** About 2 MB. */
+const MOST_CALLS = 10_000;
+
+/** Then it is read as a whole again: nothing is believed for hours. */
+const REMEMBER_MS = 15 * 60_000;
+
+export class KnownCalls {
+  readonly #participants = new LRUCache<string, string>({ max: MOST_CALLS, ttl: REMEMBER_MS });
+
+  /** The application's participant in a group call. */
+  participantOf(callId: string): string | undefined {
+    return this.#participants.get(callId);
+  }
+
+  remember(callId: string, participantId: string): void {
+    this.#participants.set(callId, participantId);
+  }
+
+  forget(callId: string): void {
+    this.#participants.delete(callId);
+  }
+}
