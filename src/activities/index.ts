@@ -76,7 +76,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
 async function readCall(graph: GraphClient, target: CallTarget, knownCalls: KnownCalls): Promise<CallReading> {
   const { callId } = target;
   const known = knownCalls.participantOf(callId);
-  const self = known && toMuteState(await getParticipant(graph, target, known));
+  const self = known && toSeenState(await getParticipant(graph, target, known));
   if (known && self) return { state: 'established', isGroupCall: true, participantId: known, self };
   knownCalls.forget(callId);
   const reading = await readUnknownCall(graph, target);
