@@ -1,7 +1,8 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { HoldHandle } from '../src/client/holds.ts';
-import { HOLD_SIGNAL, holdIdOf, type HoldRequest, type HoldStatus } from '../src/contract/hold.ts';
+import { holdIdOf, type HoldRequest, type HoldStatus } from '../src/contract/hold.ts';
+import { LASTING_SIGNAL } from '../src/contract/lasting.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { costOf } from '../bench/counts.ts';
@@ -273,9 +274,9 @@ describe.concurrent('what does not fit', () => {
     const run = service.client.workflow.getHandle(holdIdOf(call.id));
     for (const payload of [undefined, 7, 'x', { participants: 3 }, { until: 'never' }]) {
       await run.signal(SIGNAL.rosterUpdated, payload);
-      await run.signal(HOLD_SIGNAL.extend, payload);
+      await run.signal(LASTING_SIGNAL.extend, payload);
     }
-    await run.signal(HOLD_SIGNAL.release, { whatever: true });
+    await run.signal(LASTING_SIGNAL.release, { whatever: true });
     expect(await handle.result()).toMatchObject({ endedBy: 'released' });
   });
 });

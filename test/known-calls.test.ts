@@ -30,7 +30,7 @@ async function shown(call: TestCall, action: 'mute' | 'unmute'): Promise<void> {
 describe.concurrent('a known call', () => {
   test('is put back as its own participant was read', async () => {
     const { call, names } = await knownCall();
-    await service.graph.setFaults(call.id, { requests: [{ on: 'unmute', effect: false }] });
+    service.graph.setFaults(call.id, { requests: [{ on: 'unmute', effect: false }] });
     const handle = await service.moderation.unmute({ callId: call.id, confirmWithinSeconds: 1 });
     const { details } = await failureOf(handle, 'Unconfirmed');
     expect(details.restored).toBe(true);
@@ -55,7 +55,7 @@ describe.concurrent('a known call', () => {
 
   test('whose roster does not list the application is read as a whole', async () => {
     const { call, names } = await knownCall();
-    await service.graph.setFaults(call.id, { hideSelf: true });
+    service.graph.setFaults(call.id, { hideSelf: true });
     const handle = await service.moderation.unmute({ callId: call.id });
     await shown(call, 'unmute');
     await handle.result();

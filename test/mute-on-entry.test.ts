@@ -2,12 +2,8 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { MuteOnEntryHandle } from '../src/client/mutes-on-entry.ts';
 import type { ReleasedCall } from '../src/client/release.ts';
-import {
-  MUTE_ON_ENTRY_SIGNAL,
-  muteOnEntryIdOf,
-  type MuteOnEntryRequest,
-  type MuteOnEntryStatus,
-} from '../src/contract/mute-on-entry.ts';
+import { muteOnEntryIdOf, type MuteOnEntryRequest, type MuteOnEntryStatus } from '../src/contract/mute-on-entry.ts';
+import { LASTING_SIGNAL } from '../src/contract/lasting.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { costOf } from '../bench/counts.ts';
@@ -425,9 +421,9 @@ describe.concurrent('what does not fit', () => {
     const run = service.client.workflow.getHandle(own);
     for (const payload of [undefined, 7, 'x', { participants: 3 }, { until: 'never' }]) {
       await run.signal(SIGNAL.rosterUpdated, payload);
-      await run.signal(MUTE_ON_ENTRY_SIGNAL.extend, payload);
+      await run.signal(LASTING_SIGNAL.extend, payload);
     }
-    await run.signal(MUTE_ON_ENTRY_SIGNAL.release, { whatever: true });
+    await run.signal(LASTING_SIGNAL.release, { whatever: true });
     expect(await handle.result()).toMatchObject({ endedBy: 'released' });
   });
 });

@@ -3,7 +3,6 @@ import {
   checkTerms,
   HOLD,
   HOLD_QUERY,
-  HOLD_SIGNAL,
   holdIdOf,
   type HoldRequest,
   type HoldResult,
@@ -24,7 +23,6 @@ export type Holds = LastingRuns<HoldRequest, HoldTerms, HoldStatus, HoldResult>;
 export const HOLDS: LastingKind<HoldRequest, HoldTerms> = {
   workflowType: HOLD,
   workflowIdOf: holdIdOf,
-  signal: HOLD_SIGNAL,
   query: HOLD_QUERY,
   check: checkHold,
   checkTerms,

@@ -1,11 +1,10 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import type { CheckedFields } from '../contract/lasting.ts';
+import { LASTING_SIGNAL, type CheckedFields } from '../contract/lasting.ts';
 import { invalid } from './errors.ts';
 import { toModerationError } from './failure.ts';
 
 /** How a hold, or a mute on entry, is spoken to. */
 export interface Spoken<Terms> {
-  signal: { readonly release: string; readonly extend: string };
   query: string;
   checkTerms: (input: unknown) => CheckedFields<Terms>;
 }
@@ -32,7 +31,7 @@ export class LastingHandle<Terms extends object, Status, Result> {
    * nobody more is muted, and who is stays so until they unmute themselves.
    */
   async release(): Promise<void> {
-    await this.#handle.signal(this.#spoken.signal.release);
+    await this.#handle.signal(LASTING_SIGNAL.release);
   }
 
   /**
@@ -43,7 +42,7 @@ export class LastingHandle<Terms extends object, Status, Result> {
   async extend(terms: Terms): Promise<void> {
     const checked = this.#spoken.checkTerms(terms);
     if (!checked.ok) throw invalid(checked.faults);
-    await this.#handle.signal(this.#spoken.signal.extend, checked.request);
+    await this.#handle.signal(LASTING_SIGNAL.extend, checked.request);
   }
 
   /** Where it stands; answered by a worker. */

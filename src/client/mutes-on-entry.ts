@@ -3,7 +3,6 @@ import {
   checkMuteOnEntry,
   MUTE_ON_ENTRY,
   MUTE_ON_ENTRY_QUERY,
-  MUTE_ON_ENTRY_SIGNAL,
   muteOnEntryIdOf,
   type MuteOnEntryRequest,
   type MuteOnEntryResult,
@@ -24,7 +23,6 @@ export type MutesOnEntry = LastingRuns<MuteOnEntryRequest, MuteOnEntryTerms, Mut
 export const MUTES_ON_ENTRY: LastingKind<MuteOnEntryRequest, MuteOnEntryTerms> = {
   workflowType: MUTE_ON_ENTRY,
   workflowIdOf: muteOnEntryIdOf,
-  signal: MUTE_ON_ENTRY_SIGNAL,
   query: MUTE_ON_ENTRY_QUERY,
   check: checkMuteOnEntry,
   checkTerms: checkEntryTerms,

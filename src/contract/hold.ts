@@ -14,9 +14,6 @@ import type { MuteState } from './operation.ts';
 /** The workflow type of holds and pauses. */
 export const HOLD = 'hold';
 
-/** Signals of a running hold, beside `rosterUpdated` and `callEnded`. */
-export const HOLD_SIGNAL = { release: 'release', extend: 'extend' } as const;
-
 /** The query of a hold, which it answers with a `HoldStatus`. */
 export const HOLD_QUERY = 'hold';
 

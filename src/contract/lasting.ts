@@ -17,6 +17,9 @@ export interface OfCall {
   reason?: string;
 }
 
+/** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
+export const LASTING_SIGNAL = { release: 'release', extend: 'extend' } as const;
+
 /** `ModerationOutcome` of what has ended so, such as `GaveUp`. */
 export function outcomeOf(end: string): string {
   return end.replace(/^./, (letter) => letter.toUpperCase());

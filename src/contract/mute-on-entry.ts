@@ -5,9 +5,6 @@ import { MOST_PARTICIPANTS } from './target.ts';
 /** The workflow type. */
 export const MUTE_ON_ENTRY = 'muteOnEntry';
 
-/** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
-export const MUTE_ON_ENTRY_SIGNAL = { release: 'release', extend: 'extend' } as const;
-
 /** Its query, which it answers with a `MuteOnEntryStatus`. */
 export const MUTE_ON_ENTRY_QUERY = 'muteOnEntry';
 

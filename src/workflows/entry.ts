@@ -20,6 +20,7 @@ import { about, notAGroupCall, notEstablished, type Failure } from './failures.t
 import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMutedOnEntry } from './metrics.ts';
+import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
 /**
  * Mutes whoever joins a call after a moment, once, and leaves those alone who were there.
@@ -105,11 +106,6 @@ export interface EntryState extends Newcomers {
   rosters: number;
 }
 
-export type EntryOutcome =
-  | { kind: 'ended'; result: MuteOnEntryResult }
-  | { kind: 'failed'; failure: Pick<Failure, 'type' | 'message' | 'details'> }
-  | { kind: 'continued'; state: EntryState };
-
 /** What the steps throw where it is over. */
 class Over {
   readonly end: MuteOnEntryEnd;
@@ -132,7 +128,7 @@ type Final = (typeof FINAL)[number];
 const TAKEN_OVER: ReadonlySet<string> = new Set(['Superseded', 'Cancelled', 'Terminated', 'TimedOut']);
 
 /** In one run the lists of `EntryState` are sets. */
-export class Entry {
+export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOnEntryStatus, MuteOnEntryResult> {
   readonly #request: MuteOnEntryRequest;
   readonly #isContinued: boolean;
   readonly #known: Set<string>;
@@ -231,7 +227,7 @@ export class Entry {
   }
 
   /** Runs in a scope that cannot be cancelled; a cancellation releases. */
-  async run(): Promise<EntryOutcome> {
+  async run(): Promise<LastingOutcome<EntryState, MuteOnEntryResult>> {
     try {
       if (!this.#isContinued) await this.#begin();
       return await this.#watch();
@@ -279,7 +275,7 @@ export class Entry {
   // watching
 
   /** Until it is over, which is thrown; comes back where it is to continue as new. */
-  async #watch(): Promise<EntryOutcome> {
+  async #watch(): Promise<LastingOutcome<EntryState, MuteOnEntryResult>> {
     for (;;) {
       this.#phase = 'watching';
       this.#throwIfOver();
@@ -486,7 +482,7 @@ export class Entry {
     this.#state = { ...this.#state, ...change };
   }
 
-  #continued(): EntryOutcome {
+  #continued(): LastingOutcome<EntryState, MuteOnEntryResult> {
     const [known, waiting, hinted] = [[...this.#known], [...this.#waiting], [...this.#hinted]];
     return { kind: 'continued', state: { ...this.#state, known, waiting, hinted } }; // E6
   }

@@ -20,6 +20,7 @@ import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMuteAgain } from './metrics.ts';
 import { Roster } from './roster.ts';
+import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
 /**
  * Keeps the application in a call muted, until a time or until it is released.
@@ -86,11 +87,6 @@ export interface HoldState {
   looks: number;
 }
 
-export type HoldOutcome =
-  | { kind: 'ended'; result: HoldResult }
-  | { kind: 'failed'; failure: Pick<Failure, 'message' | 'details'> & { type: string } }
-  | { kind: 'continued'; state: HoldState };
-
 /** What the steps throw where the hold is over. */
 class Over {
   readonly end: HoldEnd;
@@ -121,7 +117,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'TimedOut',
 ]);
 
-export class Holding {
+export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, HoldResult> {
   readonly #request: HoldRequest;
   readonly #roster = new Roster();
   readonly #isContinued: boolean;
@@ -198,7 +194,7 @@ export class Holding {
   }
 
   /** Runs in a scope that cannot be cancelled; a cancellation releases. */
-  async run(): Promise<HoldOutcome> {
+  async run(): Promise<LastingOutcome<HoldState, HoldResult>> {
     try {
       if (!this.#isContinued) await this.#muteFirst();
       for (;;) {

@@ -1,0 +1,149 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  continueAsNew,
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { keyword } from '../contract/attributes.ts';
+import { isFailureType } from '../contract/failure.ts';
+import { LASTING_SIGNAL, outcomeOf, type CheckedFields, type OfCall } from '../contract/lasting.ts';
+import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
+import { toCallEnd, toRosterUpdate, type RosterUpdate } from '../contract/signals.ts';
+import { invalidRequest, type Failure } from './failures.ts';
+import { onSignals } from './on-signals.ts';
+import { ensureAttributes, recordOutcome } from './visibility.ts';
+
+/**
+ * What Temporal sees of something that lasts on a call, a hold or a mute on entry: the check of its input, its signals and
+ * query, its search attributes, and how it closes or continues as new.
+ */
+export interface LastingKind<Request, Terms, State, Status, Result> {
+  /** In a sentence, such as "hold". */
+  name: string;
+  workflowIdOf: (callId: string) => string;
+  check: (input: unknown) => CheckedFields<Request>;
+  checkTerms: (input: unknown) => CheckedFields<Terms>;
+  query: string;
+  descriptions: { query: string; release: string; extend: string };
+  /** `state` is that of the run which continues as this one. `tell` is for what people are to be shown meanwhile. */
+  begin: (
+    request: Request,
+    state: State | undefined,
+    tell: (status: Status) => void,
+  ) => LastingOnCall<Terms, State, Status, Result>;
+  /** What Temporal's UI shows of it. */
+  detailsOf: (status: Status) => string;
+  countEnd: (outcome: string) => void;
+}
+
+/** How it goes on, which knows nothing of Temporal's handlers. Handlers only take note, at once. */
+export interface LastingOnCall<Terms, State, Status, Result> {
+  readonly isCancelled: boolean;
+  rosterUpdated(update: RosterUpdate): void;
+  callEnded(): void;
+  release(): void;
+  /** New terms, from now on. */
+  extend(terms: Terms): void;
+  cancel(): void;
+  status(): Status;
+  /** Runs in a scope that cannot be cancelled; a cancellation releases. */
+  run(): Promise<LastingOutcome<State, Result>>;
+}
+
+export type LastingOutcome<State, Result> =
+  | { kind: 'ended'; result: Result }
+  | { kind: 'failed'; failure: Pick<Failure, 'message' | 'details'> & { type: string } }
+  | { kind: 'continued'; state: State };
+
+/** `rest` is set by a run that continues as new, and by nothing else. */
+export async function runLasting<Request extends OfCall, Terms, State, Status, Result extends { endedBy: string }>(
+  kind: LastingKind<Request, Terms, State, Status, Result>,
+  input: unknown,
+  rest: readonly unknown[],
+): Promise<Result> {
+  const { name, check, begin, detailsOf, countEnd } = kind;
+  const record = (outcome: string): void => {
+    countEnd(outcome);
+    recordOutcome(outcome);
+  };
+  const fail = ({ type, message, details }: Pick<Failure, 'message' | 'details'> & { type: string }): never => {
+    const known = isFailureType(type) ? type : 'OperationFailed';
+    record(known);
+    throw ApplicationFailure.create({ type: known, message, details: [details], nonRetryable: true });
+  };
+  const checked = check(input);
+  const faults = checked.ok ? faultsOfStart(kind, checked.request, rest) : checked.faults;
+  if (!checked.ok || faults.length > 0) return fail(invalidRequest(faults));
+  const { request } = checked;
+  const { callId, tenantId } = request;
+  ensureAttributes([
+    keyword(SEARCH_ATTRIBUTE.callId, callId),
+    keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
+    ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+  ]);
+  const tell = (status: Status): void => setCurrentDetails(detailsOf(status));
+  const it = begin(request, rest[0] as State | undefined, tell);
+  listen(kind, it, tell);
+  const outcome = await CancellationScope.nonCancellable(() => it.run());
+  if (outcome.kind === 'continued') {
+    return await continueAsNew<(...args: [Request, State]) => Promise<never>>(request, outcome.state);
+  }
+  if (outcome.kind === 'failed') return fail(outcome.failure);
+  const { endedBy } = outcome.result;
+  record(outcomeOf(endedBy));
+  // What it leaves is in order by then: the cancellation was a release.
+  if (it.isCancelled) throw new CancelledFailure(`The ${name} of call ${callId} was cancelled (${endedBy}).`);
+  return outcome.result;
+}
+
+function faultsOfStart(
+  { name, workflowIdOf }: { name: string; workflowIdOf: (callId: string) => string },
+  { callId }: OfCall,
+  rest: readonly unknown[],
+): string[] {
+  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
+  const expected = workflowIdOf(callId);
+  const faults: string[] = [];
+  if (workflowId !== expected) {
+    faults.push(`the workflow ID is ${workflowId}, but the ${name} of this call must run as ${expected}`);
+  }
+  if (rest.length > 0 && continuedFromExecutionRunId === undefined) {
+    faults.push('the input must be one object; leave out the other arguments');
+  }
+  return faults;
+}
+
+function listen<Request, Terms, State, Status, Result>(
+  { query, descriptions, checkTerms }: LastingKind<Request, Terms, State, Status, Result>,
+  it: LastingOnCall<Terms, State, Status, Result>,
+  tell: (status: Status) => void,
+): void {
+  tell(it.status());
+  CancellationScope.current().cancelRequested.catch(() => it.cancel());
+  setHandler(defineQuery<Status>(query), () => it.status(), { description: descriptions.query });
+  const on = onSignals({
+    [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
+    [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+    [LASTING_SIGNAL.release]: descriptions.release,
+    [LASTING_SIGNAL.extend]: descriptions.extend,
+  });
+  const toTerms = (payload: unknown): Terms | undefined => {
+    const checked = checkTerms(payload);
+    return checked.ok ? checked.request : undefined;
+  };
+  on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => it.rosterUpdated(update));
+  on(SIGNAL.callEnded, toCallEnd, () => it.callEnded());
+  on(
+    LASTING_SIGNAL.release,
+    () => true,
+    () => it.release(),
+  );
+  on(LASTING_SIGNAL.extend, toTerms, (terms) => {
+    it.extend(terms);
+    tell(it.status());
+  });
+}
