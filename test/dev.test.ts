@@ -7,7 +7,8 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
-import { findTemporalCli, PIP, type Source } from '../src/dev/temporal-cli.ts';
+import type { Source } from '../src/dev/fetched-program.ts';
+import { findTemporalCli, PIP } from '../src/dev/temporal-cli.ts';
 import { freePort } from '../src/free-port.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 

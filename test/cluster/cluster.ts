@@ -8,7 +8,7 @@ import { loadClientConfig } from '../../src/config.ts';
 import type { GraphSimulator, LogEntry, NewCall } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { Build } from '../support/process.ts';
-import { TestCall, type Service } from '../support/service.ts';
+import { TestCall } from '../support/service.ts';
 
 /** The topology of a deployment, and a client of it in the test's process. */
 export class Cluster {
@@ -58,7 +58,7 @@ export class Cluster {
 
   call(given: Partial<NewCall> = {}): TestCall {
     const created = this.graph.createCall({ callbackUri: this.topology.callbackUrl, ...given });
-    return new TestCall({ graph: this.graph } as Service, created);
+    return new TestCall({ graph: this.graph }, created);
   }
 
   /** Runs `act` in the very moment in which the simulator logs the entry that `isTime` is waiting for, and once only. */

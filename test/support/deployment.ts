@@ -5,7 +5,7 @@ import { freePort } from '../../src/free-port.ts';
 import { GraphSimulator, type NewCall, type SimulatorOptions } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { Build, type Process } from './process.ts';
-import { environmentFor, TestCall, type Service } from './service.ts';
+import { environmentFor, TestCall } from './service.ts';
 
 /**
  * The processes of the service between the tests' Temporal server and a Graph simulator. The webhook keeps its address
@@ -79,6 +79,6 @@ export class Deployment {
 
   call(given: Partial<NewCall> = {}): TestCall {
     const created = this.graph.createCall({ callbackUri: this.callbackUrl, ...given });
-    return new TestCall({ graph: this.graph } as Service, created);
+    return new TestCall({ graph: this.graph }, created);
   }
 }

@@ -103,9 +103,9 @@ export class Service {
 export class TestCall {
   readonly id: string;
   readonly participantId: string;
-  readonly #service: Service;
+  readonly #service: Pick<Service, 'graph'>;
 
-  constructor(service: Service, { id, myParticipantId }: { id: string; myParticipantId: string }) {
+  constructor(service: Pick<Service, 'graph'>, { id, myParticipantId }: { id: string; myParticipantId: string }) {
     this.#service = service;
     this.id = id;
     this.participantId = myParticipantId;
@@ -184,7 +184,7 @@ export const log = pino({ level: 'silent' });
 let isSilent = false;
 
 /** Temporal's own log would bury the tests' output; it is installed once a process. */
-function silenceTemporal(): void {
+export function silenceTemporal(): void {
   if (isSilent) return;
   isSilent = true;
   Runtime.install({ logger: new DefaultLogger('ERROR') });
