@@ -13,6 +13,7 @@ import {
   toOperation,
   toParticipants,
 } from '../graph/resources.ts';
+import { startMuteOnEntry } from './entries.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
 import { actionAt, policyOnJoin } from './rules.ts';
@@ -60,6 +61,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     policyOnJoin,
     listLiveCalls,
     runOperation,
+    startMuteOnEntry,
     readNewest,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),
