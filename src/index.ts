@@ -16,6 +16,7 @@ export { checkHold, holdIdOf } from './contract/hold.ts';
 export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';
 export { checkMuteOnEntry, muteOnEntryIdOf } from './contract/mute-on-entry.ts';
 export type {
+  EntryRule,
   MuteOnEntryEnd,
   MuteOnEntryPhase,
   MuteOnEntryRequest,

@@ -73,6 +73,11 @@ const COSTS = {
   },
   /** A run of a policy, beside its operations; each call is an activity. */
   policy: { calls: 3, activityTasks: 3, timers: 0, signals: 0, upserts: 0, billableActions: 4 },
+  /** A mute on entry that a policy has started, until its release; how it stands is asked beside that. */
+  onEntry: {
+    cost: { activityTasks: 1, localActivities: 0, signals: 1, upserts: 1 },
+    requests: ['getCall', 'listParticipants'],
+  },
   /** Signals that a roster costs where no operation is in flight. */
   idleNotification: { signals: 1 },
   /** A second full of rosters costs a signal at once, one after each pause, and one for what is left at the end. */
@@ -213,6 +218,30 @@ test('a run of a policy costs an activity a call', async () => {
   await policies.delete(id);
   const { calls: _calls, ...cost } = COSTS.policy;
   expect(costOf(await historyOf({ workflowId: lastRun?.workflowId ?? '' }))).toMatchObject(cost);
+});
+
+test('a run of a policy that mutes on entry costs an activity a call, too, and a read', async () => {
+  const { policies } = service.moderation;
+  const calls = Array.from({ length: COSTS.policy.calls }, () => callOf());
+  const id = `cost-${randomUUID()}`;
+  const target = { calls: calls.map((call) => call.id) };
+  await policies.create({ id, action: 'mute', target, when: {}, rules: { onEntry: true } });
+  await policies.trigger(id);
+  const { lastRun } = await until(
+    async () => await policies.describe(id),
+    (policy) => policy.lastRun?.status === 'COMPLETED',
+  );
+  await policies.delete(id);
+  const { calls: _calls, ...cost } = COSTS.policy;
+  expect(costOf(await historyOf({ workflowId: lastRun?.workflowId ?? '' }))).toMatchObject(cost);
+  const released = calls.map(async (call) => {
+    expect(namesOf(call)).toEqual(COSTS.onEntry.requests);
+    const entry = await service.moderation.mutingOnEntry(call.id);
+    await entry?.release();
+    await entry?.result();
+    expect(costOf(await historyOf({ workflowId: entry?.workflowId ?? '' }))).toMatchObject(COSTS.onEntry.cost);
+  });
+  await Promise.all(released);
 });
 
 describe('a roster with no operation in flight', () => {

@@ -83,6 +83,43 @@ test('a policy from its making to its end', { timeout: 120_000 }, async () => {
   });
 });
 
+test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
+  const id = `cli-${randomUUID()}`;
+  const call = service.call();
+  const whom = ['--action', 'mute', '--call', call.id];
+  const faults = [
+    ['--entry-for', '1h'],
+    ['--on-entry', '--entry-for', 'soon'],
+    ['--on-entry', '--entry-for', '40d'],
+    ['--on-entry', '--on-join'],
+    ['--on-entry', '--others'],
+    ['--on-entry', '--except', 'a b'],
+    ['--except', 'a'],
+  ];
+  const codes = await Promise.all(faults.map(async (wrong) => (await policy('create', id, ...whom, ...wrong)).code));
+  expect(codes).toEqual(faults.map(() => 2));
+  const flags = ['--on-entry', '--entry-for', '1h', '--except', 'a,b'];
+  const made = await json<PolicyDescription>('create', id, ...whom, ...flags);
+  expect(made.policy).toMatchObject({ when: {}, rules: { onEntry: { forSeconds: 3_600, except: ['a', 'b'] } } });
+  const changed = await json<PolicyDescription>('update', id, '--except', 'c', '--reason', 'lecture');
+  expect(changed.policy.rules).toEqual({ onEntry: { forSeconds: 3_600, except: ['c'] } });
+  expect(changed.policy.request).toEqual({ reason: 'lecture' });
+  expect((await json<PolicyDescription>('update', id, '--every', '1d')).policy.rules).toEqual(changed.policy.rules);
+  await json('trigger', id);
+  await until(
+    async () => await service.moderation.policies.describe(id),
+    ({ lastRun }) => lastRun?.status === 'COMPLETED',
+  );
+  const shown = await policy('describe', id);
+  expect(shown.stdout).toMatch(/^rules +\{"onEntry":\{"forSeconds":3600,"except":\["c"\]\}\}$/m);
+  expect(shown.stdout).toMatch(/^came to +Started 1$/m);
+  expect((await policy('list')).stdout).toMatch(new RegExp(`^${id} +20\\S+ +on entry for 3600 s$`, 'm'));
+  const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
+  expect(listed).toMatchObject({ rules: changed.policy.rules });
+  const left = await policy('delete', id);
+  expect(left.stdout).toMatch(new RegExp(`^In 1 call.* a mute on entry goes on .*\\n${call.id}\\n$`));
+});
+
 test('what is wrong is told with exit code 2, and nothing is made', { timeout: 60_000 }, async () => {
   const id = `cli-${randomUUID()}`;
   const wrong = await policy('create', id, '--action', 'mute', '--live', '--cron', '0 18 * *', '--json');

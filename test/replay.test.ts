@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { temporal } from '@temporalio/proto';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -217,6 +218,49 @@ const tales: readonly Tale[] = [
         (status) => status?.state === 'terminated',
       );
       return liveWorkflowIdOf(call.id);
+    },
+  },
+  {
+    // As the one before, with a policy that mutes it and one that mutes who comes.
+    name: 'live-call-entered',
+    closes: 'open',
+    run: async (service) => {
+      const call = service.call({ state: 'establishing' });
+      const { calls, policies } = service.moderation;
+      const [entering, joining] = [`replayed-${randomUUID()}`, `replayed-${randomUUID()}`];
+      const policy = { action: 'mute', target: { calls: [call.id] }, when: {} } as const;
+      await policies.create({ ...policy, id: entering, rules: { onEntry: true } });
+      await policies.create({ ...policy, id: joining, rules: { onJoin: true } });
+      await sleep(5_100); // For so long workers remember what policies there are.
+      await service.graph.setCallState(call.id, 'established');
+      await until(
+        async () => await calls.get(call.id),
+        (status) => status?.onEntry?.outcome === 'Started' && status.onJoin?.outcome === 'Confirmed',
+      );
+      await Promise.all([entering, joining].map(async (id) => await policies.delete(id)));
+      await service.graph.endCall(call.id);
+      await until(
+        async () => await calls.get(call.id),
+        (status) => status?.state === 'terminated',
+      );
+      return liveWorkflowIdOf(call.id);
+    },
+  },
+  {
+    name: 'policy-applied-on-entry',
+    closes: 'Confirmed',
+    run: async (service) => {
+      const { policies } = service.moderation;
+      const id = `replayed-${randomUUID()}`;
+      const target = { calls: [service.call().id, 'no-such-call'] };
+      await policies.create({ id, action: 'mute', target, when: {}, rules: { onEntry: true } });
+      await policies.trigger(id);
+      const { lastRun } = await until(
+        async () => await policies.describe(id),
+        (policy) => policy.lastRun?.status === 'COMPLETED',
+      );
+      await policies.delete(id);
+      return lastRun?.workflowId ?? '';
     },
   },
   {

@@ -14,6 +14,7 @@ import {
   toParticipants,
   toSeenState,
 } from '../graph/resources.ts';
+import { startMuteOnEntry } from './entries.ts';
 import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
@@ -63,6 +64,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     policyOnJoin,
     listLiveCalls,
     runOperation,
+    startMuteOnEntry,
     readNewest,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),

@@ -6,8 +6,9 @@ import { isQuiet, readQuietHours } from '../client/quiet-hours.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import { toDate, toZone } from '../client/dates.ts';
 import { actionFor, type Action } from '../contract/names.ts';
+import { entryRuleOf } from '../contract/on-entry.ts';
 import type { Policy } from '../contract/policy.ts';
-import type { JoiningCall } from './types.ts';
+import type { EntryOnJoin, JoiningCall } from './types.ts';
 
 /**
  * The rules of policies beside the clock, all of them in this one place. They are decided in activities, as they ask what
@@ -34,13 +35,19 @@ export async function actionAt({ action, when }: Policy, at: string): Promise<Ac
 }
 
 /**
- * The policy that mutes a call as it is established, if one does: the first, by ID, that says so, is not paused, and has
- * the call among its own; with quiet hours, only in those. What policies there are is asked every REMEMBER_MS at most.
+ * The policy that mutes the application in a call as it is established, and the one that mutes who comes after that, if
+ * there are such: of each kind the first, by ID, that says so, is not paused, and has the call among its own; with quiet
+ * hours, only in those. What policies there are is asked every REMEMBER_MS at most.
  */
-export async function policyOnJoin(call: JoiningCall): Promise<Policy | undefined> {
+export async function policyOnJoin(call: JoiningCall, also?: 'entry'): Promise<Policy | EntryOnJoin | undefined> {
   const { client, info } = Context.current();
   const now = new Date();
-  return (await current(client, info.taskQueue, now)).find((policy) => isOnJoin(policy, now) && concerns(policy, call));
+  const concerned = (await current(client, info.taskQueue, now)).filter(
+    (policy) => isInForce(policy, now) && concerns(policy, call),
+  );
+  const join = concerned.find((policy) => isOnJoin(policy, now));
+  const entry = also && concerned.find(({ rules }) => entryRuleOf(rules) !== undefined);
+  return entry === undefined ? join : { entry, ...(join !== undefined && { join }) };
 }
 
 interface Remembered {
@@ -76,10 +83,14 @@ function orNone(error: unknown): undefined {
   log.warn('A schedule with the name of a policy holds none', { faults: error.details.faults?.length });
 }
 
-function isOnJoin({ when, rules }: Policy, now: Date): boolean {
-  const { quietHours, timeZone = 'UTC', start, end } = when;
+/** Its first date has come, and its last has not passed. */
+function isInForce({ when: { start, end } }: Policy, now: Date): boolean {
   const [from, to] = [toDate(start), toDate(end)];
-  if ((from !== undefined && now < from) || (to !== undefined && now >= to)) return false;
+  return (from === undefined || now >= from) && (to === undefined || now < to);
+}
+
+function isOnJoin({ when, rules }: Policy, now: Date): boolean {
+  const { quietHours, timeZone = 'UTC' } = when;
   return quietHours === undefined ? rules?.onJoin === true : isQuiet(quietHours, timeZone, now);
 }
 

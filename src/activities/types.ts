@@ -2,6 +2,7 @@ import type { ModerationErrorType } from '../client/errors.ts';
 import type { OnConflict } from '../client/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
+import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import type { ModerationResult, MuteState, OthersResult, SeenState } from '../contract/operation.ts';
 import type { Policy } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
@@ -82,6 +83,26 @@ export interface JoiningCall extends PolicyCall {
   labels: readonly string[];
 }
 
+/** Where a policy mutes who comes into such a call: that one, and the one that mutes the application, if one does. */
+export interface EntryOnJoin {
+  entry: Policy;
+  join?: Policy;
+}
+
+/** A mute on entry that a policy wants on a call. */
+export interface EntryOrder {
+  policyId: string;
+  request: MuteOnEntryRequest;
+}
+
+/**
+ * What came of it: it was started, or one that ran already was given these terms; it runs, and has not read yet who is
+ * there; or why it could not begin.
+ */
+export type EntryStart =
+  | { outcome: 'Started' | 'Extended' }
+  | { outcome: 'NotBegun' | ModerationErrorType; message: string };
+
 /** How many are in a call, lobby aside, of those that Graph tells: at most 100. */
 export interface Crowd {
   participants: number;
@@ -139,12 +160,17 @@ export interface Activities {
   readCrowd(target: CallTarget): Promise<Crowd>;
   /** What a policy does at a moment (ISO 8601). */
   actionAt(policy: Policy, at: string): Promise<Action>;
-  /** The policy that mutes a call as it is established. */
-  policyOnJoin(call: JoiningCall): Promise<Policy | undefined>;
+  /**
+   * The policy that mutes a call as it is established; with `also`, beside it the one that mutes who comes after that, where
+   * there is one. Workflows of 0.2.0 do not ask for it, and would take it for the other.
+   */
+  policyOnJoin(call: JoiningCall, also?: 'entry'): Promise<Policy | EntryOnJoin | undefined>;
   /** Calls that are established, page by page; `next` leads to the next one. */
   listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
   /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
   runOperation(order: OperationOrder): Promise<OperationOutcome>;
+  /** Starts a mute on entry, or gives the one that runs these terms, and waits until it has read who is there. */
+  startMuteOnEntry(order: EntryOrder): Promise<EntryStart>;
   /** What was last asked of the application's own mute in the call, if anything was. */
   readNewest(callId: string): Promise<NewestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */

@@ -1,7 +1,7 @@
 import { buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { PolicyOverlap } from '../contract/policy.ts';
 import type { Context } from './context.ts';
-import { count } from './flags.ts';
+import { count, seconds } from './flags.ts';
 import type { PolicyFlags } from './policy.ts';
 
 /** `policy …`: actions on many calls by the clock. */
@@ -47,7 +47,7 @@ const flags = {
   label: words('On the live calls with this label'),
   participant: many('Mute this participant in place of the application; repeat it, or separate with commas'),
   others: isSet('Mute everyone but the application; nobody can unmute them again but they themselves'),
-  except: many('With --others: not this participant; repeat it, or separate with commas'),
+  except: many('With --others or --on-entry: not this participant; repeat it, or separate with commas'),
   at: many('Times of day, such as 18:00'),
   days: many('With --at or --quiet-hours: days, such as mon,fri or weekdays (every day)'),
   every: words('An interval, such as 90s, 15m, 1h30m'),
@@ -55,6 +55,8 @@ const flags = {
   once: words("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
   quietHours: words('Mute in these hours, such as 22:00-06:00, also on join, and unmute after; --days are their first'),
   onJoin: isSet('Mute also in a call of the target as it is established'),
+  onEntry: isSet('Mute who comes into a call of the target, from when it is established or the policy runs'),
+  entryFor: { kind: 'parsed', parse: seconds, optional: true, brief: 'With --on-entry: for so long, such as 1h' },
   moreThan: number('Only in calls with more people than this, 1 to 99'),
   timeZone: words('The zone of all times, such as Europe/Berlin (UTC)'),
   start: words('Not before this date'),
@@ -110,7 +112,7 @@ export const policyRoutes = buildRouteMap({
     pause: buildCommand<{ note?: string; json: boolean }, [string], Context>({
       loader: async () => (await import('./policy.ts')).pause,
       parameters: { positional, flags: { note, json } },
-      docs: { brief: 'Run it no more until it is resumed; tells which calls it leaves muted' },
+      docs: { brief: 'Run it no more until it is resumed; tells what it leaves muted, or muting on entry' },
     }),
     resume: buildCommand<{ note?: string; json: boolean }, [string], Context>({
       loader: async () => (await import('./policy.ts')).resume,
@@ -138,7 +140,7 @@ export const policyRoutes = buildRouteMap({
     delete: buildCommand<{ json: boolean }, [string], Context>({
       loader: async () => (await import('./policy.ts')).remove,
       parameters: { positional, flags: { json } },
-      docs: { brief: 'Delete it; tells which calls it leaves muted' },
+      docs: { brief: 'Delete it; tells what it leaves muted, or muting on entry' },
     }),
   },
   docs: { brief: 'Act on many calls by the clock' },

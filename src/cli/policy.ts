@@ -1,6 +1,8 @@
-import type { LeftBehind, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
+import type { LeftBehind, Policies, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
 import { ModerationError } from '../client/errors.ts';
+import type { EntryRule } from '../contract/mute-on-entry.ts';
 import type { Action } from '../contract/names.ts';
+import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import type { Policy, PolicyOverlap, PolicyRules, PolicyTarget, PolicyWhen, QuietHours } from '../contract/policy.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
@@ -29,6 +31,8 @@ export interface PolicyFlags extends Json, WhomFlags {
   once?: string;
   quietHours?: string;
   onJoin?: boolean;
+  onEntry?: boolean;
+  entryFor?: number;
   moreThan?: number;
   timeZone?: string;
   start?: string;
@@ -76,15 +80,41 @@ export async function describe(this: Context, flags: Json, id: string): Promise<
 
 export async function list(this: Context, { json, limit }: Json & { limit: number }): Promise<void> {
   await reporting(this, json, async () => {
-    const found = await withClient(this, async ({ policies }) => await take(policies.list(), limit));
+    const found = await withClient(this, async ({ policies }) => {
+      const listed: (PolicySummary & { rules?: PolicyRules })[] = [];
+      for (const policy of await take(policies.list(), limit))
+        listed.push({ ...policy, ...(await rulesOf(policies, policy)) });
+      return listed;
+    });
     if (json) printJson(this, found);
     else if (found.length === 0) this.process.stderr.write('No policies.\n');
     else {
-      const rows = found.map((policy) => [policy.id, stateOf(policy), policy.note]);
-      this.process.stdout.write(table([['POLICY', 'NEXT', 'NOTE'], ...rows]));
+      const rows = found.map((policy) => [policy.id, stateOf(policy), wordsOf(policy.rules), policy.note]);
+      this.process.stdout.write(table([['POLICY', 'NEXT', 'RULES', 'NOTE'], ...rows]));
     }
     return DONE;
   });
+}
+
+/** Temporal's list tells nothing of them. A schedule that holds no policy has none. */
+async function rulesOf(policies: Policies, { id }: PolicySummary): Promise<Pick<Policy, 'rules'>> {
+  try {
+    const { rules } = (await policies.get(id)) ?? {};
+    return rules === undefined ? {} : { rules };
+  } catch (error) {
+    if (error instanceof ModerationError) return {};
+    throw error;
+  }
+}
+
+function wordsOf(rules: PolicyRules = {}): string {
+  const entry = entryRuleOf(rules);
+  const lasts = entry?.forSeconds === undefined ? '' : ` for ${entry.forSeconds} s`;
+  return [
+    ...(rules.onJoin === true ? ['on join'] : []),
+    ...(entry === undefined ? [] : [`on entry${lasts}`]),
+    ...(rules.moreThan === undefined ? [] : [`more than ${rules.moreThan}`]),
+  ].join(', ');
 }
 
 export async function pause(this: Context, { json, note }: Json & { note?: string }, id: string): Promise<void> {
@@ -139,8 +169,10 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   const rest = given<PolicyWhen>({ timeZone, start, end, jitter });
   const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
   const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
-  const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin: flags.onJoin, moreThan: flags.moreThan }) };
-  const whom = given({ target: whomOf(flags) });
+  const onEntry = onEntryOf(flags, before);
+  const { onJoin, moreThan } = flags;
+  const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin, onEntry, moreThan }) };
+  const whom = given({ target: whomOf(isOnEntry(flags, before) ? { ...flags, except: undefined } : flags) });
   const request = {
     ...before?.request,
     ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }),
@@ -150,10 +182,25 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
     ...given<Policy>({ action, overlap, catchupWindow, onConflict, concurrency, perSecond }),
     ...(target !== undefined && { target }),
     // A policy of rules alone has no times.
-    ...((Object.keys(when).length > 0 || rules.onJoin === true) && { when }),
+    ...((Object.keys(when).length > 0 || isByRules(rules)) && { when }),
     ...(Object.keys(rules).length > 0 && { rules }),
     ...(Object.keys(request).length > 0 && { request }),
   };
+}
+
+function isOnEntry({ onEntry = false }: PolicyFlags, before?: Policy): boolean {
+  return onEntry || entryRuleOf(before?.rules) !== undefined;
+}
+
+/** The terms that the flags name, beside those that there are. `--except` is of these, where it is not of `--others`. */
+function onEntryOf(flags: PolicyFlags, before?: Policy): PolicyRules['onEntry'] {
+  const { entryFor: forSeconds, except } = flags;
+  if (isOnEntry(flags, before)) {
+    return { ...entryRuleOf(before?.rules), ...given<EntryRule>({ forSeconds, except }) };
+  }
+  if (forSeconds === undefined) return undefined;
+  const fault = '--entry-for goes with --on-entry: give both, or neither';
+  throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
 }
 
 function withoutWay(when: PolicyWhen | undefined): PolicyWhen {
@@ -220,7 +267,7 @@ function stateOf({ paused, nextTimes }: PolicySummary): string {
 
 function tellLeft(context: Context, json: boolean, left: LeftBehind): number {
   if (json) printJson(context, left);
-  else context.process.stdout.write([left.message, ...left.muted, ''].join('\n'));
+  else context.process.stdout.write([left.message, ...left.muted, ...(left.mutingOnEntry ?? []), ''].join('\n'));
   return DONE;
 }
 

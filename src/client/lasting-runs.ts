@@ -2,11 +2,12 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import { keyword } from '../contract/attributes.ts';
 import { canonicalId } from '../contract/call-id.ts';
 import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
-import { PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { invalid, ModerationError } from './errors.ts';
 import { LastingHandle, type Spoken } from './lasting-handle.ts';
 import { quote } from './records.ts';
 import type { Runs } from './runs.ts';
+import { sameStart } from './same-start.ts';
 
 /** What lasts on a call, and what of it is its own. */
 export interface LastingKind<Request, Terms> extends Spoken<Terms> {
@@ -19,6 +20,14 @@ export interface LastingKind<Request, Terms> extends Spoken<Terms> {
   summaryOf: (request: Request) => string;
   /** Says that one runs already. */
   takenOf: (callId: string) => string;
+}
+
+/** Of a start on behalf of a policy. */
+export interface StartMarks {
+  /** Names the start where it may be asked for twice: the same run, running or ended (C7 of `starter.ts`). */
+  startId: string;
+  /** Stands in the run's memo, also when it continues as new. */
+  policyId: string;
 }
 
 /** Those that end just when they are to be extended: more in a row than this is no accident. */
@@ -37,7 +46,11 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
   }
 
   /** Where one runs on the call already it is given these terms, or, with `reject`, the start throws. */
-  async start(input: Request, onRunning: 'extend' | 'reject'): Promise<LastingHandle<Terms, Status, Result>> {
+  async start(
+    input: Request,
+    onRunning: 'extend' | 'reject',
+    marks?: StartMarks,
+  ): Promise<LastingHandle<Terms, Status, Result>> {
     const { check, termsOf, takenOf } = this.#kind;
     const checked = check(input);
     if (!checked.ok) throw invalid(checked.faults);
@@ -46,7 +59,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
       throw invalid([`until ${request.until} has passed; name a time to come`]);
     }
     for (let starts = 1; starts <= MOST_STARTS; starts += 1) {
-      const started = await this.#startNew(request);
+      const started = await this.#startNew(request, marks);
       if (started !== undefined) return started;
       if (onRunning === 'reject') break;
       const running = this.#handle(request.callId);
@@ -69,16 +82,28 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
 
   /** The calls that one runs on, of one tenant or of all, as Temporal's lists show them. */
   async *calls(tenantId?: string): AsyncIterable<string> {
-    const { workflowType, workflowIdOf } = this.#kind;
     const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;
-    const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'${ofTenant}`;
-    for await (const { typedSearchAttributes, workflowId } of this.#runs.client.workflow.list({ query })) {
+    for await (const { callId } of this.#listed(ofTenant)) yield callId;
+  }
+
+  /** The calls where one runs that a policy has started, as Temporal's lists show them. */
+  async *callsOfPolicy(policyId: string): AsyncIterable<string> {
+    for await (const { callId, memo } of this.#listed()) if (memo?.[POLICY_MEMO] === policyId) yield callId;
+  }
+
+  async *#listed(and = ''): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
+    const { workflowType, workflowIdOf } = this.#kind;
+    const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'${and}`;
+    for await (const { typedSearchAttributes, workflowId, memo } of this.#runs.client.workflow.list({ query })) {
       const callId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callId, type: 'KEYWORD' });
-      if (callId !== undefined && workflowIdOf(callId) === workflowId) yield callId;
+      if (callId !== undefined && workflowIdOf(callId) === workflowId) yield { callId, memo };
     }
   }
 
-  async #startNew(request: Request): Promise<LastingHandle<Terms, Status, Result> | undefined> {
+  async #startNew(
+    request: Request,
+    marks: StartMarks | undefined,
+  ): Promise<LastingHandle<Terms, Status, Result> | undefined> {
     const { workflowType, workflowIdOf, summaryOf } = this.#kind;
     const { callId, tenantId } = request;
     try {
@@ -93,6 +118,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
           ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
         ],
         staticSummary: summaryOf(request),
+        ...(marks !== undefined && { memo: { [POLICY_MEMO]: marks.policyId }, ...sameStart(marks.startId) }),
       });
       return new LastingHandle(callId, handle, false, this.#kind);
     } catch (error) {

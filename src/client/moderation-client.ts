@@ -77,10 +77,11 @@ export class ModerationClient {
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, eagerStart = false }: ModerationClientOptions) {
     this.#runs = new Runs(client);
     this.calls = new Calls(client, taskQueue);
-    this.policies = new Policies(client, taskQueue, this.calls, async (callId) => await newestOwn(this.#runs, callId));
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
     this.#holds = new LastingRuns(this.#runs, taskQueue, HOLDS);
     this.#mutesOnEntry = new LastingRuns(this.#runs, taskQueue, MUTES_ON_ENTRY);
+    const latest = async (callId: string) => await newestOwn(this.#runs, callId);
+    this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
   }
 
   /**

@@ -10,6 +10,7 @@ import {
 import { keyword } from '../contract/attributes.ts';
 import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
 import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import {
   APPLY_POLICY,
   checkPolicy,
@@ -23,6 +24,7 @@ import {
 import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
 import { ModerationError } from './errors.ts';
+import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
 import { isNever, readWhen } from './when.ts';
 
@@ -68,10 +70,15 @@ export interface PolicyRunRecord {
   report?: PolicyReport;
 }
 
-/** What is left muted when a policy stops. */
+/** What is left when a policy stops. */
 export interface LeftBehind {
   /** Calls that its last run muted, that are muted by nothing newer, and that have not ended, as far as Temporal knows. */
   muted: string[];
+  /**
+   * Calls where a mute on entry goes on that the policy has started, by whichever run or as they were established: the first
+   * 2,000, where there are any. One that was running already, and was given the policy's terms, is its starter's.
+   */
+  mutingOnEntry?: string[];
   /** Says so, and what can be done. */
   message: string;
 }
@@ -98,6 +105,9 @@ const LEAST_CATCHUP_SECONDS = 10;
 /** How long to wait for a worker to tell how far a run is, in ms. */
 const REPORT_WITHIN_MS = 3_000;
 
+/** Mutes on entry that are named at the most. */
+const MOST_NAMED = 2_000;
+
 /** Requests at a time while what is left behind is looked for. */
 const LOOKS = 20;
 
@@ -112,12 +122,20 @@ export class Policies {
   readonly #taskQueue: string;
   readonly #calls: Calls;
   readonly #latest: Latest;
+  readonly #mutesOnEntry: Pick<MutesOnEntry, 'callsOfPolicy'>;
 
-  constructor(client: Client, taskQueue: string, calls: Calls, latest: Latest) {
+  constructor(
+    client: Client,
+    taskQueue: string,
+    calls: Calls,
+    latest: Latest,
+    mutesOnEntry: Pick<MutesOnEntry, 'callsOfPolicy'>,
+  ) {
     this.#client = client;
     this.#taskQueue = taskQueue;
     this.#calls = calls;
     this.#latest = latest;
+    this.#mutesOnEntry = mutesOnEntry;
   }
 
   /**
@@ -188,7 +206,10 @@ export class Policies {
     };
   }
 
-  /** Runs it no more until it is resumed. What its last run has muted stays muted, and is named. */
+  /**
+   * Runs it no more until it is resumed. What its last run has muted stays muted, the mutes on entry that it has started go
+   * on, and both are named.
+   */
   async pause(id: string, note?: string): Promise<LeftBehind> {
     const before = await this.describe(id);
     await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
@@ -224,7 +245,7 @@ export class Policies {
     });
   }
 
-  /** Deletes it; a run that is under way goes on. What its last run has muted stays muted, and is named. */
+  /** Deletes it; a run that is under way goes on. What stays, as with `pause`, is named. */
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.delete());
@@ -245,7 +266,7 @@ export class Policies {
   /** The policy as it is kept, and its schedule, or every fault at once. */
   #read(input: Policy) {
     const checked = checkPolicy(input);
-    const when = readWhen(input?.when, input?.rules?.onJoin === true);
+    const when = readWhen(input?.when, isByRules(input?.rules));
     const catchup = catchupOf(input);
     if (checked.ok && when.ok && typeof catchup === 'number') {
       const policy = { ...checked.policy, when: { ...checked.policy.when, ...when.dates } };
@@ -259,7 +280,7 @@ export class Policies {
   }
 
   #optionsOf(policy: Policy, spec: ScheduleSpec, catchupSeconds: number) {
-    const { id, action, overlap = 'skip' } = policy;
+    const { id, action, overlap = 'skip', rules } = policy;
     return {
       spec,
       action: {
@@ -269,7 +290,7 @@ export class Policies {
         taskQueue: this.#taskQueue,
         args: [policy],
         typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, action)],
-        staticSummary: `Policy ${id}: ${action}`,
+        staticSummary: `Policy ${id}: ${entryRuleOf(rules) === undefined ? action : 'mute on entry'}`,
       },
       policies: { overlap: OVERLAP[overlap], catchupWindow: catchupSeconds * 1_000 },
     };
@@ -323,6 +344,8 @@ export class Policies {
   async #leftBehind({ id, policy, lastRun }: PolicyDescription): Promise<LeftBehind> {
     const muted: string[] = [];
     const isOfOthers = policy.request?.target !== undefined;
+    const isOnEntry = entryRuleOf(policy.rules) !== undefined;
+    const mutingOnEntry = await this.#mutingOnEntry(id);
     const waiting = policy.action === 'mute' && !isOfOthers ? [...(lastRun?.report?.confirmed ?? [])] : [];
     const look = async (): Promise<void> => {
       for (let callId = waiting.shift(); callId !== undefined; callId = waiting.shift()) {
@@ -330,13 +353,26 @@ export class Policies {
       }
     };
     await Promise.all(Array.from({ length: LOOKS }, look));
-    const goesOn = lastRun?.status === 'RUNNING' ? ' A run of it is under way and goes on.' : '';
     const left = isOfOthers
       ? `Whom policy ${id} has muted stays so, for Graph cannot unmute others: they can themselves.`
       : muted.length === 0
         ? `As far as Temporal knows, the last run of policy ${id} leaves no call muted.`
         : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them where that is not wanted.`;
-    return { muted: muted.toSorted(), message: left + goesOn };
+    const message = [
+      // What it did before it was changed is told, too.
+      ...(isOnEntry && muted.length === 0 ? [] : [left]),
+      ...(isOnEntry || mutingOnEntry.length > 0 ? [messageOnEntry(id, mutingOnEntry.length)] : []),
+      ...(lastRun?.status === 'RUNNING' ? ['A run of it is under way and goes on.'] : []),
+    ].join(' ');
+    return { muted: muted.toSorted(), ...(mutingOnEntry.length > 0 && { mutingOnEntry }), message };
+  }
+
+  async #mutingOnEntry(id: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const callId of this.#mutesOnEntry.callsOfPolicy(id)) {
+      if (found.push(callId) >= MOST_NAMED) break;
+    }
+    return found.toSorted();
   }
 
   async #isLeftMuted(callId: string): Promise<boolean> {
@@ -344,6 +380,12 @@ export class Policies {
     const isMuted = latest?.action === 'mute' && latest.outcome === 'Confirmed';
     return isMuted && !(await this.#calls.hasEnded(callId));
   }
+}
+
+function messageOnEntry(id: string, count: number): string {
+  if (count === 0) return `As far as Temporal's lists show, no mute on entry goes on that policy ${id} has started.`;
+  const many = count < MOST_NAMED ? `${count}` : `${count} or more`;
+  return `In ${many} call(s) a mute on entry goes on that policy ${id} has started. Release those where that is not wanted.`;
 }
 
 function policyOf(id: string, { action }: ScheduleDescription): Policy {

@@ -8,7 +8,6 @@ import {
   WorkflowNotFoundError,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { InternalWorkflowStartOptionsSymbol } from '@temporalio/client/lib/internal.js';
 import { attributesOf } from '../contract/attributes.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
@@ -22,6 +21,7 @@ import { askedOf } from './input.ts';
 import type { Run } from './operation-handle.ts';
 import { Requested } from './requested.ts';
 import type { Runs } from './runs.ts';
+import { sameStart } from './same-start.ts';
 
 /**
  * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
@@ -211,14 +211,6 @@ function isUnknownAttribute(error: unknown): boolean {
   if (!isGrpcServiceError(cause)) return false;
   const code: number = cause.code;
   return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
-}
-
-/**
- * Two starts with one ID are the same start to the server, also where the first has ended by the time of the second. The
- * SDK has this for its own use only; without it, what two that ask at the same moment get would be left to chance.
- */
-function sameStart(requestId: string | undefined): object {
-  return requestId === undefined ? {} : { [InternalWorkflowStartOptionsSymbol]: { requestId } };
 }
 
 /** The run ID that a run has continued as, or nothing where it has ended for good. */

@@ -53,6 +53,8 @@ export interface LiveCallStatus {
   reads: number;
   /** The policy that muted it as it was established, and what came of that. */
   onJoin?: { policyId?: string; outcome?: string };
+  /** The policy that mutes who comes into it from then on, and whether that was `Started`, `Extended`, or why not. */
+  onEntry?: { policyId: string; outcome: string };
   endedAt?: string;
   /** How its end became known: a notification, a read that found it gone, or nothing seen of it for a day. */
   endedBy?: 'notification' | 'read' | 'silence';

@@ -19,6 +19,9 @@ export interface MuteOnEntryTerms extends Lasting {
   except?: readonly string[];
 }
 
+/** The terms that hold for every call alike, of a policy that starts mutes on entry. */
+export type EntryRule = Pick<MuteOnEntryTerms, 'forSeconds' | 'except'>;
+
 /** Input of the workflow `muteOnEntry`. */
 export type MuteOnEntryRequest = OfCall & MuteOnEntryTerms;
 
@@ -109,6 +112,13 @@ export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryReque
 /** Checks the payload of `extend`: the terms that take the place of those before. */
 export function checkEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
   const checked = checkFields<MuteOnEntryTerms>(input, TERMS);
+  return checked.ok ? { ok: true, request: canonical(checked.request) } : checked;
+}
+
+/** Checks the terms of a policy. */
+export function checkEntryRule(input: unknown): CheckedFields<EntryRule> {
+  const { forSeconds, except } = TERMS;
+  const checked = checkFields<EntryRule>(input, { forSeconds, except });
   return checked.ok ? { ok: true, request: canonical(checked.request) } : checked;
 }
 

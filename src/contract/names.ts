@@ -56,6 +56,9 @@ export const SEARCH_ATTRIBUTE_TYPE = {
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
 export const SUCCESSOR_MEMO = 'supersededBy';
 
+/** Memo of a mute on entry that a policy has started: the policy's ID. */
+export const POLICY_MEMO = 'policy';
+
 /** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Partial`, `Cancelled` or the failure's type. */
 export const PENDING = 'Pending';
 

@@ -1,6 +1,8 @@
 import { canonicalId, isCallId } from './call-id.ts';
 import { isLabel, LABEL_RULE } from './live-call.ts';
+import type { EntryRule } from './mute-on-entry.ts';
 import { isAction, type Action } from './names.ts';
+import { canonicalRules, faultsBesideOnEntry, faultsOfOnEntry } from './on-entry.ts';
 import { checkRequest, isTenantId, type ModerationRequest } from './request.ts';
 import { toTarget } from './target.ts';
 
@@ -50,9 +52,17 @@ export interface PolicyRules {
   /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
   onJoin?: boolean;
   /**
+   * Start a mute on entry in a call of the target, in place of an operation: as the call is established, and whenever the
+   * policy runs, which gives one that runs there already these terms. It lasts for `forSeconds`, or until it is released,
+   * and leaves alone who is in `except`. With `mute`; then `when` may be empty. Not with `onJoin`, `moreThan` and
+   * `quietHours`, nor with what is of operations: `onConflict`, and `request` but for its `tenantId`, `requestedBy` and
+   * `reason`.
+   */
+  onEntry?: boolean | EntryRule;
+  /**
    * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where the application is
    * muted already, where the policy mutes the application. It is looked at when the policy runs, so `when.every` says how
-   * late it may be. Not with `onJoin` and `quietHours`.
+   * late it may be. Not with `onJoin`, `onEntry` and `quietHours`.
    */
   moreThan?: number;
 }
@@ -103,7 +113,11 @@ export interface PolicyReport {
   endedAt?: string;
   /** Calls that were addressed. */
   calls: number;
-  /** How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule. */
+  /**
+   * How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule.
+   * Where the policy mutes on entry: `Started`, `Extended` where one ran already, `NotBegun` where it has not read yet who
+   * is there, or why it could not.
+   */
   outcomes: Record<string, number>;
   /** The first 2,000 calls that were confirmed. */
   confirmed: string[];
@@ -203,20 +217,28 @@ export function checkPolicy(input: unknown): CheckedPolicy {
   ];
   if (faults.length > 0) return { ok: false, faults };
   const policy = given as unknown as Policy;
-  const fault = faultOfCombination(policy);
-  if (fault !== undefined) return { ok: false, faults: [fault] };
-  const { request } = policy;
+  const together = faultsOfCombination(policy);
+  if (together.length > 0) return { ok: false, faults: together };
+  const { request, rules } = policy;
   return {
     ok: true,
     policy: {
       ...policy,
       target: canonicalTarget(policy.target),
+      ...(rules !== undefined && { rules: canonicalRules(rules) }),
       ...(request !== undefined && { request: canonicalRequest(request) }),
     },
   };
 }
 
 /** What holds field by field may not hold together. */
+function faultsOfCombination(policy: Policy): string[] {
+  const onEntry = faultsBesideOnEntry(policy);
+  if (onEntry.length > 0) return onEntry;
+  const fault = faultOfCombination(policy);
+  return fault === undefined ? [] : [fault];
+}
+
 function faultOfCombination(policy: Policy): string | undefined {
   const { action, rules, when } = policy;
   const fault = faultOfOthers(policy);
@@ -237,7 +259,7 @@ function faultOfOthers({ action, target, rules, when, request = {} }: Policy): s
     return "when.quietHours goes with request.target 'self' only: they end with an unmute, and Graph can never unmute other participants; use at, every or cron";
   }
   if (rules?.onJoin === true) {
-    return "rules.onJoin goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; mute on entry is for those who come";
+    return "rules.onJoin goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; rules.onEntry is for those who come";
   }
   const isOneCall = 'calls' in target && new Set(target.calls.map(canonicalId)).size === 1;
   return whom === 'others' || 'others' in whom || isOneCall
@@ -283,11 +305,14 @@ function faultsOfCalls(calls: unknown): string[] {
 }
 
 function faultsOfRules(value: unknown): string[] {
-  if (!isFields(value)) return ['rules must be an object with onJoin, moreThan or both'];
+  if (!isFields(value)) return ['rules must be an object with one or more of onJoin, onEntry and moreThan'];
   return Object.entries(value).flatMap(([field, given]) => {
     if (given === undefined) return [];
     if (field === 'onJoin') return typeof given === 'boolean' ? [] : ['rules.onJoin must be true or false'];
-    if (field !== 'moreThan') return [`rules has the fields onJoin and moreThan, and not ${field.slice(0, 64)}`];
+    if (field === 'onEntry') return faultsOfOnEntry(given);
+    if (field !== 'moreThan') {
+      return [`rules has the fields onJoin, onEntry and moreThan, and not ${field.slice(0, 64)}`];
+    }
     const holds = Number.isInteger(given) && Number(given) >= 1 && Number(given) <= 99;
     return holds ? [] : ['rules.moreThan must be a whole number from 1 to 99: Graph tells of 100 participants at most'];
   });

@@ -61,6 +61,14 @@ export const operations = proxyActivities<Pick<Activities, 'runOperation'>>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
+/** Mutes on entry that policies start. An attempt waits for the first read, with all attempts of that. */
+export const entries = proxyActivities<Pick<Activities, 'startMuteOnEntry'>>({
+  startToCloseTimeout: 2 * REQUEST_MS,
+  heartbeatTimeout: HEARTBEAT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
 /** Temporal's lists, asked until they answer. */
 export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
   startToCloseTimeout: ATTEMPT_MS,

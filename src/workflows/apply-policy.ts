@@ -11,7 +11,9 @@ import {
 import type { OperationOutcome, PolicyCall } from '../activities/types.ts';
 import { toSeconds } from '../contract/duration.ts';
 import { isFailureType } from '../contract/failure.ts';
+import type { EntryRule } from '../contract/mute-on-entry.ts';
 import { PARTIAL, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { entryRuleOf } from '../contract/on-entry.ts';
 import { isEveryoneMuted, type OthersResult } from '../contract/operation.ts';
 import {
   checkPolicy,
@@ -22,12 +24,13 @@ import {
   type Policy,
   type PolicyReport,
 } from '../contract/policy.ts';
-import { lists, operations, reads, rules } from './activities.ts';
-import { policyOrder } from './policy-order.ts';
+import { entries, lists, operations, reads, rules } from './activities.ts';
+import { entryOrder, policyOrder } from './policy-order.ts';
 import { invalidRequest } from './failures.ts';
 
 /**
- * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call.
+ * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
+ * with the rule `onEntry`, a mute on entry there.
  *
  *     batch ──▶ batch ──▶ … ──▶ report
  *
@@ -36,7 +39,7 @@ import { invalidRequest } from './failures.ts';
  * P3. A batch is BATCH calls, and a run of Temporal's: after each the workflow continues as new, so neither its history
  *     nor its input grows with the number of calls. The report is bounded too.
  * P4. A run for which no worker was there in time is not made up for: an unmute that is an hour late may be wrong by now.
- * P5. A run that is cancelled starts nothing more, and leaves the operations that it has started to themselves.
+ * P5. A run that is cancelled starts nothing more, and leaves what it has started to itself.
  */
 
 const BATCH = 200;
@@ -55,6 +58,9 @@ interface Came {
 
 /** What rules have decided is no failure. */
 const BY_RULE: ReadonlySet<string> = new Set(['NotCrowded', 'AlreadyDone']);
+
+/** A mute on entry runs now, and whom it will mute nobody knows. */
+const ON_ENTRY: ReadonlySet<string> = new Set(['Started', 'Extended']);
 
 /** What a run leaves to the one that it continues as. */
 interface Carried {
@@ -144,7 +150,7 @@ class PolicyRun {
     const lane = async (): Promise<void> => {
       for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
         await this.#pace();
-        this.#count(call.callId, (await this.#ruledOut(call)) ?? (await this.#operate(call)));
+        this.#count(call.callId, (await this.#ruledOut(call)) ?? (await this.#act(call)));
       }
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane)); // P2
@@ -181,6 +187,17 @@ class PolicyRun {
     });
   }
 
+  async #act(call: PolicyCall): Promise<Came | undefined> {
+    const rule = entryRuleOf(this.#policy.rules);
+    return await (rule === undefined ? this.#operate(call) : this.#muteOnEntry(rule, call));
+  }
+
+  async #muteOnEntry(rule: EntryRule, call: PolicyCall): Promise<Came> {
+    const order = entryOrder(this.#policy, rule, call);
+    const options = { summary: `Mute who comes into ${call.callId}` };
+    return await this.#alone(async () => await entries.startMuteOnEntry.executeWithOptions(options, [order]));
+  }
+
   async #operate(call: PolicyCall): Promise<Came | undefined> {
     const order = policyOrder(this.#policy, this.#report.action, call);
     const options = { summary: `${order.action} ${call.callId}` };
@@ -188,7 +205,7 @@ class PolicyRun {
   }
 
   /** P1. What fails is what became of this call. */
-  async #alone(work: () => Promise<Came | undefined>): Promise<Came | undefined> {
+  async #alone<T extends Came | undefined>(work: () => Promise<T>): Promise<T | Came> {
     try {
       return await work();
     } catch (error) {
@@ -207,7 +224,7 @@ class PolicyRun {
     if (others !== undefined) this.#countOthers(callId, others);
     if (type === 'Confirmed') {
       if (report.confirmed.length < MOST_CONFIRMED) report.confirmed.push(callId);
-    } else if (!BY_RULE.has(type) && report.failures.length < MOST_FAILURES) {
+    } else if (!BY_RULE.has(type) && !ON_ENTRY.has(type) && report.failures.length < MOST_FAILURES) {
       report.failures.push({ callId, type, message: message.slice(0, MOST_MESSAGE) });
     }
   }

@@ -10,6 +10,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { EntryOnJoin, JoiningCall } from '../activities/types.ts';
 import { keyword, keywordList } from '../contract/attributes.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import {
@@ -23,9 +24,10 @@ import {
   type LiveCallStatus,
 } from '../contract/live-call.ts';
 import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { entryRuleOf } from '../contract/on-entry.ts';
 import { toCallEnd } from '../contract/signals.ts';
-import { operations, reads, rules } from './activities.ts';
-import { policyOrder } from './policy-order.ts';
+import { entries, operations, reads, rules } from './activities.ts';
+import { entryOrder, policyOrder } from './policy-order.ts';
 import { invalidRequest } from './failures.ts';
 import { onSignals } from './on-signals.ts';
 import { ensureAttributes } from './visibility.ts';
@@ -46,7 +48,8 @@ import { ensureAttributes } from './visibility.ts';
  *     also one that Graph does not let us read any more is not alive for ever.
  * L4. A run continues as new after MOST_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
  *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
- * L5. As it is established, once, the policies are asked whether one mutes it. What comes of that ends nothing here.
+ * L5. As it is established, once, the policies are asked whether one mutes it, and whether one mutes who comes from then on.
+ *     Both are done side by side, for the moment of a mute on entry matters, and what comes of them ends nothing here.
  */
 
 /** Pauses before the reads of the call, from its start on. The last one repeats. */
@@ -66,6 +69,7 @@ interface Carried {
   reads: number;
   /** Set once the policies were asked (L5). */
   onJoin?: LiveCallStatus['onJoin'];
+  onEntry?: LiveCallStatus['onEntry'];
   tenantId?: string;
   endedAt?: number;
   endedBy?: LiveCallStatus['endedBy'];
@@ -112,22 +116,43 @@ class LiveCall {
     }
   }
 
-  /** L5. What a policy wants of a call as it is established. */
+  /** L5. What policies want of a call as it is established. */
   async #join(): Promise<void> {
     const now = this.#now;
     now.onJoin = {};
     const { callId } = this.#input;
     const call = { callId, labels: now.labels, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
+    await this.#orWarn(async () => {
+      const { join, entry } = await wantedOnJoin(call);
+      await Promise.all([
+        this.#orWarn(async () => {
+          const rule = entryRuleOf(entry?.rules);
+          if (entry === undefined || rule === undefined) return;
+          const options = { summary: `Mute who comes into ${callId} as policy ${entry.id} says` };
+          const { outcome } = await entries.startMuteOnEntry.executeWithOptions(options, [
+            entryOrder(entry, rule, call),
+          ]);
+          now.onEntry = { policyId: entry.id, outcome };
+        }),
+        this.#orWarn(async () => {
+          if (join === undefined) return;
+          const options = { summary: `Mute ${callId} as policy ${join.id} says` };
+          const { outcome } = await operations.runOperation.executeWithOptions(options, [
+            policyOrder(join, 'mute', call),
+          ]);
+          now.onJoin = { policyId: join.id, outcome };
+        }),
+      ]);
+    });
+  }
+
+  /** L5. What an activity could not do is no failure of this. */
+  async #orWarn(work: () => Promise<void>): Promise<void> {
     try {
-      const policy = await rules.policyOnJoin(call);
-      if (policy === undefined) return;
-      const order = policyOrder(policy, 'mute', call);
-      const options = { summary: `Mute ${callId} as policy ${policy.id} says` };
-      const { outcome } = await operations.runOperation.executeWithOptions(options, [order]);
-      now.onJoin = { policyId: policy.id, outcome };
+      await work();
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      log.warn('What policies want of the call could not be done', { callId });
+      log.warn('What policies want of the call could not be done', { callId: this.#input.callId });
     }
   }
 
@@ -224,7 +249,7 @@ class LiveCall {
   }
 
   #status(): LiveCallStatus {
-    const { state, labels, since, reads: read, onJoin, tenantId, endedAt, endedBy } = this.#now;
+    const { state, labels, since, reads: read, onJoin, onEntry, tenantId, endedAt, endedBy } = this.#now;
     return {
       callId: this.#input.callId,
       state,
@@ -233,6 +258,7 @@ class LiveCall {
       since: new Date(since).toISOString(),
       reads: read,
       ...(onJoin?.policyId !== undefined && { onJoin }),
+      ...(onEntry !== undefined && { onEntry }),
       ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
       ...(endedBy !== undefined && { endedBy }),
     };
@@ -242,6 +268,16 @@ class LiveCall {
     const continueAsNew = makeContinueAsNewFunc<(...args: [LiveCallInput, Carried]) => Promise<never>>();
     return await continueAsNew(this.#input, this.#now);
   }
+}
+
+/**
+ * Where no policy mutes on entry the answer is that of 0.2.0, in whose histories there is no other. So what was recorded
+ * decides what is replayed, and no `patched` is needed, which would cost every call an upsert of search attributes.
+ */
+async function wantedOnJoin(call: JoiningCall): Promise<Partial<EntryOnJoin>> {
+  const answer = await rules.policyOnJoin(call, 'entry');
+  if (answer === undefined) return {};
+  return 'entry' in answer ? answer : { join: answer };
 }
 
 function refused(fault: string, callId?: string): ApplicationFailure {

@@ -1,0 +1,63 @@
+import { checkEntryRule, type EntryRule } from './mute-on-entry.ts';
+import { kindOf } from './target.ts';
+import type { Policy, PolicyRules } from './policy.ts';
+
+/**
+ * The rule `onEntry` of a policy: what it does to a call is to start a mute on entry there, in place of an operation. What
+ * else a policy may say is about operations, or about a moment, and does not go with it.
+ */
+
+/** The terms of each mute on entry; nothing where the policy starts none. */
+export function entryRuleOf({ onEntry }: PolicyRules = {}): EntryRule | undefined {
+  if (onEntry === undefined || onEntry === false) return undefined;
+  return onEntry === true ? {} : onEntry;
+}
+
+/** Whether a policy has something to do as a call is established, so that it needs no time. What is none has not. */
+export function isByRules(rules: PolicyRules | null | undefined): boolean {
+  return rules?.onJoin === true || entryRuleOf(rules ?? {}) !== undefined;
+}
+
+/** In one form: each of those who are excepted once, by the canonical ID, and `true` where there is nothing to tell. */
+export function canonicalRules({ onEntry, ...rules }: PolicyRules): PolicyRules {
+  if (typeof onEntry !== 'object') return { ...rules, ...(onEntry !== undefined && { onEntry }) };
+  const checked = checkEntryRule(onEntry);
+  const rule = checked.ok ? checked.request : onEntry;
+  return { ...rules, onEntry: Object.keys(rule).length === 0 ? true : rule };
+}
+
+export function faultsOfOnEntry(value: unknown): string[] {
+  if (typeof value === 'boolean') return [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return ['rules.onEntry must be true, or an object with forSeconds, except or both'];
+  }
+  const checked = checkEntryRule(value);
+  return checked.ok ? [] : checked.faults.map((fault) => `rules.onEntry: ${fault}`);
+}
+
+/** Everything of a policy that does not go with the rule, each with its remedy. The policy holds field by field. */
+export function faultsBesideOnEntry({ action, rules, when, request = {}, onConflict }: Policy): string[] {
+  if (entryRuleOf(rules) === undefined) return [];
+  const ofOperations = 'is of operations, and a mute on entry waits for those that run; leave it out';
+  return [
+    ...(action === 'mute' ? [] : ["rules.onEntry goes with the action 'mute'"]),
+    ...(rules?.onJoin === true ? ['rules.onEntry does not go with rules.onJoin; make two policies'] : []),
+    ...(rules?.moreThan === undefined
+      ? []
+      : [
+          'rules.onEntry does not go with rules.moreThan, for it is for those who are still to come; make two policies',
+        ]),
+    ...(when.quietHours === undefined
+      ? []
+      : ['rules.onEntry does not go with when.quietHours, which mute the application; make two policies']),
+    ...(kindOf(request.target) === 'self'
+      ? []
+      : [
+          'rules.onEntry does not go with request.target, for it says itself whom to mute; leave it out, and name in rules.onEntry.except who may come unmuted',
+        ]),
+    ...(['confirmWithinSeconds', 'onUnconfirmed'] as const)
+      .filter((field) => request[field] !== undefined)
+      .map((field) => `request.${field} ${ofOperations}`),
+    ...(onConflict === undefined ? [] : [`onConflict ${ofOperations}`]),
+  ];
+}
