@@ -259,7 +259,8 @@ describe.concurrent('a worker that is killed while', () => {
       self: { serverMuted: true },
       faults: {
         requests: [
-          { on: 'getCall', skip: 1, latencyMs },
+          // The successor's, which knows the call.
+          { on: 'getParticipant', latencyMs },
           // Nothing is to be confirmed before it is time.
           { on: 'getParticipant', answer: { status: 503 }, times: 'forever' },
         ],
@@ -271,7 +272,7 @@ describe.concurrent('a worker that is killed while', () => {
     const heard = failureOf(first, 'Superseded');
     await untilPhase(first, 'confirming');
     const second = await stage.moderation.mute({ callId: call.id, confirmWithinSeconds: 60 });
-    await call.until(() => isAsked('getCall', 2)(call));
+    await call.until(() => isAsked('getParticipant')(call));
     await stage.killWorker();
     await stage.startWorker();
     await heard;
