@@ -8,12 +8,14 @@ export default defineConfig({
     exclude: ['test/cluster/**'],
     globalSetup: ['test/support/global-setup.ts'],
     // Operations wait for real clocks: a read comes 2 s after acceptance, a restore may take longer.
-    testTimeout: 60_000,
+    // On a machine that is busy with something else, too.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     // CI's machines are noisy, and these tests live by real clocks: there, one that fails is tried once more and told.
     retry: process.env['CI'] === 'true' ? 1 : 0,
     // Forks suit Temporal's native core.
     pool: 'forks',
-    maxWorkers: 3,
+    // They keep two processors busy, with the processes that they start.
+    maxWorkers: 2,
   },
 });

@@ -17,7 +17,7 @@ import { tell } from './tried.ts';
  */
 
 // Nearly all of the time is spent waiting for Temporal to miss the dead.
-vi.setConfig({ maxConcurrency: 6 });
+vi.setConfig({ maxConcurrency: 4, testTimeout: 180_000 });
 
 let service: Deployment;
 beforeAll(async () => {

@@ -141,7 +141,7 @@ export class TestCall {
   }
 
   /** Until something holds, looked at whenever the call's log gets or changes an entry. */
-  async until(isDone: () => boolean, ms = 15_000): Promise<void> {
+  async until(isDone: () => boolean, ms = 45_000): Promise<void> {
     if (!isDone()) await this.#service.graph.waitFor(this.id, () => isDone(), ms);
   }
 
@@ -191,7 +191,7 @@ export function silenceTemporal(): void {
 }
 
 /** Waits until the operation is in `phase`, as a worker tells it. */
-export async function untilPhase(handle: OperationHandle, phase: Phase, ms = 15_000): Promise<OperationStatus> {
+export async function untilPhase(handle: OperationHandle, phase: Phase, ms = 45_000): Promise<OperationStatus> {
   const deadline = Date.now() + ms;
   for (;;) {
     const status = await handle.status();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Asks until the answer holds: for what tells nobody when it changes, such as Temporal's lists. */
-export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, ms = 20_000): Promise<T> {
+export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, ms = 45_000): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {
     const answer = await ask();
