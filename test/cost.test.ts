@@ -6,6 +6,7 @@ import type { OperationHandle } from '../src/client/operation-handle.ts';
 import { loadWebhookConfig } from '../src/config.ts';
 import { liveWorkflowIdOf } from '../src/contract/call-id.ts';
 import { startWebhook, type RunningWebhook } from '../src/webhook.ts';
+import { triggered } from './support/policy-run.ts';
 import { log, Service, untilPhase, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -210,14 +211,10 @@ test('a run of a policy costs an activity a call', async () => {
   const calls = Array.from({ length: COSTS.policy.calls }, () => callOf().id);
   const id = `cost-${randomUUID()}`;
   await policies.create({ id, action: 'mute', target: { calls }, when: { once: '2099-01-01' } });
-  await policies.trigger(id);
-  const { lastRun } = await until(
-    async () => await policies.describe(id),
-    (policy) => policy.lastRun?.status === 'COMPLETED',
-  );
+  const { workflowId } = await triggered(policies, id);
   await policies.delete(id);
   const { calls: _calls, ...cost } = COSTS.policy;
-  expect(costOf(await historyOf({ workflowId: lastRun?.workflowId ?? '' }))).toMatchObject(cost);
+  expect(costOf(await historyOf({ workflowId }))).toMatchObject(cost);
 });
 
 test('a run of a policy that mutes on entry costs an activity a call, too, and a read', async () => {
@@ -226,14 +223,10 @@ test('a run of a policy that mutes on entry costs an activity a call, too, and a
   const id = `cost-${randomUUID()}`;
   const target = { calls: calls.map((call) => call.id) };
   await policies.create({ id, action: 'mute', target, when: {}, rules: { onEntry: true } });
-  await policies.trigger(id);
-  const { lastRun } = await until(
-    async () => await policies.describe(id),
-    (policy) => policy.lastRun?.status === 'COMPLETED',
-  );
+  const { workflowId } = await triggered(policies, id);
   await policies.delete(id);
   const { calls: _calls, ...cost } = COSTS.policy;
-  expect(costOf(await historyOf({ workflowId: lastRun?.workflowId ?? '' }))).toMatchObject(cost);
+  expect(costOf(await historyOf({ workflowId }))).toMatchObject(cost);
   const released = calls.map(async (call) => {
     expect(namesOf(call)).toEqual(COSTS.onEntry.requests);
     const entry = await service.moderation.mutingOnEntry(call.id);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PolicyReport } from '../src/contract/policy.ts';
+import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -101,13 +102,9 @@ test('operations are started at most so many a second, and waited for at most so
   const when = { once: '2099-01-01' };
   await policies.create({ id, action: 'mute', target: { calls }, when, concurrency: 2, perSecond: 3 });
   try {
-    await policies.trigger(id);
-    const { lastRun } = await until(
-      async () => await policies.describe(id),
-      (policy) => policy.lastRun?.status === 'COMPLETED',
-    );
-    expect(lastRun?.report?.outcomes).toEqual({ Confirmed: 9 });
-    const { events } = await service.client.workflow.getHandle(lastRun?.workflowId ?? '').fetchHistory();
+    const { workflowId, report } = await triggered(policies, id);
+    expect(report.outcomes).toEqual({ Confirmed: 9 });
+    const { events } = await service.client.workflow.getHandle(workflowId).fetchHistory();
     let waiting = 0;
     let most = 0;
     let first = Number.NaN;

@@ -4,14 +4,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { EntryStart } from '../src/activities/types.ts';
 import { LastingRuns } from '../src/client/lasting-runs.ts';
 import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from '../src/client/mutes-on-entry.ts';
-import type { LeftBehind, Policies, PolicyDescription } from '../src/client/policies.ts';
+import type { LeftBehind, Policies } from '../src/client/policies.ts';
 import type { ReleasedCall } from '../src/client/release.ts';
 import { Runs } from '../src/client/runs.ts';
 import type { LiveCallStatus } from '../src/contract/live-call.ts';
 import { muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../src/contract/names.ts';
-import { checkPolicy, type Policy, type PolicyReport } from '../src/contract/policy.ts';
+import { checkPolicy, type Policy } from '../src/contract/policy.ts';
 import { Deployment } from './support/deployment.ts';
+import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -33,15 +34,6 @@ function policyOf(given: Partial<Policy>): Policy {
   const id = `entry-${randomUUID()}`;
   made.push(id);
   return { id, action: 'mute', target: { calls: ['x'] }, when: {}, rules: { onEntry: true }, ...given };
-}
-
-async function triggered(id: string, times = 1): Promise<PolicyReport> {
-  await policies.trigger(id);
-  const { lastRun } = await until(
-    async () => await policies.describe(id),
-    ({ runs, lastRun: last }: PolicyDescription) => runs >= times && last?.status === 'COMPLETED',
-  );
-  return lastRun?.report as PolicyReport;
 }
 
 /** Workers remember for so long what policies there are. */
@@ -180,7 +172,7 @@ describe('whenever it runs', () => {
       request: { requestedBy: 'svc', reason: 'lectures' },
     });
     await policies.create(policy, { paused: true });
-    const report = await triggered(policy.id);
+    const { report } = await triggered(policies, policy.id);
     expect(report).toMatchObject({ action: 'mute', calls: 3, confirmed: [] });
     expect(report.outcomes).toEqual({ Started: 1, Extended: 1, CallNotFound: 1 });
     expect(report.failures).toEqual([
@@ -193,7 +185,7 @@ describe('whenever it runs', () => {
     const extended = await own.status();
     expect(extended).toMatchObject({ except: ['chair'], request: { except: ['own'] } });
     expect(extended).not.toHaveProperty('until');
-    expect((await triggered(policy.id, 2)).outcomes).toEqual({ Extended: 2, CallNotFound: 1 });
+    expect((await triggered(policies, policy.id, 2)).report.outcomes).toEqual({ Extended: 2, CallNotFound: 1 });
     for (const call of [fresh, running]) await expectMutedOnEntry(call);
     expect([fresh.self.isMuted, running.self.isMuted]).toEqual([false, false]);
     const left = await until(
@@ -208,7 +200,7 @@ describe('whenever it runs', () => {
     const call = service.call({ faults: { requests: [{ on: 'getCall', answer: { status: 503 }, times: 3 }] } });
     const policy = policyOf({ target: { calls: [call.id] } });
     await policies.create(policy);
-    expect((await triggered(policy.id)).outcomes).toEqual({ Started: 1 });
+    expect((await triggered(policies, policy.id)).report.outcomes).toEqual({ Started: 1 });
     expect(call.requests.filter(({ name }) => name === 'getCall').length).toBeGreaterThan(3);
     expect(await (await entryOf(call)).status()).toMatchObject({ wereThere: 2 });
   });
@@ -217,7 +209,7 @@ describe('whenever it runs', () => {
     const call = service.call();
     const policy = policyOf({ target: { calls: [call.id] } });
     await policies.create(policy);
-    await triggered(policy.id);
+    await triggered(policies, policy.id);
     await policies.update(policy.id, { rules: { onEntry: false }, when: { once: '2099-01-01' } });
     const left = await until(
       async () => await policies.pause(policy.id),

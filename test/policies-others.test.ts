@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Policies, PolicyDescription } from '../src/client/policies.ts';
-import { checkPolicy, type Policy, type PolicyReport } from '../src/contract/policy.ts';
+import type { Policies } from '../src/client/policies.ts';
+import { checkPolicy, type Policy } from '../src/contract/policy.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
+import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
-import { until } from './support/until.ts';
 
 /** Policies that mute others than the application: whom, in which calls, and what their runs tell of it. */
 
@@ -29,15 +29,6 @@ function policyOf(given: Partial<Policy>): Policy {
   return { id, action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' }, ...given };
 }
 
-async function triggered(policy: Policy, times = 1): Promise<PolicyReport> {
-  await policies.trigger(policy.id);
-  const { lastRun } = await until(
-    async () => await policies.describe(policy.id),
-    ({ runs, lastRun: last }: PolicyDescription) => runs >= times && last?.status === 'COMPLETED',
-  );
-  return lastRun?.report as PolicyReport;
-}
-
 function peopleOf(call: TestCall): { id: string; serverMuted: boolean }[] {
   return service.graph.describe(call.id).participants.filter(({ id }) => id !== call.participantId);
 }
@@ -53,7 +44,7 @@ describe('a policy with a target', () => {
     ];
     const policy = policyOf({ target: { calls: [whole.id, partial.id] }, request: { target: 'others' } });
     expect((await policies.create(policy)).policy.request).toEqual({ target: 'others' });
-    const report = await triggered(policy);
+    const { report } = await triggered(policies, policy.id);
     expect(report).toMatchObject({ calls: 2, outcomes: { Confirmed: 1, Partial: 1 }, confirmed: [whole.id] });
     expect(report.failures).toEqual([{ callId: partial.id, type: 'Partial', message: '2 of 3 are muted.' }]);
     expect(report.others).toMatchObject({ muted: 6, of: 7 });
@@ -71,10 +62,16 @@ describe('a policy with a target', () => {
     const target = { calls: [call.id, call.id.toUpperCase()] };
     const named = policyOf({ target, request: { target: { participantIds: [guest] } } });
     await policies.create(named);
-    expect(await triggered(named)).toMatchObject({ outcomes: { Confirmed: 1 }, others: { muted: 1, of: 1 } });
+    expect((await triggered(policies, named.id)).report).toMatchObject({
+      outcomes: { Confirmed: 1 },
+      others: { muted: 1, of: 1 },
+    });
     const rest = policyOf({ target, request: { target: { others: { except: [chair.toUpperCase()] } } } });
     await policies.create(rest);
-    expect(await triggered(rest)).toMatchObject({ outcomes: { Confirmed: 1 }, others: { muted: 2, of: 2 } });
+    expect((await triggered(policies, rest.id)).report).toMatchObject({
+      outcomes: { Confirmed: 1 },
+      others: { muted: 2, of: 2 },
+    });
     expect(peopleOf(call).map(({ serverMuted }) => serverMuted)).toEqual([false, true, true]);
   });
 
@@ -86,7 +83,10 @@ describe('a policy with a target', () => {
     const calls = [crowded.id, quiet.id];
     const policy = policyOf({ target: { calls }, rules: { moreThan: 3 }, request: { target: 'others' } });
     await policies.create(policy);
-    expect(await triggered(policy)).toMatchObject({ outcomes: { Confirmed: 1, NotCrowded: 1 }, failures: [] });
+    expect((await triggered(policies, policy.id)).report).toMatchObject({
+      outcomes: { Confirmed: 1, NotCrowded: 1 },
+      failures: [],
+    });
     expect(peopleOf(crowded).every(({ serverMuted }) => serverMuted)).toBe(true);
     expect(quiet.posts).toEqual([]);
   });
@@ -97,7 +97,7 @@ describe('a policy with a target', () => {
     const [own, others] = [policyOf({ target }), policyOf({ target, request: { target: 'others' } })];
     for (const policy of [own, others]) {
       await policies.create(policy);
-      await triggered(policy);
+      await triggered(policies, policy.id);
     }
     expect(await policies.pause(own.id)).toMatchObject({ muted: [call.id] });
   });
@@ -138,7 +138,7 @@ test('the commands make one, show it and change it', { timeout: 60_000 }, async 
   const run = async (...args: string[]) => await new Command(BIN, ['policy', ...args], service.env).ended;
   const flags = ['--action', 'mute', '--call', call.id, '--at', '18:00', '--others'];
   expect(await run('create', id, ...flags)).toMatchObject({ code: 0, stderr: '' });
-  await triggered({ ...policyOf({}), id });
+  await triggered(policies, id);
   const { stdout } = await run('describe', id);
   expect(stdout).toMatch(/^whom +"others"$/m);
   expect(stdout).toMatch(/^others +2 of 2 muted$/m);

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { toDate, toZone } from '../src/client/dates.ts';
 import { ModerationError } from '../src/client/errors.ts';
-import type { Policies, PolicyDescription } from '../src/client/policies.ts';
+import type { Policies } from '../src/client/policies.ts';
 import { toSeconds } from '../src/contract/duration.ts';
-import { scheduleIdOf, type Policy, type PolicyReport } from '../src/contract/policy.ts';
+import { scheduleIdOf, type Policy } from '../src/contract/policy.ts';
+import { untilRun } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -33,16 +34,6 @@ async function establish(calls: readonly TestCall[]): Promise<void> {
   await Promise.all(calls.map(async (call) => await service.graph.setCallState(call.id, 'established')));
 }
 
-/** Until its last run has ended, and how. */
-async function untilRun(id: string, times = 1, ms = 60_000): Promise<PolicyReport> {
-  const ended = await until(
-    async () => await policies.describe(id),
-    ({ runs, lastRun }: PolicyDescription) => runs >= times && lastRun?.status === 'COMPLETED',
-    ms,
-  );
-  return ended.lastRun?.report as PolicyReport;
-}
-
 async function refusal(work: Promise<unknown>): Promise<ModerationError> {
   const error: unknown = await work.then(
     () => 'nothing',
@@ -59,7 +50,7 @@ describe('a policy', () => {
     const created = await policies.create(policy, { note: 'for the test' });
     expect(created).toMatchObject({ id: policy.id, paused: false, note: 'for the test', policy });
     expect(created.nextTimes.length).toBeGreaterThan(1);
-    const report = await untilRun(policy.id, 2);
+    const { report } = await untilRun(policies, policy.id, 2);
     expect(report).toMatchObject({ action: 'mute', calls: 1, outcomes: { Confirmed: 1 }, confirmed: [call.id] });
     expect(call.self.serverMuted).toBe(true);
     expect(call.posts.length).toBeGreaterThanOrEqual(2);
@@ -70,7 +61,7 @@ describe('a policy', () => {
     const policy = policyOf({ target: { calls: [call.id] }, when: { once: 'in 2s' } });
     const { nextTimes } = await policies.create(policy);
     expect(nextTimes).toHaveLength(1);
-    expect(await untilRun(policy.id)).toMatchObject({ outcomes: { Confirmed: 1 } });
+    expect((await untilRun(policies, policy.id)).report).toMatchObject({ outcomes: { Confirmed: 1 } });
     expect((await policies.describe(policy.id)).nextTimes).toEqual([]);
   });
 
@@ -79,10 +70,10 @@ describe('a policy', () => {
     const policy = policyOf({ target: { calls: [call.id] }, when: { every: '1s' } });
     expect(await policies.create(policy, { paused: true })).toMatchObject({ paused: true, nextTimes: [] });
     await policies.trigger(policy.id);
-    await untilRun(policy.id);
+    await untilRun(policies, policy.id);
     expect((await policies.describe(policy.id)).runs).toBe(1);
     expect((await policies.resume(policy.id)).nextTimes.length).toBeGreaterThan(0);
-    await untilRun(policy.id, 2);
+    await untilRun(policies, policy.id, 2);
   });
 
   test('runs as often as it was due when it is backfilled', async () => {
@@ -90,7 +81,7 @@ describe('a policy', () => {
     const policy = policyOf({ target: { calls: [call.id] }, when: { at: ['09:00', '18:00'] } });
     await policies.create(policy, { paused: true });
     await policies.backfill(policy.id, { start: '2026-01-01T00:00', end: '2026-01-01T23:00' });
-    await untilRun(policy.id, 2);
+    await untilRun(policies, policy.id, 2);
     expect(call.posts).toEqual(['mute', 'mute']);
   });
 
@@ -110,7 +101,7 @@ describe('a policy', () => {
     for await (const { id } of policies.list()) ids.push(id);
     expect(ids).toContain(policy.id);
     await policies.trigger(policy.id);
-    await untilRun(policy.id);
+    await untilRun(policies, policy.id);
     await service.graph.endCall(ended.id);
     await until(() => service.moderation.calls.hasEnded(ended.id), Boolean);
     const paused = await policies.pause(policy.id, 'holiday');
@@ -134,7 +125,7 @@ describe('a policy', () => {
     const policy = policyOf({ target: { live: { label } } });
     await policies.create(policy);
     await policies.trigger(policy.id);
-    expect(await untilRun(policy.id)).toMatchObject({ calls: 1, confirmed: [labelled.id] });
+    expect((await untilRun(policies, policy.id)).report).toMatchObject({ calls: 1, confirmed: [labelled.id] });
     expect(other.posts).toEqual([]);
   });
 
@@ -150,7 +141,7 @@ describe('a policy', () => {
       setTimeout(resolve, 11_000);
     });
     await late.startWorker();
-    const report = await untilRun(policy.id);
+    const { report } = await untilRun(policies, policy.id);
     expect(report).toMatchObject({ missed: true, calls: 0 });
     expect(call.posts).toEqual([]);
     await late.stop();

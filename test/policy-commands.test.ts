@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { LeftBehind, PolicyDescription, PolicySummary } from '../src/client/policies.ts';
 import { BIN, Command, killCommands, type Ended } from './command-kit.ts';
+import { untilRun } from './support/policy-run.ts';
 import { Service } from './support/service.ts';
-import { until } from './support/until.ts';
 
 /** `call-moderation policy …`, as people run it. */
 
@@ -57,10 +57,7 @@ test('a policy from its making to its end', { timeout: 120_000 }, async () => {
   expect(changed.note).toBe('n');
 
   expect(await json('trigger', id)).toEqual({ id, triggered: true });
-  await until(
-    async () => await service.moderation.policies.describe(id),
-    ({ lastRun }) => lastRun?.status === 'COMPLETED',
-  );
+  await untilRun(service.moderation.policies, id);
   const shown = await policy('describe', id);
   expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toMatch(/came to +Confirmed 1/);
@@ -106,10 +103,7 @@ test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
   expect(changed.policy.request).toEqual({ reason: 'lecture' });
   expect((await json<PolicyDescription>('update', id, '--every', '1d')).policy.rules).toEqual(changed.policy.rules);
   await json('trigger', id);
-  await until(
-    async () => await service.moderation.policies.describe(id),
-    ({ lastRun }) => lastRun?.status === 'COMPLETED',
-  );
+  await untilRun(service.moderation.policies, id);
   const shown = await policy('describe', id);
   expect(shown.stdout).toMatch(/^rules +\{"onEntry":\{"forSeconds":3600,"except":\["c"\]\}\}$/m);
   expect(shown.stdout).toMatch(/^came to +Started 1$/m);

@@ -12,6 +12,7 @@ import { liveWorkflowIdOf } from '../src/contract/call-id.ts';
 import { CANCELLED, FAILURE_TYPES } from '../src/contract/failure.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { VERSION } from '../src/version.ts';
+import { triggered } from './support/policy-run.ts';
 import { Service, untilPhase } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -254,13 +255,9 @@ const tales: readonly Tale[] = [
       const id = `replayed-${randomUUID()}`;
       const target = { calls: [service.call().id, 'no-such-call'] };
       await policies.create({ id, action: 'mute', target, when: {}, rules: { onEntry: true } });
-      await policies.trigger(id);
-      const { lastRun } = await until(
-        async () => await policies.describe(id),
-        (policy) => policy.lastRun?.status === 'COMPLETED',
-      );
+      const { workflowId } = await triggered(policies, id);
       await policies.delete(id);
-      return lastRun?.workflowId ?? '';
+      return workflowId;
     },
   },
   {
@@ -270,13 +267,9 @@ const tales: readonly Tale[] = [
       const id = `replayed-${randomUUID()}`;
       const target = { calls: ['no-such-call'] };
       await policies.create({ id, action: 'mute', target, when: { once: '2099-01-01' } });
-      await policies.trigger(id);
-      const { lastRun } = await until(
-        async () => await policies.describe(id),
-        (policy) => policy.lastRun?.status === 'COMPLETED',
-      );
+      const { workflowId } = await triggered(policies, id);
       await policies.delete(id);
-      return lastRun?.workflowId ?? '';
+      return workflowId;
     },
   },
 ];

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
 import { isQuiet, readQuietHours } from '../src/client/quiet-hours.ts';
-import { scheduleIdOf, type Policy, type PolicyReport, type QuietHours } from '../src/contract/policy.ts';
+import { scheduleIdOf, type Policy, type QuietHours } from '../src/contract/policy.ts';
+import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -43,15 +44,6 @@ async function join(label?: string): Promise<TestCall> {
   if (label !== undefined) await service.moderation.calls.label(call.id, { add: [label] });
   await service.graph.setCallState(call.id, 'established');
   return call;
-}
-
-async function triggered(id: string, times: number): Promise<PolicyReport> {
-  await policies.trigger(id);
-  const { lastRun } = await until(
-    async () => await policies.describe(id),
-    (now) => now.runs >= times && now.lastRun?.status === 'COMPLETED',
-  );
-  return lastRun?.report as PolicyReport;
 }
 
 test('a policy of rules alone mutes on join, the calls of its target and no others', async () => {
@@ -101,11 +93,15 @@ test('only calls with more people than it says are muted, and only where they ar
     rules: { moreThan: 4 },
   });
   await policies.create(policy);
-  const report = await triggered(policy.id, 1);
+  const { report } = await triggered(policies, policy.id);
   expect(report.outcomes).toEqual({ NotCrowded: 1, Confirmed: 1, CallNotFound: 1 });
   expect(report).toMatchObject({ confirmed: [many.id], failures: [{ callId: 'gone', type: 'CallNotFound' }] });
   await service.graph.addParticipants(few.id, 2);
-  expect((await triggered(policy.id, 2)).outcomes).toEqual({ Confirmed: 1, AlreadyDone: 1, CallNotFound: 1 });
+  expect((await triggered(policies, policy.id, 2)).report.outcomes).toEqual({
+    Confirmed: 1,
+    AlreadyDone: 1,
+    CallNotFound: 1,
+  });
   expect(few.posts).toEqual(['mute']);
   expect(many.posts).toEqual(['mute']);
 });
@@ -123,10 +119,13 @@ test('quiet hours mute while they last, also on join, and unmute after', async (
     async () => await service.moderation.calls.get(call.id),
     (now) => now?.onJoin?.outcome === 'Confirmed',
   );
-  expect(await triggered(policy.id, 1)).toMatchObject({ action: 'mute', outcomes: { Confirmed: 1 } });
+  expect((await triggered(policies, policy.id)).report).toMatchObject({ action: 'mute', outcomes: { Confirmed: 1 } });
   expect(call.self.serverMuted).toBe(true);
   await policies.update(policy.id, { when: { quietHours: { from: clock(2), to: clock(4) } } });
-  expect(await triggered(policy.id, 2)).toMatchObject({ action: 'unmute', outcomes: { Confirmed: 1 } });
+  expect((await triggered(policies, policy.id, 2)).report).toMatchObject({
+    action: 'unmute',
+    outcomes: { Confirmed: 1 },
+  });
   expect(call.self.isMuted).toBe(false);
 });
 
