@@ -196,6 +196,11 @@ test('a call that is alive costs a workflow, and no request to Graph where it so
     async () => await calls.get(call.id),
     (status) => status?.state === 'established',
   );
+  // The policies were asked, too: what comes meanwhile costs less.
+  await until(
+    async () => eventsByType(await historyOf({ workflowId: liveWorkflowIdOf(call.id) })),
+    ({ TimerStarted: timers = 0 }) => timers > 0,
+  );
   await service.graph.endCall(call.id);
   await until(
     async () => await calls.get(call.id),
