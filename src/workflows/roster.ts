@@ -1,6 +1,9 @@
 import { sameId } from '../contract/call-id.ts';
 import type { MuteState, SeenState } from '../contract/operation.ts';
-import type { RosterUpdate } from '../contract/signals.ts';
+import type { RosterEntry, RosterUpdate } from '../contract/signals.ts';
+
+/** No place in the order. */
+const NONE = Number.MIN_SAFE_INTEGER;
 
 /**
  * What the rosters say of the application's own participant.
@@ -13,7 +16,8 @@ import type { RosterUpdate } from '../contract/signals.ts';
  *     above the highest that was known by then, from any roster, a read, or the run that was superseded. Where none of these
  *     told a sequence, one from before the operation cannot be told from a new one.
  * R3. An older roster never undoes a newer one: one whose sequence is below the participant's highest is dropped. Rosters
- *     without a sequence count in the order of their arrival.
+ *     without a sequence count in the order of their arrival. In a read and in a full roster 0 is none: it is what a
+ *     number that nobody has set is.
  * R4. The newest roster decides. A wanted state that a newer roster has since taken back confirms nothing.
  * R5. An entry that says `removed` tells of the past: it is dropped.
  * R6. A roster that does not tell `serverMuted` does not change what one has told since the POST, as long as `isMuted`
@@ -24,10 +28,10 @@ export class Roster {
   #lastSeen: MuteState | undefined;
   #asked = false;
   /** Of any roster. */
-  #newest = 0;
-  #newestWhenAsked = 0;
+  #newest = NONE;
+  #newestWhenAsked = NONE;
   /** Of the participant. */
-  #highest = 0;
+  #highest = NONE;
   #notified: MuteState | undefined;
   #serverMuted: boolean | undefined;
 
@@ -44,9 +48,9 @@ export class Roster {
     return this.#notified;
   }
 
-  /** The place in the order that is known to be past; 0 where none is. */
-  get newest(): number {
-    return this.#newest;
+  /** The place in the order that is known to be past, if any is. */
+  get newest(): number | undefined {
+    return this.#newest === NONE ? undefined : this.#newest;
   }
 
   know(participantId: string): void {
@@ -68,27 +72,29 @@ export class Roster {
   /** Takes a roster notification in. */
   take(update: RosterUpdate): void {
     const own = this.#participantId;
-    this.#pass(update.sequenceNumber);
-    for (const { sequence } of update.participants) this.#pass(sequence);
+    const placeOf = ({ sequence }: RosterEntry): number => (update.full ? setNumber(sequence) : (sequence ?? NONE));
+    const place = update.sequenceNumber ?? NONE;
+    this.#pass(place);
+    for (const participant of update.participants) this.#pass(placeOf(participant));
     if (own === undefined) return; // R1
     const entry = update.participants.findLast(({ id }) => sameId(id, own));
     if (entry === undefined || entry.removed === true) return; // R5
-    const sequence = entry.sequence ?? update.sequenceNumber;
-    if (sequence !== undefined && sequence < this.#highest) return; // R3
-    this.#highest = sequence ?? this.#highest;
+    const sequence = placeOf(entry) === NONE ? place : placeOf(entry);
+    if (sequence !== NONE && sequence < this.#highest) return; // R3
+    this.#highest = Math.max(this.#highest, sequence);
     this.#show(entry);
-    const isPast = sequence !== undefined && sequence <= this.#newestWhenAsked;
+    const isPast = sequence !== NONE && sequence <= this.#newestWhenAsked;
     if (this.#asked && !isPast) this.#notified = this.#lastSeen; // R2
   }
 
-  #pass(sequence = 0): void {
+  #pass(sequence: number): void {
     this.#newest = Math.max(this.#newest, sequence);
   }
 
   /** Takes in what a read of the roster has shown. */
-  see({ sequence = 0, ...state }: SeenState): void {
-    this.#pass(sequence);
-    this.#highest = Math.max(this.#highest, sequence);
+  see({ sequence, ...state }: SeenState): void {
+    this.#pass(setNumber(sequence));
+    this.#highest = Math.max(this.#highest, setNumber(sequence));
     this.#show(state);
   }
 
@@ -97,4 +103,9 @@ export class Roster {
     this.#serverMuted = told;
     this.#lastSeen = { isMuted, ...(told !== undefined && { serverMuted: told }) };
   }
+}
+
+/** R3. */
+function setNumber(sequence: number | undefined): number {
+  return sequence === undefined || sequence === 0 ? NONE : sequence;
 }

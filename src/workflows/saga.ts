@@ -115,7 +115,7 @@ export class Saga {
     const known = inheritance ?? { isCallKnown: false, isPosted: false };
     this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
     this.#before = inheritance?.before;
-    this.#roster.inherit(inheritance?.newest ?? 0);
+    if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
     this.#isInherited = known.isPosted;
     this.#story = new Story(action, request);
     if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
@@ -347,11 +347,12 @@ export class Saga {
   }
 
   #inheritance(): Inheritance {
+    const { newest } = this.#roster;
     return {
       isCallKnown: this.#requests.isCallKnown,
       isPosted: this.#requests.isPosted,
       ...(this.#before !== undefined && { before: this.#before }),
-      newest: this.#roster.newest,
+      ...(newest !== undefined && { newest }),
     };
   }
 }
