@@ -53,10 +53,12 @@ export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Hand
   };
   const toOperation = async (notification: ToOperation): Promise<Fate> => {
     const { kind, callId } = notification;
-    const others = kind === 'operationUpdated' ? [] : listeners.of(callId);
-    const workflowIds = [workflowIdOf(callId), ...others];
-    const fates = await Promise.all(workflowIds.map(async (workflowId) => await signal(workflowId, notification)));
-    return fates.includes('handed-over') ? 'handed-over' : 'no-operation';
+    const toOthers = async (): Promise<Fate[]> => {
+      const others = kind === 'operationUpdated' ? [] : await listeners.of(callId);
+      return await Promise.all(others.map(async (workflowId) => await signal(workflowId, notification)));
+    };
+    const [fate, fates] = await Promise.all([signal(workflowIdOf(callId), notification), toOthers()]);
+    return fates.includes('handed-over') ? 'handed-over' : fate;
   };
   const toLiveCall = async ({ kind, callId, payload }: ToLiveCall): Promise<Fate> => {
     const tenantId = 'tenantId' in payload ? payload.tenantId : undefined;

@@ -1,23 +1,28 @@
 import type { Client } from '@temporalio/client';
 import { HOLD, holdIdOf } from '../contract/hold.ts';
 import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../contract/mute-on-entry.ts';
+import { inTime } from '../http/in-time.ts';
 
 /**
  * Who listens to a call beside its operation: a hold, a mute on entry, or both, as this process knows it. A notification
  * costs one more signal for each of them, and one of any other call costs what it always does: nothing is asked of
  * Temporal for it.
  *
- * The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come.
- * It is fetched behind a notification and never waited for, so it is a little out of date. That is enough: one that
- * has just begun has read the call, and looks at the roster by itself (H6 of `workflows/holding.ts`, E7 of
- * `workflows/entry.ts`), and a signal to one that has just ended finds nobody. Where the list cannot be fetched, the one
- * before it stays.
+ * The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come. A
+ * notification that finds it older than that waits for the next one, beside the signal to the operation: in a quiet call it
+ * may be the only one for long. So the list is FRESH_MS out of date at the most, and what Temporal's own lists lag. That is
+ * enough: one that has just begun has read the call, and looks at the roster by itself (H6 of `workflows/holding.ts`, E7 of
+ * `workflows/entry.ts`), and a signal to one that has just ended finds nobody. Where the list cannot be fetched, or not soon,
+ * the one before it stays.
  */
 
 const FRESH_MS = 3_000;
 
 /** A query that takes longer is given up. */
 const FETCH_WITHIN_MS = 3_000;
+
+/** Nor does a notification wait for it longer than this. */
+const WAIT_MS = 500;
 
 /** With more than this their list is not kept, and every call counts as having both. */
 const MOST_LISTENERS = 10_000;
@@ -26,22 +31,25 @@ export class Listeners {
   readonly #client: Client;
   #workflowIds: ReadonlySet<string> | 'any' = new Set();
   #fetchedAt = Number.NEGATIVE_INFINITY;
-  #isFetching = false;
+  #fetching: Promise<void> | undefined;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
   /** Their workflow IDs. */
-  of(callId: string): readonly string[] {
-    if (!this.#isFetching && performance.now() - this.#fetchedAt > FRESH_MS) void this.#fetch();
+  async of(callId: string): Promise<readonly string[]> {
+    if (performance.now() - this.#fetchedAt > FRESH_MS) {
+      const fetching = (this.#fetching ??= this.#fetch());
+      const late = (): Error => new Error('the list is late');
+      await inTime(WAIT_MS, () => fetching, late).catch(() => undefined);
+    }
     const running = this.#workflowIds;
     if (running !== 'any' && running.size === 0) return [];
     return [holdIdOf(callId), muteOnEntryIdOf(callId)].filter((id) => running === 'any' || running.has(id));
   }
 
   async #fetch(): Promise<void> {
-    this.#isFetching = true;
     try {
       await this.#client.withDeadline(Date.now() + FETCH_WITHIN_MS, async () => {
         const found = new Set<string>();
@@ -55,7 +63,7 @@ export class Listeners {
       // Temporal cannot be reached: the hand-over tells that, and the next notification asks again.
     } finally {
       this.#fetchedAt = performance.now();
-      this.#isFetching = false;
+      this.#fetching = undefined;
     }
   }
 }
