@@ -98,6 +98,10 @@ test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
   const flags = ['--on-entry', '--entry-for', '1h', '--except', 'a,b'];
   const made = await json<PolicyDescription>('create', id, ...whom, ...flags);
   expect(made.policy).toMatchObject({ when: {}, rules: { onEntry: { forSeconds: 3_600, except: ['a', 'b'] } } });
+  expect((await policy('describe', id)).stdout).toMatch(/^next +as calls are established$/m);
+  const range = ['--start', '2026-01-01', '--end', '2026-01-02'];
+  expect((await policy('backfill', id, ...range)).stderr).toContain('the policy has no times');
+  expect((await policy('create', `${id}-2`, ...whom, '--except', 'a')).stderr).toContain('--others or --on-entry');
   const changed = await json<PolicyDescription>('update', id, '--except', 'c', '--reason', 'lecture');
   expect(changed.policy.rules).toEqual({ onEntry: { forSeconds: 3_600, except: ['c'] } });
   expect(changed.policy.request).toEqual({ reason: 'lecture' });
@@ -110,8 +114,10 @@ test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
   expect((await policy('list')).stdout).toMatch(new RegExp(`^${id} +20\\S+ +on entry for 3600 s$`, 'm'));
   const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
   expect(listed).toMatchObject({ rules: changed.policy.rules });
+  const ended = await json<PolicyDescription>('update', id, '--on-entry=false');
+  expect(ended.policy.rules?.onEntry).toBe(false);
   const left = await policy('delete', id);
-  expect(left.stdout).toMatch(new RegExp(`^In 1 call.* a mute on entry goes on .*\\n${call.id}\\n$`));
+  expect(left.stdout).toMatch(new RegExp(`In 1 call.* a mute on entry goes on .*\\n${call.id}\\n$`));
 });
 
 test('what is wrong is told with exit code 2, and nothing is made', { timeout: 60_000 }, async () => {

@@ -48,6 +48,7 @@ In another terminal:
   ${command} mute ${id}
   ${command} status ${id}
   curl -X POST ${graph.url}/simulator/calls -H 'content-type: application/json' -d '{"callbackUri":"${webhook.callbackUrl}"}'   # another call
+  curl -X POST ${graph.url}/simulator/calls/${id}/participants -H 'content-type: application/json' -d '{"add":1}'   # somebody joins
 
 Ctrl-C ends it.`);
       await stopped;

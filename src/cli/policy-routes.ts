@@ -55,7 +55,9 @@ const flags = {
   once: words("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
   quietHours: words('Mute in these hours, such as 22:00-06:00, also on join, and unmute after; --days are their first'),
   onJoin: isSet('Mute also in a call of the target as it is established'),
-  onEntry: isSet('Mute who comes into a call of the target, from when it is established or the policy runs'),
+  onEntry: isSet(
+    'Mute who comes into a call of the target, from when it is established or the policy runs; =false ends the rule',
+  ),
   entryFor: { kind: 'parsed', parse: seconds, optional: true, brief: 'With --on-entry: for so long, such as 1h' },
   moreThan: number('Only in calls with more people than this, 1 to 99'),
   timeZone: words('The zone of all times, such as Europe/Berlin (UTC)'),

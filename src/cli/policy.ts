@@ -89,7 +89,12 @@ export async function list(this: Context, { json, limit }: Json & { limit: numbe
     if (json) printJson(this, found);
     else if (found.length === 0) this.process.stderr.write('No policies.\n');
     else {
-      const rows = found.map((policy) => [policy.id, stateOf(policy), wordsOf(policy.rules), policy.note]);
+      const rows = found.map((policy) => [
+        policy.id,
+        stateOf(policy, policy.rules),
+        wordsOf(policy.rules),
+        policy.note,
+      ]);
       this.process.stdout.write(table([['POLICY', 'NEXT', 'RULES', 'NOTE'], ...rows]));
     }
     return DONE;
@@ -172,7 +177,9 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   const onEntry = onEntryOf(flags, before);
   const { onJoin, moreThan } = flags;
   const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin, onEntry, moreThan }) };
-  const whom = given({ target: whomOf(isOnEntry(flags, before) ? { ...flags, except: undefined } : flags) });
+  const whom = given({
+    target: whomOf(isOnEntry(flags, before) ? { ...flags, except: undefined } : flags, ' or --on-entry'),
+  });
   const request = {
     ...before?.request,
     ...given({ confirmWithinSeconds, onUnconfirmed, requestedBy, reason }),
@@ -188,8 +195,8 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   };
 }
 
-function isOnEntry({ onEntry = false }: PolicyFlags, before?: Policy): boolean {
-  return onEntry || entryRuleOf(before?.rules) !== undefined;
+function isOnEntry({ onEntry }: PolicyFlags, before?: Policy): boolean {
+  return onEntry ?? entryRuleOf(before?.rules) !== undefined;
 }
 
 /** The terms that the flags name, beside those that there are. `--except` is of these, where it is not of `--others`. */
@@ -198,7 +205,7 @@ function onEntryOf(flags: PolicyFlags, before?: Policy): PolicyRules['onEntry'] 
   if (isOnEntry(flags, before)) {
     return { ...entryRuleOf(before?.rules), ...given<EntryRule>({ forSeconds, except }) };
   }
-  if (forSeconds === undefined) return undefined;
+  if (forSeconds === undefined) return flags.onEntry;
   const fault = '--entry-for goes with --on-entry: give both, or neither';
   throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
 }
@@ -245,7 +252,7 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
     ['whom', policy.request?.target && JSON.stringify(policy.request.target)],
     ['when', JSON.stringify(policy.when)],
     ['rules', policy.rules && JSON.stringify(policy.rules)],
-    ['next', stateOf(description)],
+    ['next', stateOf(description, policy.rules)],
     ...nextTimes.slice(1, 3).map((time): [string, string] => ['', time]),
     ['note', note === '' ? undefined : note],
     ['runs', `${runs}, missed ${missed}, skipped ${skipped}`],
@@ -261,8 +268,8 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
   return DONE;
 }
 
-function stateOf({ paused, nextTimes }: PolicySummary): string {
-  return paused ? 'paused' : (nextTimes[0] ?? 'never again');
+function stateOf({ paused, nextTimes }: PolicySummary, rules?: PolicyRules): string {
+  return paused ? 'paused' : (nextTimes[0] ?? (isByRules(rules) ? 'as calls are established' : 'never again'));
 }
 
 function tellLeft(context: Context, json: boolean, left: LeftBehind): number {

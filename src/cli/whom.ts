@@ -9,12 +9,16 @@ export interface WhomFlags {
   except?: readonly string[] | undefined;
 }
 
-export function whomOf({ participant = [], others = false, except = [] }: WhomFlags): OthersTarget | undefined {
+/** `orWith` names what `--except` may go with beside `--others`. */
+export function whomOf(
+  { participant = [], others = false, except = [] }: WhomFlags,
+  orWith = '',
+): OthersTarget | undefined {
   const fault =
     participant.length > 0 && others
       ? '--participant and --others are two ways to say whom to mute: give one of them'
       : except.length > 0 && !others
-        ? '--except goes with --others: give both, or neither'
+        ? `--except goes with --others${orWith}: give both, or neither`
         : undefined;
   if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
   if (participant.length > 0) return { participantIds: participant };

@@ -233,6 +233,9 @@ export class Policies {
     const { policy } = await this.describe(id);
     const [from, to] = [toDate(start, policy.when.timeZone), toDate(end, policy.when.timeZone)];
     const faults = [...faultsOfOverlap(overlap)];
+    if (Object.keys(policy.when).length === 0) {
+      faults.push('the policy has no times, so nothing was due: use trigger to run it now');
+    }
     if (from === undefined) faults.push(`start ${DATE_RULE}`);
     if (to === undefined) faults.push(`end ${DATE_RULE}`);
     if (from !== undefined && to !== undefined && to <= from) faults.push('end must come after start');
