@@ -5,6 +5,7 @@ import { LastingRuns } from '../client/lasting-runs.ts';
 import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from '../client/mutes-on-entry.ts';
 import { Runs } from '../client/runs.ts';
 import type { EntryOrder, EntryStart } from './types.ts';
+import { keepBeating, startIdOf } from './waiting.ts';
 
 /**
  * A mute on entry that a policy wants on a call, started as our client does it, under the call's own workflow ID. Where one
@@ -26,15 +27,12 @@ const PAUSES_MS = [250, 500, 1_000, 2_000] as const;
 /** For a worker to answer how it stands, or for Temporal the result of what has ended. */
 const ANSWER_WITHIN_MS = 3_000;
 
-/** A third of the heartbeat timeout, or this in ms where there is none. What begins sooner costs no beat. */
-const BEAT_MS = 3_000;
-
 export async function startMuteOnEntry({ policyId, request }: EntryOrder): Promise<EntryStart> {
   const context = Context.current();
   const { client, info } = context;
   const entries: MutesOnEntry = new LastingRuns(new Runs(client), info.taskQueue, MUTES_ON_ENTRY);
-  const startId = [info.workflowExecution?.runId ?? info.activityRunId, info.activityId].join('/');
-  const beats = setInterval(() => context.heartbeat(), (info.heartbeatTimeoutMs ?? 0) / 3 || BEAT_MS);
+  const startId = startIdOf(context);
+  const stopBeating = keepBeating(context);
   try {
     return await begun(context, await entries.start(request, 'extend', { startId, policyId })); // N2
   } catch (error) {
@@ -42,7 +40,7 @@ export async function startMuteOnEntry({ policyId, request }: EntryOrder): Promi
     if (!context.cancellationSignal.aborted || context.cancellationDetails?.cancelRequested === true) throw error;
     throw ApplicationFailure.retryable('The worker that waited for the mute on entry stops; that goes on.'); // N3
   } finally {
-    clearInterval(beats);
+    stopBeating();
   }
 }
 

@@ -9,6 +9,7 @@ import { Starter } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { checkRequest } from '../contract/request.ts';
 import type { OperationOrder, OperationOutcome } from './types.ts';
+import { keepBeating, startIdOf } from './waiting.ts';
 
 /**
  * One operation on one call, for workflows that want several: started through our own client, with its rules for
@@ -24,15 +25,12 @@ import type { OperationOrder, OperationOutcome } from './types.ts';
  * O4. A worker that stops leaves the operation to the next attempt, in another worker.
  */
 
-/** A third of the heartbeat timeout, or this in ms where there is none. */
-const BEAT_MS = 3_000;
-
 export async function runOperation(order: OperationOrder): Promise<OperationOutcome> {
   const context = Context.current();
-  const { heartbeatDetails, heartbeatTimeoutMs, taskQueue } = context.info;
+  const { heartbeatDetails, taskQueue } = context.info;
   const moderation = new ModerationClient({ client: context.client, taskQueue, eagerStart: true });
   let started = toStarted(heartbeatDetails);
-  const beats = setInterval(() => context.heartbeat(started), (heartbeatTimeoutMs ?? 0) / 3 || BEAT_MS);
+  const stopBeating = keepBeating(context, () => started);
   const work = async (): Promise<OperationOutcome> => {
     const starting = started === undefined ? start(context, order) : Promise.resolve(moderation.get(started)); // O2
     const handle = await unlessCancelled(context, starting);
@@ -55,19 +53,20 @@ export async function runOperation(order: OperationOrder): Promise<OperationOutc
     // Its run failed with what is no outcome of an operation: more attempts would hear the same.
     throw ApplicationFailure.create({ message: error.message, nonRetryable: true, cause: error });
   } finally {
-    clearInterval(beats);
+    stopBeating();
   }
 }
 
 async function start(
-  { client, info }: Context,
+  context: Context,
   { action, request: input, onConflict = 'supersede' }: OperationOrder,
 ): Promise<OperationHandle> {
   const checked = checkRequest(input, action);
   if (!checked.ok) throw invalid(checked.faults);
   const { request } = checked;
   const { callId } = request;
-  const startId = request.requestId ?? [info.workflowExecution?.runId ?? info.activityRunId, info.activityId].join('/');
+  const startId = request.requestId ?? startIdOf(context);
+  const { client, info } = context;
   const run = await new Starter(new Runs(client), info.taskQueue, true).start(action, request, onConflict, startId); // O2
   return new OperationHandle({ callId, workflowId: workflowIdOf(callId), action, run });
 }

@@ -1,6 +1,7 @@
 import { invalid } from '../client/errors.ts';
 import type { OnHeld } from '../client/holds.ts';
 import { checkHold, type HoldRequest, type HoldResult, type HoldStatus } from '../contract/hold.ts';
+import { lastsUntil } from '../contract/summary.ts';
 import type { Context } from './context.ts';
 import { lastingRequest, runLasting, type LastingFlags } from './lasting.ts';
 
@@ -19,8 +20,7 @@ export function command(enforce: boolean) {
       start: (moderation, request) => moderation.hold(request, { onHeld: flags.onHeld }),
       joined: 'It was held already, and has these terms from now on.',
       first: 'muting',
-      begun: ({ until }) =>
-        `${enforce ? 'held' : 'paused'} ${callId} ${until === undefined ? 'until it is released' : `until ${until}`}`,
+      begun: ({ until }) => `${enforce ? 'held' : 'paused'} ${callId} ${lastsUntil(until)}`,
       ended: ({ endedBy, mutesAgain }) => `${callId}: ${endedBy}, muted again ${mutesAgain} times`,
     });
   };

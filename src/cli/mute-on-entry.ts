@@ -5,6 +5,7 @@ import {
   type MuteOnEntryResult,
   type MuteOnEntryStatus,
 } from '../contract/mute-on-entry.ts';
+import { lastsUntil } from '../contract/summary.ts';
 import type { Context } from './context.ts';
 import { lastingRequest, runLasting, type LastingFlags } from './lasting.ts';
 
@@ -27,7 +28,7 @@ export async function muteOnEntry(this: Context, flags: MuteOnEntryFlags, callId
     first: 'reading',
     warning: ({ isRosterComplete }) => (isRosterComplete ? undefined : UNTOLD),
     begun: ({ until, wereThere }) => {
-      const end = until === undefined ? 'until it is released' : `until ${until}`;
+      const end = lastsUntil(until);
       return `muting who comes into ${callId} ${end}; ${wereThere} were there`;
     },
     ended: ({ endedBy, muted, newcomers }) => `${callId}: ${endedBy}, ${muted} of ${newcomers} who came muted`,

@@ -1,5 +1,6 @@
 import type { LeftBehind, Policies, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
 import { ModerationError } from '../client/errors.ts';
+import { inParallel } from '../client/in-parallel.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
 import type { Action } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
@@ -78,13 +79,17 @@ export async function describe(this: Context, flags: Json, id: string): Promise<
   });
 }
 
+/** Policies that are read at a time, beside the list. */
+const LOOKS = 20;
+
 export async function list(this: Context, { json, limit }: Json & { limit: number }): Promise<void> {
   await reporting(this, json, async () => {
     const found = await withClient(this, async ({ policies }) => {
-      const listed: (PolicySummary & { rules?: PolicyRules })[] = [];
-      for (const policy of await take(policies.list(), limit))
-        listed.push({ ...policy, ...(await rulesOf(policies, policy)) });
-      return listed;
+      const listed = await take(policies.list(), limit);
+      const rules = new Map<string, Pick<Policy, 'rules'>>();
+      const read = inParallel(listed, LOOKS, async ({ id }) => [id, await rulesOf(policies, id)] as const);
+      for await (const [id, rule] of read) rules.set(id, rule);
+      return listed.map((policy) => ({ ...policy, ...rules.get(policy.id) }));
     });
     if (json) printJson(this, found);
     else if (found.length === 0) this.process.stderr.write('No policies.\n');
@@ -102,7 +107,7 @@ export async function list(this: Context, { json, limit }: Json & { limit: numbe
 }
 
 /** Temporal's list tells nothing of them. A schedule that holds no policy has none. */
-async function rulesOf(policies: Policies, { id }: PolicySummary): Promise<Pick<Policy, 'rules'>> {
+async function rulesOf(policies: Policies, id: string): Promise<Pick<Policy, 'rules'>> {
   try {
     const { rules } = (await policies.get(id)) ?? {};
     return rules === undefined ? {} : { rules };

@@ -2,6 +2,7 @@ import { ModerationError } from '../client/errors.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
 import type { HoldStatus } from '../contract/hold.ts';
 import type { MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
+import { lastsUntil } from '../contract/summary.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -63,12 +64,12 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
 }
 
 function lineOf({ until, enforce, mutesAgain }: HoldStatus): string {
-  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  const end = lastsUntil(until);
   return enforce ? `${end}, muted again ${mutesAgain} times` : `${end} (a pause)`;
 }
 
 function lineOfEntry({ until, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string {
-  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  const end = lastsUntil(until);
   return isRosterComplete
     ? `${end}, ${muted} of ${newcomers} who came muted`
     : `${end}, but who was there is not known`;

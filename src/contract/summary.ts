@@ -41,3 +41,8 @@ export function code(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').replaceAll('`', "'").trim();
   return line === '' ? '(empty)' : `\`${line}\``;
 }
+
+/** Until when something on a call lasts. */
+export function lastsUntil(until: string | undefined): string {
+  return until === undefined ? 'until it is released' : `until ${until}`;
+}

@@ -8,7 +8,7 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
-import { code } from '../contract/summary.ts';
+import { code, lastsUntil } from '../contract/summary.ts';
 import { Holding, type HoldState } from './holding.ts';
 import { countHold } from './metrics.ts';
 import { runLasting, type LastingKind } from './run-lasting.ts';
@@ -38,7 +38,7 @@ const KIND: LastingKind<HoldRequest, HoldTerms, HoldState, HoldStatus, HoldResul
 };
 
 function detailsOf({ until, enforce, request }: HoldStatus): string {
-  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  const end = lastsUntil(until);
   const how = enforce ? 'Muted again whenever it is unmuted' : 'Muted once';
   const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
   return [`${how}, ${end}.`, ...why].join('\n\n');

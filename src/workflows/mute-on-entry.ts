@@ -8,7 +8,7 @@ import {
   type MuteOnEntryStatus,
   type MuteOnEntryTerms,
 } from '../contract/mute-on-entry.ts';
-import { code } from '../contract/summary.ts';
+import { code, lastsUntil } from '../contract/summary.ts';
 import { Entry, type EntryState } from './entry.ts';
 import { countMuteOnEntry } from './metrics.ts';
 import { runLasting, type LastingKind } from './run-lasting.ts';
@@ -39,7 +39,7 @@ const KIND: LastingKind<MuteOnEntryRequest, MuteOnEntryTerms, EntryState, MuteOn
 
 function detailsOf(status: MuteOnEntryStatus): string {
   const { until, except, request } = status;
-  const end = until === undefined ? 'until it is released' : `until ${until}`;
+  const end = lastsUntil(until);
   const but = except.length === 0 ? '' : `, but for ${except.length} who are excepted`;
   const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
   return [`Mutes once whoever comes into the call, ${end}${but}.`, ...storyOf(status), ...why].join('\n\n');

@@ -92,9 +92,9 @@ interface Step {
 const latencyMs = 2_000;
 
 const isAsked =
-  (name: string, times = 1) =>
+  (name: string) =>
   ({ requests }: TestCall): boolean =>
-    requests.filter((request) => request.name === name).length >= times;
+    requests.some((request) => request.name === name);
 const isAnswered =
   (...names: string[]) =>
   ({ requests }: TestCall): boolean =>
