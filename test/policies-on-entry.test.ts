@@ -12,6 +12,7 @@ import { muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { checkPolicy, type Policy } from '../src/contract/policy.ts';
 import { Deployment } from './support/deployment.ts';
+import { MadePolicies } from './support/made-policies.ts';
 import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -20,21 +21,15 @@ import { until } from './support/until.ts';
 
 let service: Service;
 let policies: Policies;
-const made: string[] = [];
+const made = new MadePolicies({ action: 'mute', target: { calls: ['x'] }, when: {}, rules: { onEntry: true } });
 beforeAll(async () => {
   service = await Service.start();
   ({ policies } = service.moderation);
 });
-afterEach(async () => {
-  for (const id of made.splice(0)) await policies.delete(id).catch(() => undefined);
-});
+afterEach(async () => await made.delete(service.client));
 afterAll(async () => await service.stop());
 
-function policyOf(given: Partial<Policy>): Policy {
-  const id = `entry-${randomUUID()}`;
-  made.push(id);
-  return { id, action: 'mute', target: { calls: ['x'] }, when: {}, rules: { onEntry: true }, ...given };
-}
+const policyOf = (given: Partial<Policy>): Policy => made.of(given);
 
 /** Workers remember for so long what policies there are. */
 async function untilSeen(): Promise<void> {
@@ -92,7 +87,6 @@ describe('as a call is established', () => {
       target: { live: { label } },
       when: { start: '2099-01-01' },
     });
-    made.push(early.id);
     await policies.create(early);
     await untilSeen();
     const [call, other] = await Promise.all([establish(label), establish('another')]);
@@ -132,7 +126,7 @@ describe('as a call is established', () => {
     const label = `both-${randomUUID()}`;
     const target = { live: { label } };
     const ids = ['0', '1', '2', '3'].map((at) => `entry-${at}-${randomUUID()}`);
-    made.push(...ids);
+    made.add(...ids);
     const [paused = '', first = '', second = '', join = ''] = ids;
     await policies.create({ ...policyOf({ target }), id: paused }, { paused: true });
     await policies.create({ ...policyOf({ target, rules: { onEntry: { except: ['a'] } } }), id: first });

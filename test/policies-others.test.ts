@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
 import { checkPolicy, type Policy } from '../src/contract/policy.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
+import { MadePolicies } from './support/made-policies.ts';
 import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 
@@ -10,24 +10,18 @@ import { Service, type TestCall } from './support/service.ts';
 
 let service: Service;
 let policies: Policies;
-const made: string[] = [];
+const made = new MadePolicies({ action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' } });
 beforeAll(async () => {
   service = await Service.start();
   ({ policies } = service.moderation);
 });
-afterEach(async () => {
-  for (const id of made.splice(0)) await policies.delete(id).catch(() => undefined);
-});
+afterEach(async () => await made.delete(service.client));
 afterAll(async () => {
   await killCommands();
   await service.stop();
 });
 
-function policyOf(given: Partial<Policy>): Policy {
-  const id = `others-${randomUUID()}`;
-  made.push(id);
-  return { id, action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' }, ...given };
-}
+const policyOf = (given: Partial<Policy>): Policy => made.of(given);
 
 function peopleOf(call: TestCall): { id: string; serverMuted: boolean }[] {
   return service.graph.describe(call.id).participants.filter(({ id }) => id !== call.participantId);

@@ -5,6 +5,7 @@ import { ModerationError } from '../src/client/errors.ts';
 import type { Policies } from '../src/client/policies.ts';
 import { toSeconds } from '../src/contract/duration.ts';
 import { scheduleIdOf, type Policy } from '../src/contract/policy.ts';
+import { MadePolicies } from './support/made-policies.ts';
 import { untilRun } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -13,22 +14,16 @@ import { until } from './support/until.ts';
 
 let service: Service;
 let policies: Policies;
-const made: string[] = [];
+const made = new MadePolicies({ action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' } });
 beforeAll(async () => {
   service = await Service.start();
   ({ policies } = service.moderation);
 });
-afterEach(async () => {
-  for (const id of made.splice(0)) await policies.delete(id).catch(() => undefined);
-});
+afterEach(async () => await made.delete(service.client));
 afterAll(async () => await service.stop());
 
 /** One that never fires by itself, unless `given` says when. */
-function policyOf(given: Partial<Policy>): Policy {
-  const id = `test-${randomUUID()}`;
-  made.push(id);
-  return { id, action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' }, ...given };
-}
+const policyOf = (given: Partial<Policy>): Policy => made.of(given);
 
 async function establish(calls: readonly TestCall[]): Promise<void> {
   await Promise.all(calls.map(async (call) => await service.graph.setCallState(call.id, 'established')));

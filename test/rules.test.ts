@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
 import { isQuiet, readQuietHours } from '../src/client/quiet-hours.ts';
 import { scheduleIdOf, type Policy, type QuietHours } from '../src/contract/policy.ts';
+import { MadePolicies } from './support/made-policies.ts';
 import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -12,26 +13,15 @@ import { until } from './support/until.ts';
 
 let service: Service;
 let policies: Policies;
-const made: string[] = [];
+const made = new MadePolicies({ action: 'mute', target: { live: {} }, when: {} });
 beforeAll(async () => {
   service = await Service.start();
   ({ policies } = service.moderation);
 });
-afterEach(async () => {
-  for (const id of made.splice(0)) {
-    await service.client.schedule
-      .getHandle(scheduleIdOf(id))
-      .delete()
-      .catch(() => undefined);
-  }
-});
+afterEach(async () => await made.delete(service.client));
 afterAll(async () => await service.stop());
 
-function policyOf(given: Partial<Policy>): Policy {
-  const id = `rule-${randomUUID()}`;
-  made.push(id);
-  return { id, action: 'mute', target: { live: {} }, when: {}, ...given };
-}
+const policyOf = (given: Partial<Policy>): Policy => made.of(given);
 
 /** Workers remember for so long what policies there are. */
 async function untilSeen(): Promise<void> {
@@ -52,7 +42,7 @@ test('a policy of rules alone mutes on join, the calls of its target and no othe
   expect(await policies.create(policy)).toMatchObject({ nextTimes: [], policy: { when: {} } });
   // A schedule that is none of ours, under a policy's name, is passed over.
   const id = `broken-${randomUUID()}`;
-  made.push(id);
+  made.add(id);
   const action = {
     type: 'startWorkflow',
     workflowType: 'applyPolicy',
