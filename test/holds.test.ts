@@ -158,6 +158,23 @@ describe.concurrent('a hold', () => {
     expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
   });
 
+  test('mutes again when it is asked for anew after an unmute of ours, as does a pause', async () => {
+    for (const again of ['hold', 'pause'] as const) {
+      const call = service.call();
+      const handle = await service.moderation[again]({ callId: call.id, forSeconds: 600 });
+      await untilHeld(handle, ({ phase }) => phase === 'holding');
+      // The hold does not see it before it is asked for anew: it would end otherwise.
+      service.graph.setFaults(call.id, { requests: [{ on: 'getParticipant', latencyMs: 1_500, times: 'forever' }] });
+      await (await service.moderation.unmute({ callId: call.id })).result();
+      const joined = await service.moderation[again]({ callId: call.id, forSeconds: 600 });
+      await call.untilAsked('mute', 2);
+      await call.until(() => call.self.serverMuted);
+      await joined.release();
+      await joined.result();
+      expect(call.posts.at(-1)).toBe('unmute');
+    }
+  });
+
   test('is refused with onHeld reject, and found by its call', async () => {
     const call = service.call();
     const handle = await held(call);
@@ -214,12 +231,13 @@ describe.concurrent('with single operations', () => {
 });
 
 describe('the history', () => {
-  test('of a pause has two operations, a timer and its outcome, and that of a mute of others one POST for each', async () => {
+  test('of a pause has two operations, its timer and its outcome, and that of a mute of others one POST for each', async () => {
     const call = service.call({ participants: 6 });
     const pause = await service.moderation.pause({ callId: call.id, forSeconds: 5 });
     await pause.result();
     const paused = costOf((await service.client.workflow.getHandle(pause.workflowId).fetchHistory()).events ?? []);
-    expect(paused).toMatchObject({ activityTasks: 2, timers: 1, upserts: 1 });
+    // For each operation a start, a wait with a timer, and a read of its end.
+    expect(paused).toMatchObject({ activityTasks: 4, timers: 3, upserts: 1 });
     const others = await service.moderation.mute({ callId: call.id, target: 'others' });
     await others.result();
     const muted = costOf((await service.client.workflow.getHandle(call.workflowId).fetchHistory()).events ?? []);

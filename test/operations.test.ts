@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { ActivityHandle, ActivityOptions } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OperationOrder, OperationOutcome } from '../src/activities/types.ts';
-import type { Run } from '../src/client/operation-handle.ts';
-import { Runs } from '../src/client/runs.ts';
-import { Starter } from '../src/client/starter.ts';
-import { Deployment } from './support/deployment.ts';
+import type { GivenOrder, OperationReading, OperationStart, OperationTarget } from '../src/activities/types.ts';
+import { SIGNAL } from '../src/contract/names.ts';
 import { Service, type TestCall } from './support/service.ts';
+import { until } from './support/until.ts';
 
-/** An operation as another workflow has it run: the activity `runOperation`, by the worker that is deployed. */
+/** Operations as other workflows order them: two short activities, run by the worker that is deployed. */
 
 let service: Service;
 beforeAll(async () => {
@@ -16,149 +13,196 @@ beforeAll(async () => {
 });
 afterAll(async () => await service.stop());
 
-async function order(
-  { onConflict, onCancel, action, request }: OperationOrder,
-  options: Partial<ActivityOptions> = {},
-): Promise<ActivityHandle<OperationOutcome>> {
-  const given = { action, request, ...(onConflict && { onConflict }), ...(onCancel && { onCancel }) };
-  return await service.client.activity.start<OperationOutcome>('runOperation', {
+async function run<R>(activity: string, input: object): Promise<R> {
+  return await service.client.activity.execute<R>(activity, {
     id: randomUUID(),
     taskQueue: service.taskQueue,
-    args: [given],
-    startToCloseTimeout: '1 minute',
-    heartbeatTimeout: '2s',
-    ...options,
+    args: [input],
+    startToCloseTimeout: '20s',
   });
 }
 
-describe.concurrent('runOperation', () => {
-  test('starts the operation under the ID of its call and waits for its result', async () => {
+type Order = Partial<GivenOrder> & Pick<GivenOrder, 'request'>;
+
+async function start(order: Order): Promise<OperationStart> {
+  return await run<OperationStart>('startOperation', {
+    action: 'mute',
+    startId: randomUUID(),
+    wishedAt: Date.now(),
+    ...order,
+  });
+}
+
+async function read(target: Partial<OperationTarget> & Pick<OperationTarget, 'callId' | 'runId'>) {
+  const usual = { action: 'mute', startId: 'none', as: 'running', joined: false, isEnding: false };
+  return await run<OperationReading>('readOperation', { ...usual, ...target });
+}
+
+/** The outcome, read as often as it takes. */
+async function outcomeOf(callId: string, started: OperationStart): Promise<OperationReading> {
+  if (started.kind !== 'running') throw new Error(`nothing runs, but the start is ${started.kind}`);
+  return await until(
+    async () => await read({ callId, runId: started.runId }),
+    ({ kind }) => kind === 'ended',
+  );
+}
+
+const slow = (on: 'mute' | 'unmute', latencyMs: number) => ({ faults: { requests: [{ on, latencyMs }] } });
+
+async function latest(call: TestCall) {
+  return (await service.moderation.latest(call.id))?.record;
+}
+
+describe.concurrent('an order', () => {
+  test('starts the operation under the ID of its call, and its outcome is read from the run', async () => {
     const call = service.call();
-    const handle = await order({ action: 'mute', request: { callId: call.id, reason: 'a policy' } });
-    const outcome = await handle.result();
-    expect(outcome).toMatchObject({ outcome: 'Confirmed', joined: false, result: { callId: call.id, isMuted: true } });
-    const latest = await service.moderation.latest(call.id);
-    expect(latest?.record).toMatchObject({ outcome: 'Confirmed', workflowId: call.workflowId });
-    expect(outcome).toMatchObject({ runId: latest?.record.runId });
+    const started = await start({ request: { callId: call.id, reason: 'a policy' } });
+    expect(started).toEqual({ kind: 'running', runId: expect.any(String) as string, joined: false });
+    expect(await outcomeOf(call.id, started)).toMatchObject({
+      outcome: { outcome: 'Confirmed', joined: false, result: { callId: call.id, isMuted: true } },
+    });
+    expect(await latest(call)).toMatchObject({ outcome: 'Confirmed', workflowId: call.workflowId });
     expect(call.posts).toEqual(['mute']);
   });
 
   test('hands the first task of the operation to its own worker, past the queue', async () => {
     const call = service.call();
-    await (await order({ action: 'mute', request: { callId: call.id } })).result();
+    await start({ request: { callId: call.id } });
     const { events = [] } = await service.client.workflow.getHandle(call.workflowId).fetchHistory();
     expect(events?.[0]?.workflowExecutionStartedEventAttributes).toMatchObject({ eagerExecutionAccepted: true });
   });
 
-  test('has the failure of an operation as its result, and tries nothing again', async () => {
-    const handle = await order({ action: 'mute', request: { callId: 'no-such-call' } });
-    const outcome = await handle.result();
+  test('has the failure of its operation as its outcome', async () => {
+    const started = await start({ request: { callId: 'no-such-call' } });
+    const { outcome } = (await outcomeOf('no-such-call', started)) as { outcome: object };
     expect(outcome).toMatchObject({ outcome: 'CallNotFound', details: { callId: 'no-such-call', status: 404 } });
     expect(outcome).toHaveProperty('message', expect.stringContaining('no-such-call'));
   });
 
-  test('has a request that is not valid as its result', async () => {
-    const request = { callId: 'x', confirmWithinSeconds: 0 };
-    const outcome = await (await order({ action: 'mute', request })).result();
-    expect(outcome).toMatchObject({ outcome: 'InvalidRequest' });
+  test('with an invalid request has that as its outcome', async () => {
+    const started = await start({ request: { callId: 'x', confirmWithinSeconds: 0 } });
+    expect(started).toMatchObject({ kind: 'ended', outcome: { outcome: 'InvalidRequest' } });
   });
 
-  test("follows the client's rules for conflicts", async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] } });
+  test('joins, is busy, or is rejected, as the client would be', async () => {
+    const call = service.call(slow('mute', 1_500));
     const first = await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');
-    const joining = await order({ action: 'mute', request: { callId: call.id } });
-    const rejected = await order({ action: 'unmute', request: { callId: call.id }, onConflict: 'reject' });
-    expect(await rejected.result()).toMatchObject({ outcome: 'OperationInProgress' });
-    expect(await joining.result()).toMatchObject({ outcome: 'Confirmed', joined: true });
-    expect(await first.result()).toMatchObject({ isMuted: true });
-    expect(call.posts).toEqual(['mute']);
-  });
-
-  test('tells that another operation has taken over', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] } });
-    const handle = await order({ action: 'mute', request: { callId: call.id } });
-    await call.untilAsked('mute');
-    const second = await service.moderation.unmute({ callId: call.id });
-    expect(await handle.result()).toMatchObject({ outcome: 'Superseded' });
-    expect(await second.result()).toMatchObject({ isMuted: false });
-  });
-
-  test('leaves the operation to itself when it is cancelled', async () => {
-    // Longer than it takes a busy machine to hear of the cancellation.
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 6_000 }] } });
-    const handle = await order({ action: 'mute', request: { callId: call.id } });
-    await call.untilAsked('mute');
-    await handle.cancel('enough');
-    await expect(handle.result()).rejects.toThrow();
-    const latest = await service.moderation.latest(call.id);
-    expect(latest?.record.outcome).toBe('Pending');
-    const joined = await service.moderation.mute({ callId: call.id });
-    expect(await joined.result()).toMatchObject({ isMuted: true });
-    expect(call.posts).toEqual(['mute']);
-  });
-
-  test('cancels the operation where it is told to, and has what came of that as its result', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 2_000 }] } });
-    const handle = await order({ action: 'mute', request: { callId: call.id }, onCancel: 'cancel' });
-    await call.untilAsked('mute');
-    await handle.cancel('enough');
-    expect(await handle.result()).toMatchObject({ outcome: 'Cancelled', details: { restored: true } });
-    expect(call.posts).toEqual(['mute', 'unmute']);
-    expect(call.self.isMuted).toBe(false);
-  });
-});
-
-describe.concurrent('a start that is asked for again, as by a worker that died before it could tell', () => {
-  async function start(call: TestCall, startId: string): Promise<Run> {
-    const starter = new Starter(new Runs(service.client), service.taskQueue);
-    return await (
-      await starter.start('mute', { callId: call.id }, 'supersede', startId)
-    )();
-  }
-
-  test('is the same run, while it runs and when it has ended', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 500 }] } });
-    const first = await start(call, 'a');
-    expect(await start(call, 'a')).toMatchObject({ runId: first.runId, joined: false });
-    await first.handle.result();
-    expect(await start(call, 'a')).toMatchObject({ runId: first.runId, joined: false });
-    expect(call.posts).toEqual(['mute']);
-    const other = await start(call, 'b');
-    expect(other.runId).not.toBe(first.runId);
-    await other.handle.result();
-    expect(call.posts).toEqual(['mute', 'mute']);
-  });
-
-  test('and joins what another has started, as ever', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 500 }] } });
-    const first = await service.moderation.mute({ callId: call.id });
     const { runId } = await first.run();
-    expect(await start(call, 'c')).toMatchObject({ runId, joined: true });
+    const unmute = { action: 'unmute', request: { callId: call.id } } as const;
+    expect(await start({ request: { callId: call.id } })).toEqual({ kind: 'running', runId, joined: true });
+    expect(await start({ ...unmute, onConflict: 'queue' })).toEqual({ kind: 'busy', runId });
+    expect(await start({ ...unmute, onConflict: 'reject' })).toMatchObject({
+      outcome: { outcome: 'OperationInProgress' },
+    });
+    expect(await read({ callId: call.id, runId, as: 'busy' })).toEqual({ kind: 'running' });
     await first.result();
+    expect(await read({ callId: call.id, runId, as: 'busy' })).toEqual({ kind: 'free' });
+    expect(call.posts).toEqual(['mute']);
+  });
+
+  test('that supersedes is found as the run that takes over', async () => {
+    const call = service.call(slow('mute', 1_500));
+    const first = await service.moderation.mute({ callId: call.id });
+    await call.untilAsked('mute');
+    const startId = randomUUID();
+    const started = await start({ action: 'unmute', startId, request: { callId: call.id } });
+    const { runId } = await first.run();
+    expect(started).toEqual({ kind: 'superseding', runId });
+    const target = { callId: call.id, runId, action: 'unmute', startId, as: 'superseding' } as const;
+    const moved = await until(
+      async () => await read(target),
+      ({ kind }) => kind === 'moved',
+    );
+    expect(moved).toMatchObject({ kind: 'moved', as: 'running', joined: false });
+    await expect(first.result()).rejects.toMatchObject({ type: 'Superseded' });
+  });
+
+  test('is read until it has closed, if it announced its end', async () => {
+    const call = service.call(slow('mute', 800));
+    const started = await start({ request: { callId: call.id } });
+    const runId = started.kind === 'running' ? started.runId : '';
+    expect(await read({ callId: call.id, runId, isEnding: true })).toMatchObject({ kind: 'ended' });
   });
 });
 
-describe('where the worker dies', () => {
-  let deployment: Deployment;
-  beforeAll(async () => {
-    deployment = await Deployment.start();
+describe.concurrent('a retry of an order, as after the death of a worker', () => {
+  test('returns the run that it started, while it runs and when it has ended', async () => {
+    const call = service.call(slow('mute', 500));
+    const order: Order = { startId: randomUUID(), wishedAt: Date.now(), request: { callId: call.id } };
+    const first = await start(order);
+    expect(await start(order)).toEqual(first);
+    await outcomeOf(call.id, first);
+    expect(await start(order)).toEqual(first);
+    expect(call.posts).toEqual(['mute']);
   });
-  afterAll(async () => await deployment.stop());
 
-  test('the next attempt waits for the same run, and undoes nothing that was asked since', async () => {
-    await deployment.webhook();
-    const first = await deployment.worker();
-    const call = deployment.call({ faults: { notifications: [{ on: 'roster', drop: true, times: 'forever' }] } });
-    const handle = await order({ action: 'mute', request: { callId: call.id } }, { taskQueue: deployment.taskQueue });
+  test('returns the run that superseded another, also when it has ended', async () => {
+    const call = service.call(slow('mute', 800));
+    await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');
-    await first.kill();
-    const unmute = await deployment.moderation().unmute({ callId: call.id });
-    await deployment.worker();
-    expect(await unmute.result()).toMatchObject({ isMuted: false });
-    expect(await handle.result()).toMatchObject({ outcome: 'Superseded' });
-    expect((await handle.describe()).attempt).toBeGreaterThan(1);
-    expect(call.posts.at(-1)).toBe('unmute');
-    expect(call.self.isMuted).toBe(false);
+    const order: Order = {
+      action: 'unmute',
+      startId: randomUUID(),
+      wishedAt: Date.now(),
+      request: { callId: call.id },
+    };
+    expect(await start(order)).toMatchObject({ kind: 'superseding' });
+    await until(
+      async () => await latest(call),
+      (record) => record?.action === 'unmute' && record.outcome === 'Confirmed',
+    );
+    expect(await start(order)).toMatchObject({ kind: 'running', runId: (await latest(call))?.runId, joined: false });
+    expect(call.posts).toEqual(['mute', 'unmute']);
   });
+
+  test.each(['mute', 'unmute'] as const)('to %s never overrides a newer wish for the opposite', async (action) => {
+    const call = service.call({ self: { serverMuted: action === 'unmute' } });
+    const order: Order = { action, startId: randomUUID(), wishedAt: Date.now(), request: { callId: call.id } };
+    await outcomeOf(call.id, await start(order));
+    const opposite = action === 'mute' ? 'unmute' : 'mute';
+    await (await service.moderation[opposite]({ callId: call.id })).result();
+    expect(await start(order)).toMatchObject({ kind: 'ended', outcome: { outcome: 'Superseded' } });
+    expect(call.posts).toEqual([action, opposite]);
+  });
+
+  test('never supersedes a running operation that was wished for later', async () => {
+    const call = service.call(slow('unmute', 1_500));
+    const wishedAt = Date.now();
+    const unmute = await service.moderation.unmute({ callId: call.id });
+    await call.untilAsked('unmute');
+    expect(await start({ wishedAt, request: { callId: call.id } })).toMatchObject({
+      outcome: { outcome: 'Superseded' },
+    });
+    await unmute.result();
+    expect(call.posts).toEqual(['unmute']);
+  });
+});
+
+test('an operation that hears many rosters goes on as another run, and is the same operation', async () => {
+  const call = service.call({
+    faults: {
+      notifications: [{ on: 'roster', drop: true, times: 'forever' }],
+      requests: [{ on: 'getParticipant', latencyMs: 9_000, times: 'forever' }],
+    },
+  });
+  const handle = await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 60 });
+  await call.untilAsked('mute');
+  await until(
+    async () => await handle.status(),
+    ({ phase }) => phase === 'confirming',
+  );
+  const { runId, handle: before } = await handle.run();
+  const workflow = service.client.workflow.getHandle(call.workflowId);
+  const roster = (isMuted: boolean) => ({ participants: [{ id: call.participantId, isMuted }], full: true });
+  for (let sent = 0; sent < 100; sent += 1) await workflow.signal(SIGNAL.rosterUpdated, roster(false));
+  await until(
+    async () => await before.describe(),
+    ({ status }) => status.name === 'CONTINUED_AS_NEW',
+  );
+  expect(await handle.status()).toMatchObject({ phase: 'confirming', participantId: call.participantId, attempts: 1 });
+  await workflow.signal(SIGNAL.rosterUpdated, roster(true));
+  expect(await handle.result()).toMatchObject({ isMuted: true, confirmedBy: 'notification', clientContext: runId });
+  expect(await latest(call)).toMatchObject({ outcome: 'Confirmed' });
+  expect(call.posts).toEqual(['mute']);
 });

@@ -14,12 +14,12 @@ import {
   toParticipants,
   toSeenState,
 } from '../graph/resources.ts';
-import { startMuteOnEntry } from './entries.ts';
+import { readMuteOnEntry, startMuteOnEntry } from './entries.ts';
 import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
 import { actionAt, policyOnJoin } from './rules.ts';
-import { runOperation } from './operations.ts';
+import { readOperation, startOperation } from './operations.ts';
 import type {
   Acceptance,
   Activities,
@@ -63,8 +63,10 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     actionAt,
     policyOnJoin,
     listLiveCalls,
-    runOperation,
+    startOperation,
+    readOperation,
     startMuteOnEntry,
+    readMuteOnEntry,
     readNewest,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),

@@ -1,108 +1,166 @@
 import { Context } from '@temporalio/activity';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import {
+  WorkflowContinuedAsNewError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
-import { ModerationClient } from '../client/moderation-client.ts';
-import { OperationHandle, type StartedOperation } from '../client/operation-handle.ts';
+import { toModerationError } from '../client/failure.ts';
 import { Runs } from '../client/runs.ts';
-import { Starter } from '../client/starter.ts';
+import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { checkRequest } from '../contract/request.ts';
-import type { OperationOrder, OperationOutcome } from './types.ts';
-import { keepBeating, startIdOf } from './waiting.ts';
+import {
+  CONTINUES_MEMO,
+  PENDING,
+  SEARCH_ATTRIBUTE,
+  START_ID_MEMO,
+  SUCCESSOR_MEMO,
+  WISHED_AT_MEMO,
+} from '../contract/names.ts';
+import type { ModerationResult, OthersResult } from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest } from '../contract/request.ts';
+import { kindOf } from '../contract/target.ts';
+import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, OperationTarget } from './types.ts';
 
 /**
- * One operation on one call, for workflows that want several: started through our own client, with its rules for
- * conflicts, and under the call's own workflow ID. Temporal forgets nothing of it, whatever becomes of the one who asked.
+ * What a workflow does to have an operation run for it: two short activities, of which neither waits for a workflow. The
+ * waiting is done in `workflows/operations.ts`.
  *
- * O1. How the operation ends is a result, also where it fails. What fails the activity, and is tried again, is Temporal
- *     not answering.
- * O2. The run is told with the heartbeats. An attempt that finds one goes on waiting for it and starts nothing: whatever
- *     was asked of the call since then is newer. One that finds none, for its worker died before it could tell, starts
- *     with the same `startId` and is given the same run.
- * O3. A cancellation leaves the operation to itself, or, where the order says so, cancels it and waits for what comes of
- *     that. An operation that was joined belongs to whoever started it and is always left.
- * O4. A worker that stops leaves the operation to the next attempt, in another worker.
+ * **An order starts one run at most.** Every attempt at an order carries the same `startId`, which stands in the memo of the
+ * run that it started or that superseded another. An attempt that finds it in the newest run returns that run.
+ *
+ * **A newer wish is never overridden.** Every run knows when it was wished for (`wishedAt`, or its start). If the newest run
+ * of the call was wished for later than the order, and wants the opposite, the order is out of date: its outcome is
+ * `Superseded`. A retry of a mute cannot know whether an attempt before it has muted, so for it any newer run counts.
+ *
+ * **An outcome is a result**, also a failed one. What fails these activities, and is retried, is Temporal not answering.
  */
 
-export async function runOperation(order: OperationOrder): Promise<OperationOutcome> {
-  const context = Context.current();
-  const { heartbeatDetails, taskQueue } = context.info;
-  const moderation = new ModerationClient({ client: context.client, taskQueue, eagerStart: true });
-  let started = toStarted(heartbeatDetails);
-  const stopBeating = keepBeating(context, () => started);
-  const work = async (): Promise<OperationOutcome> => {
-    const starting = started === undefined ? start(context, order) : Promise.resolve(moderation.get(started)); // O2
-    const handle = await unlessCancelled(context, starting);
-    // Not beaten before it is known: the first beat is sent at once, and those that come soon after it are held back.
-    const located = async (): Promise<void> => {
-      const { runId, joined } = await handle.run();
-      started = { callId: handle.callId, action: handle.action, runId, joined };
-      context.heartbeat(started);
-    };
-    located().catch(() => undefined); // Told by the result, too.
-    return await outcomeOf(context, handle, order);
-  };
-  try {
-    // The activity's own client aborts its requests with the activity; what is cancelled here needs them still (O3).
-    return await context.client.withAbortSignal(new AbortController().signal, work);
-  } catch (error) {
-    if (error instanceof ModerationError)
-      return { outcome: error.type, message: error.message, details: error.details }; // O1
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    // Its run failed with what is no outcome of an operation: more attempts would hear the same.
-    throw ApplicationFailure.create({ message: error.message, nonRetryable: true, cause: error });
-  } finally {
-    stopBeating();
-  }
-}
-
-async function start(
-  context: Context,
-  { action, request: input, onConflict = 'supersede' }: OperationOrder,
-): Promise<OperationHandle> {
+export async function startOperation(order: GivenOrder): Promise<OperationStart> {
+  const { action, request: input, onConflict = 'supersede', startId, wishedAt } = order;
+  const { client, info } = Context.current();
   const checked = checkRequest(input, action);
-  if (!checked.ok) throw invalid(checked.faults);
+  if (!checked.ok) return ended(invalid(checked.faults));
   const { request } = checked;
-  const { callId } = request;
-  const startId = request.requestId ?? startIdOf(context);
-  const { client, info } = context;
-  const run = await new Starter(new Runs(client), info.taskQueue, true).start(action, request, onConflict, startId); // O2
-  return new OperationHandle({ callId, workflowId: workflowIdOf(callId), action, run });
-}
-
-async function outcomeOf(
-  context: Context,
-  handle: OperationHandle,
-  { onCancel = 'leave' }: OperationOrder,
-): Promise<OperationOutcome> {
-  const result = handle.result();
+  const watcher = info.workflowExecution?.workflowId;
+  const marks: Marks = { startId, wishedAt, ...(watcher !== undefined && { watcher }) };
+  const starter = new Starter(new Runs(client), info.taskQueue, true);
   try {
-    const confirmed = await unlessCancelled(context, result);
-    const { runId, joined } = await handle.run();
-    return { outcome: 'Confirmed', runId, joined, result: confirmed };
+    const newest = await describeNewest(order);
+    if (newest !== undefined && isOfOrder(newest, startId))
+      return { kind: 'running', runId: newest.runId, joined: false };
+    if (newest !== undefined && isOutOfDate(order, request, newest, info.attempt))
+      return { kind: 'ended', outcome: outdated(order) };
+    const step = await starter.step(action, request, onConflict, marks);
+    if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, joined: step.run.joined };
+    if (step.kind === 'superseding') return { kind: 'superseding', runId: step.running.runId };
+    await starter.watch(step.running, watcher);
+    return { kind: 'busy', runId: step.running.runId };
   } catch (error) {
-    const isAsked = context.cancellationDetails?.cancelRequested === true;
-    if (!isAsked || onCancel === 'leave' || error instanceof ModerationError) throw error; // O3
-    await handle.cancel();
-    const confirmed = await result;
-    const { runId, joined } = await handle.run();
-    return { outcome: 'Confirmed', runId, joined, result: confirmed };
+    if (error instanceof ModerationError) return ended(error);
+    throw error;
   }
 }
 
-/** What `work` comes to, unless the activity is cancelled or its worker stops before that. */
-async function unlessCancelled<T>(context: Context, work: Promise<T>): Promise<T> {
-  work.catch(() => undefined);
-  const cancelled = context.cancelled.catch((error: unknown) => {
-    if (context.cancellationDetails?.cancelRequested === true) throw error;
-    throw ApplicationFailure.retryable('The worker that waited for the operation stops; the operation goes on.'); // O4
-  });
-  return await Promise.race([work, cancelled]);
+async function describeNewest({ request: { callId } }: GivenOrder): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await Context.current().client.workflow.getHandle(workflowIdOf(callId)).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
-function toStarted(details: unknown): StartedOperation | undefined {
-  return typeof details === 'object' && details !== null && 'runId' in details
-    ? (details as StartedOperation)
-    : undefined;
+function isOfOrder({ memo }: WorkflowExecutionDescription, startId: string): boolean {
+  return memo?.[SUCCESSOR_MEMO] === startId || memo?.[START_ID_MEMO] === startId;
+}
+
+/** Outcomes after which the call may be as the operation wanted it. */
+const EFFECTIVE: ReadonlySet<string> = new Set([PENDING, 'Confirmed', 'Unconfirmed', 'RestoreFailed']);
+
+function isOutOfDate(
+  { action, wishedAt }: GivenOrder,
+  { target }: ModerationRequest,
+  newest: WorkflowExecutionDescription,
+  attempt: number,
+): boolean {
+  if (wishedAtOf(newest) <= wishedAt) return false;
+  if (action === 'mute' && attempt > 1) return true;
+  const word = (name: string): string | undefined => newest.typedSearchAttributes.get({ name, type: 'KEYWORD' });
+  const isOfSelf = kindOf(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
+  return isOfSelf && newest.type !== action && EFFECTIVE.has(word(SEARCH_ATTRIBUTE.outcome) ?? PENDING);
+}
+
+function wishedAtOf({ memo, startTime }: WorkflowExecutionDescription): number {
+  const wishedAt = memo?.[WISHED_AT_MEMO];
+  return typeof wishedAt === 'number' ? wishedAt : startTime.getTime();
+}
+
+function outdated({ request: { callId }, action }: GivenOrder): OperationOutcome {
+  const message = `Another operation on call ${callId} was asked for after this ${action}, and its result counts.`;
+  return { outcome: 'Superseded', message, details: { callId } };
+}
+
+/** A run that has announced its end closes a moment later. */
+const CLOSES_WITHIN_MS = 3_000;
+
+export async function readOperation(target: OperationTarget): Promise<OperationReading> {
+  const { client } = Context.current();
+  const { callId, runId, as, joined, isEnding } = target;
+  const run = new Runs(client).of(workflowIdOf(callId), runId);
+  const deadline = Date.now() + CLOSES_WITHIN_MS;
+  try {
+    const { status } = await run.describe();
+    if (status.name === 'RUNNING' && !isEnding) return { kind: 'running' };
+    if (as === 'busy' && status.name !== 'RUNNING') return { kind: 'free' };
+    const result = await client.withDeadline(deadline, () => run.result());
+    if (as !== 'running') return { kind: 'free' };
+    const confirmed = result as ModerationResult | OthersResult;
+    return { kind: 'ended', outcome: { outcome: 'Confirmed', runId, joined, result: confirmed } };
+  } catch (error) {
+    if (error instanceof WorkflowContinuedAsNewError) return await readNext(target, error.newExecutionRunId);
+    if (error instanceof WorkflowNotFoundError) return forgotten(target);
+    if (error instanceof WorkflowFailedError) {
+      return as === 'running' ? ended(await failureOf(error, callId, run)) : { kind: 'free' };
+    }
+    if (isEnding && Date.now() >= deadline) return { kind: 'running' }; // It has not closed yet.
+    throw error;
+  }
+}
+
+async function failureOf(error: WorkflowFailedError, callId: string, run: WorkflowHandle): Promise<ModerationError> {
+  try {
+    return await toModerationError(error, callId, run);
+  } catch (other) {
+    if (!(other instanceof WorkflowFailedError)) throw other;
+    const message = `The workflow that ran on call ${callId} failed, and not as an operation does. Look at it in Temporal.`;
+    return new ModerationError('OperationFailed', message, { callId });
+  }
+}
+
+/** The run has continued as another one: as the same operation, as what superseded it, or as something else. */
+async function readNext(target: OperationTarget, runId: string): Promise<OperationReading> {
+  const { callId, action, startId, as, joined } = target;
+  if (as === 'busy') return { kind: 'free' };
+  const { memo, type } = await new Runs(Context.current().client).of(workflowIdOf(callId), runId).describe();
+  if (memo?.[CONTINUES_MEMO] === true) return { kind: 'moved', runId, as, joined };
+  if (as === 'superseding' && memo?.[SUCCESSOR_MEMO] === startId)
+    return { kind: 'moved', runId, as: 'running', joined: false };
+  // Somebody else's successor was later, and wants the same.
+  if (as === 'superseding' && type === action) return { kind: 'moved', runId, as: 'running', joined: true };
+  return { kind: 'ended', outcome: outdated({ ...target, request: { callId }, wishedAt: 0 }) };
+}
+
+/** Temporal no longer keeps the run, so nobody knows how it ended. */
+function forgotten({ callId, as }: OperationTarget): OperationReading {
+  if (as !== 'running') return { kind: 'free' };
+  const message = `Temporal no longer keeps the operation on call ${callId}, so its outcome is not known. Look at the call.`;
+  return ended(new ModerationError('NotEnded', message, { callId }));
+}
+
+function ended({ type, message, details }: ModerationError): { kind: 'ended'; outcome: OperationOutcome } {
+  // `type` of an error is never that of a success.
+  return { kind: 'ended', outcome: { outcome: type, message, details } };
 }

@@ -52,11 +52,49 @@ export interface ActionTarget extends CallTarget {
 export interface OperationOrder {
   action: Action;
   request: ModerationRequest;
-  /** What to do while another operation runs on the call that cannot be joined; `supersede` where absent. */
+  /** What to do while another operation runs on the call that cannot be joined; `supersede` if absent. */
   onConflict?: OnConflict;
-  /** What a cancellation of the activity does to the operation; `leave` where absent. */
-  onCancel?: 'leave' | 'cancel';
 }
+
+/** An order as it is given to the activities. All attempts at it have these in common. */
+export interface GivenOrder extends OperationOrder {
+  /** Names the order over all retries, so that it starts one run at most. */
+  startId: string;
+  /** When it was wished for, in ms since the epoch. A newer wish for the opposite is never overridden. */
+  wishedAt: number;
+}
+
+/** What became of an order. */
+export type OperationStart =
+  /** The run that carries it out, which may have been started by somebody else. */
+  | { kind: 'running'; runId: string; joined: boolean }
+  /** This run was told to hand over, and goes on until its request to Graph is answered. */
+  | { kind: 'superseding'; runId: string }
+  /** This run must end first. */
+  | { kind: 'busy'; runId: string }
+  /** There is nothing to wait for. */
+  | { kind: 'ended'; outcome: OperationOutcome };
+
+/** A run that a workflow waits for, and why. */
+export interface OperationTarget {
+  callId: string;
+  action: Action;
+  startId: string;
+  runId: string;
+  as: 'running' | 'superseding' | 'busy';
+  joined: boolean;
+  /** The run has announced its end, so it is read until it has closed, for at most a few seconds. */
+  isEnding: boolean;
+}
+
+/** How a run stands that a workflow waits for. */
+export type OperationReading =
+  | { kind: 'running' }
+  /** It goes on as another run. */
+  | { kind: 'moved'; runId: string; as: 'running' | 'superseding'; joined: boolean }
+  /** It has ended, and the order was not carried out: it is given anew. */
+  | { kind: 'free' }
+  | { kind: 'ended'; outcome: OperationOutcome };
 
 /** How an operation ended, as its starter hears it. `outcome` is `Confirmed`, also of some of several, or why there is no result. */
 export type OperationOutcome =
@@ -95,6 +133,15 @@ export interface EntryOrder {
   request: MuteOnEntryRequest;
 }
 
+/** An order as it is given to the activity; all attempts have the same `startId`. */
+export type GivenEntryOrder = EntryOrder & { startId: string };
+
+/** Whether a mute on entry has read who is in the call, from which moment on it mutes those who come. */
+export type EntryReading =
+  | { kind: 'begun' }
+  | { kind: 'notBegun' }
+  | { kind: 'ended'; outcome: EntryStart | undefined };
+
 /**
  * What came of it: it was started, or one that ran already was given these terms; it runs, and has not read yet who is
  * there; or why it could not begin.
@@ -116,6 +163,8 @@ export interface NewestOperation {
   /** As in an `OperationRecord`. */
   outcome: string;
   runId: string;
+  /** When it was wished for, in ms since the epoch. */
+  wishedAt: number;
 }
 
 /** A roster is read of those who are named, or of everyone. */
@@ -167,10 +216,14 @@ export interface Activities {
   policyOnJoin(call: JoiningCall, also?: 'entry'): Promise<Policy | EntryOnJoin | undefined>;
   /** Calls that are established, page by page; `next` leads to the next one. */
   listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
-  /** Starts or joins an operation, under the call's workflow ID, and waits for its outcome, which is always a result. */
-  runOperation(order: OperationOrder): Promise<OperationOutcome>;
-  /** Starts a mute on entry, or gives the one that runs these terms, and waits until it has read who is there. */
-  startMuteOnEntry(order: EntryOrder): Promise<EntryStart>;
+  /** Starts, joins or supersedes an operation, under the call's workflow ID. Waits for nothing. */
+  startOperation(order: GivenOrder): Promise<OperationStart>;
+  /** How a run stands that a workflow waits for. */
+  readOperation(target: OperationTarget): Promise<OperationReading>;
+  /** Starts a mute on entry, or gives the one that runs these terms. Waits for nothing. */
+  startMuteOnEntry(order: GivenEntryOrder): Promise<EntryStart>;
+  /** Whether the mute on entry of a call has begun. */
+  readMuteOnEntry(callId: string): Promise<EntryReading>;
   /** What was last asked of the application's own mute in the call, if anything was. */
   readNewest(callId: string): Promise<NewestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */

@@ -80,6 +80,11 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
     }
   }
 
+  /** The last one of a call, running or ended. Asks nothing of Temporal. */
+  last(callId: string): LastingHandle<Terms, Status, Result> {
+    return this.#handle(canonicalId(callId));
+  }
+
   /** The calls that one runs on, of one tenant or of all, as Temporal's lists show them. */
   async *calls(tenantId?: string): AsyncIterable<string> {
     const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;

@@ -1,7 +1,8 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowContinuedAsNewError, type WorkflowHandle } from '@temporalio/client';
 import { CANCELLED } from '../contract/failure.ts';
 import { QUERY, type Action } from '../contract/names.ts';
 import type { ModerationResult, OperationStatus } from '../contract/operation.ts';
+import { continuationOf } from './continued.ts';
 import { ModerationError } from './errors.ts';
 import { toModerationError } from './failure.ts';
 
@@ -80,17 +81,29 @@ export class OperationHandle<R = ModerationResult> {
   }
 
   async #result(): Promise<R> {
-    const { handle } = await this.run();
-    try {
-      return (await handle.result()) as R;
-    } catch (error) {
-      throw await toModerationError(error, this.callId, handle);
+    let { handle } = await this.run();
+    for (;;) {
+      try {
+        return (await handle.result()) as R;
+      } catch (error) {
+        const next = error instanceof WorkflowContinuedAsNewError ? await continuationOf(handle) : undefined;
+        if (next === undefined) throw await toModerationError(error, this.callId, handle);
+        handle = next;
+      }
     }
+  }
+
+  /** The run that carries the operation out now: an operation with a long history goes on as another run. */
+  async #current(): Promise<WorkflowHandle> {
+    let { handle } = await this.run();
+    for (let next = await continuationOf(handle); next !== undefined; next = await continuationOf(handle))
+      handle = next;
+    return handle;
   }
 
   /** Where the operation stands; answered by a worker, also after the operation has ended. */
   async status(): Promise<OperationStatus> {
-    const { handle } = await this.run();
+    const handle = await this.#current();
     return await handle.query<OperationStatus>(QUERY.operation);
   }
 
@@ -99,9 +112,9 @@ export class OperationHandle<R = ModerationResult> {
    * handle only lets go of it, and its `result()` rejects with `Cancelled`.
    */
   async cancel(): Promise<void> {
-    const { handle, joined } = await this.run();
-    if (joined) this.#letGo.abort();
-    else await handle.cancel();
+    const { joined } = await this.run();
+    if (joined) return this.#letGo.abort();
+    await (await this.#current()).cancel();
   }
 }
 

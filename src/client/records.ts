@@ -1,12 +1,15 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOf } from '../contract/call-id.ts';
-import { isAction, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+import { isAction, PENDING, SEARCH_ATTRIBUTE, WISHED_AT_MEMO, type Action } from '../contract/names.ts';
 
 /** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
 export interface OperationRecord {
   callId: string;
   action: Action;
-  /** `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself. */
+  /**
+   * `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself;
+   * `Continued` if the same operation goes on as a newer run.
+   */
   outcome: string;
   tenantId?: string;
   requestId?: string;
@@ -14,6 +17,8 @@ export interface OperationRecord {
   target?: 'others' | 'participants';
   workflowId: string;
   runId: string;
+  /** When it was wished for, in ms since the epoch: what counts if two wishes contradict. */
+  wishedAt: number;
   /** ISO 8601, UTC. */
   startedAt: string;
   closedAt?: string;
@@ -63,7 +68,7 @@ export function quote(value: string): string {
 
 /** The record of a run, or nothing where the run is none of ours. */
 export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRecord | undefined {
-  const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes } = info;
+  const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes, memo } = info;
   const callId = callIdOf(workflowId);
   if (!isAction(type) || callId === undefined) return undefined;
   const attribute = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
@@ -71,6 +76,7 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
   const requestId = attribute(SEARCH_ATTRIBUTE.requestId);
   const target = attribute(SEARCH_ATTRIBUTE.target);
   const recorded = attribute(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
+  const wishedAt = memo?.[WISHED_AT_MEMO];
   const isEndedByTemporal = recorded === PENDING && status.name !== 'RUNNING';
   return {
     callId,
@@ -81,6 +87,7 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
     ...((target === 'others' || target === 'participants') && { target }),
     workflowId,
     runId,
+    wishedAt: typeof wishedAt === 'number' ? wishedAt : startTime.getTime(),
     startedAt: startTime.toISOString(),
     ...(closeTime !== undefined && { closedAt: closeTime.toISOString() }),
   };
@@ -91,4 +98,6 @@ const ENDED: Readonly<Record<string, string>> = {
   TERMINATED: 'Terminated',
   TIMED_OUT: 'TimedOut',
   CANCELLED: 'Cancelled',
+  // The same operation goes on as a newer run.
+  CONTINUED_AS_NEW: 'Continued',
 };

@@ -10,7 +10,16 @@ import {
 } from '@temporalio/client';
 import { attributesOf } from '../contract/attributes.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { isAction, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
+import {
+  CONTINUES_MEMO,
+  isAction,
+  SIGNAL,
+  START_ID_MEMO,
+  SUCCESSOR_MEMO,
+  WATCHER_MEMO,
+  WISHED_AT_MEMO,
+  type Action,
+} from '../contract/names.ts';
 import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { detailsOf, summaryOf } from '../contract/summary.ts';
@@ -40,7 +49,7 @@ import { sameStart } from './same-start.ts';
  * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
  *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
  * C7. A start that is asked for again with the same `startId` is the same run, running or ended, as long as nothing newer
- *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no record, and joins as ever.
+ *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no search attribute, and joins.
  */
 
 export type OnConflict = 'supersede' | 'queue' | 'reject';
@@ -51,7 +60,7 @@ const MOST_STARTS = 20;
 /** gRPC's `INVALID_ARGUMENT`. */
 const INVALID_ARGUMENT = 3;
 
-interface Running {
+export interface Running {
   handle: WorkflowHandle;
   runId: string;
   action: Action;
@@ -59,6 +68,23 @@ interface Running {
   /** The opposite action is being asked of Graph. */
   isRestoring: boolean;
 }
+
+/** Of a start on behalf of a workflow. */
+export interface Marks {
+  /** Names the start over all its retries. */
+  startId: string;
+  /** When it was wished for, in ms since the epoch. */
+  wishedAt: number;
+  /** The workflow that hears of the end. */
+  watcher?: string;
+}
+
+/** What one attempt at a start comes to. */
+export type Step =
+  | { kind: 'started'; run: Run }
+  | { kind: 'superseding'; running: Running; successor: Successor }
+  /** That one must end first. */
+  | { kind: 'busy'; running: Running };
 
 export class Starter {
   readonly #runs: Runs;
@@ -73,43 +99,56 @@ export class Starter {
     this.#eagerStart = eagerStart;
   }
 
-  /**
-   * Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. `startId` names the
-   * start where it may be asked for twice (C7).
-   */
-  async start(
-    action: Action,
-    request: ModerationRequest,
-    onConflict: OnConflict,
-    startId = request.requestId,
-  ): Promise<() => Promise<Run>> {
-    for (let starts = 1; starts <= MOST_STARTS;) {
+  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
+  async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
+    for (;;) {
+      const step = await this.step(action, request, onConflict);
+      if (step.kind === 'started') return () => Promise.resolve(step.run);
+      if (step.kind === 'superseding') return () => this.#successorRun(step.running, step.successor); // C3
+      await ended(step.running.handle); // C2, C5, C6
+    }
+  }
+
+  /** One attempt at a start. Waits for no operation. */
+  async step(action: Action, request: ModerationRequest, onConflict: OnConflict, marks?: Marks): Promise<Step> {
+    for (let starts = 1; starts <= MOST_STARTS; starts += 1) {
       const asked = await this.#asked(action, request);
-      if (asked !== undefined) return () => Promise.resolve(asked); // C5
-      const started = await this.#startNew(action, request, startId);
-      if (started !== undefined) return () => Promise.resolve(started);
+      if (asked !== undefined) return { kind: 'started', run: asked }; // C5
+      const started = await this.#startNew(action, request, marks);
+      if (started !== undefined) return { kind: 'started', run: started };
       const running = await this.#running(request.callId);
-      if (running === undefined) {
-        starts += 1; // C4
-        continue;
-      }
+      if (running === undefined) continue; // C4
       const isSameTarget = await this.#isSameTarget(running, request);
       const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
       if (isJoinable && request.requestId === undefined) {
-        return () => Promise.resolve({ handle: running.handle, runId: running.runId, joined: true }); // C1
-      } else if (onConflict === 'reject') {
-        throw inProgress(request.callId, running.action);
-      } else if (onConflict === 'queue' || isJoinable || !isSameTarget) {
-        await ended(running.handle); // C5, C6
-      } else {
-        const successor: Successor = { action, request, id: request.requestId ?? randomUUID() };
-        if (await this.#supersede(running, successor)) {
-          return () => this.#successorRun(running, successor); // C3
-        }
-        starts += 1; // C4
+        await this.watch(running, marks?.watcher);
+        const { handle, runId } = running;
+        return { kind: 'started', run: { handle, runId, joined: true } }; // C1
       }
+      if (onConflict === 'reject') throw inProgress(request.callId, running.action);
+      if (onConflict === 'queue' || isJoinable || !isSameTarget) return { kind: 'busy', running }; // C2, C5, C6
+      const { startId, wishedAt, watcher } = marks ?? {};
+      const successor: Successor = {
+        action,
+        request,
+        id: startId ?? request.requestId ?? randomUUID(),
+        ...(wishedAt !== undefined && { wishedAt }),
+        ...(watcher !== undefined && { watcher }),
+      };
+      if (await this.#supersede(running, successor)) return { kind: 'superseding', running, successor }; // C3
+      // C4
     }
     throw inProgress(request.callId, action);
+  }
+
+  /** Has the operation signal its end to a workflow. One that has ended meanwhile is found by that workflow's own read. */
+  async watch({ handle }: Pick<Running, 'handle'>, workflowId: string | undefined): Promise<void> {
+    if (workflowId === undefined) return;
+    try {
+      await handle.signal(SIGNAL.watch, { workflowId });
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
   }
 
   /** The operation that the request's ID already has. */
@@ -119,7 +158,7 @@ export class Starter {
   }
 
   /** The new run, or nothing where one is running. */
-  async #startNew(action: Action, request: ModerationRequest, startId?: string): Promise<Run | undefined> {
+  async #startNew(action: Action, request: ModerationRequest, marks?: Marks): Promise<Run | undefined> {
     const workflowId = workflowIdOf(request.callId);
     try {
       const { firstExecutionRunId: runId } = await this.#runs.client.workflow.start(action, {
@@ -131,7 +170,8 @@ export class Starter {
         typedSearchAttributes: attributesOf(action, request),
         staticSummary: summaryOf(action, request),
         staticDetails: detailsOf(action, request),
-        ...sameStart(startId),
+        ...(marks !== undefined && { memo: memoOf(marks) }),
+        ...sameStart(marks?.startId ?? request.requestId),
       });
       // The server does not say whether the run was there already.
       if (request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
@@ -147,8 +187,11 @@ export class Starter {
   async #running(callId: string): Promise<Running | undefined> {
     const workflowId = workflowIdOf(callId);
     try {
-      const { closeTime, type, runId, raw } = await this.#runs.client.workflow.getHandle(workflowId).describe();
+      const { closeTime, type, runId, raw, taskQueue } = await this.#runs.client.workflow
+        .getHandle(workflowId)
+        .describe();
       if (closeTime !== undefined) return undefined;
+      if (taskQueue !== this.#taskQueue) throw otherDeployment(callId, taskQueue);
       if (!isAction(type)) {
         const message = `A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute. End it.`;
         throw new ModerationError('OperationInProgress', message, { callId });
@@ -189,12 +232,14 @@ export class Starter {
   }
 
   /** The run that the superseded one has continued as. */
-  async #successorRun({ handle }: Running, { action, request, id }: Successor): Promise<Run> {
+  async #successorRun({ handle }: Pick<Running, 'handle'>, successor: Successor): Promise<Run> {
+    const { action, request, id } = successor;
     const runId = await continuation(handle);
     // It was ended from outside before it could hand over.
     if (runId === undefined) return await (await this.start(action, request, 'supersede'))();
     const next = this.#runs.of(handle.workflowId, runId);
     const { type, memo } = await next.describe();
+    if (memo?.[CONTINUES_MEMO] === true) return await this.#successorRun({ handle: next }, successor);
     const isOurs = memo?.[SUCCESSOR_MEMO] === id;
     if (!isOurs && type !== action) {
       const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
@@ -226,6 +271,19 @@ async function continuation(handle: WorkflowHandle): Promise<string | undefined>
 
 async function ended(handle: WorkflowHandle): Promise<void> {
   await continuation(handle);
+}
+
+function memoOf({ startId, wishedAt, watcher }: Marks): Record<string, unknown> {
+  return {
+    [START_ID_MEMO]: startId,
+    [WISHED_AT_MEMO]: wishedAt,
+    ...(watcher !== undefined && { [WATCHER_MEMO]: watcher }),
+  };
+}
+
+function otherDeployment(callId: string, taskQueue: string): ModerationError {
+  const message = `Nothing was started, because an operation of another deployment (task queue ${taskQueue}) runs on call ${callId}. Use a client of that task queue.`;
+  return new ModerationError('OtherDeployment', message, { callId });
 }
 
 function inProgress(callId: string, action: Action): ModerationError {

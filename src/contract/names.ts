@@ -8,13 +8,20 @@ export type Action = 'mute' | 'unmute';
 
 export const DEFAULT_TASK_QUEUE = 'call-moderation';
 
-/** Signals of a running operation. The first three are fed by the webhook, `supersede` by clients. */
+/**
+ * Signals of a running operation. The first three are fed by the webhook, `supersede` by clients, and `watch` by workflows
+ * that want to hear when the operation ends.
+ */
 export const SIGNAL = {
   rosterUpdated: 'rosterUpdated',
   callEnded: 'callEnded',
   operationUpdated: 'operationUpdated',
   supersede: 'supersede',
+  watch: 'watch',
 } as const;
+
+/** The signal that an operation sends to its watchers as it ends: `{ runId }`. They read the run to learn its outcome. */
+export const OPERATION_ENDED = 'operationEnded';
 
 /** The workflow type that stands for a call which is alive. */
 export const LIVE_CALL = 'liveCall';
@@ -55,6 +62,18 @@ export const SEARCH_ATTRIBUTE_TYPE = {
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
 export const SUCCESSOR_MEMO = 'supersededBy';
+
+/** Memo of a run that another workflow ordered: the `startId` of that order, which names it over all retries. */
+export const START_ID_MEMO = 'startId';
+
+/** Memo: when the operation was asked for, in ms since the epoch. Without it, the run's start time counts. */
+export const WISHED_AT_MEMO = 'wishedAt';
+
+/** Memo of a run that another workflow ordered: the ID of that workflow, which hears of the end. */
+export const WATCHER_MEMO = 'watcher';
+
+/** Memo of a run that continues the same operation because its history became long. */
+export const CONTINUES_MEMO = 'continues';
 
 /** Memo of a mute on entry that a policy has started: the policy's ID. */
 export const POLICY_MEMO = 'policy';

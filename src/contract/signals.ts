@@ -46,6 +46,20 @@ export interface Successor {
   request: ModerationRequest;
   /** Of the starter's choice; stands in the memo of the run that takes over, so that its starter knows it. */
   id?: string;
+  /** When it was asked for, in ms since the epoch; the arrival of the signal if absent. */
+  wishedAt?: number;
+  /** ID of a workflow that hears when the superseded run, and later the successor, ends. */
+  watcher?: string;
+}
+
+/** Payload of `watch`: the workflow that hears when the operation ends. */
+export interface Watch {
+  workflowId: string;
+}
+
+/** Payload of `operationEnded`, which an operation sends to its watchers. */
+export interface OperationEnded {
+  runId: string;
 }
 
 /*
@@ -126,8 +140,28 @@ export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
 
 export function toSuccessor(value: unknown): Successor | undefined {
   if (!isFields(value) || !isAction(value['action'])) return undefined;
-  const { action, id } = value;
+  const { action, id, wishedAt, watcher } = value;
   const checked = checkRequest(value['request'], action);
-  if (!checked.ok || !isOptional(id, 'string')) return undefined;
-  return { action, request: checked.request, ...(typeof id === 'string' && { id: id.slice(0, 128) }) };
+  if (!checked.ok || !isOptional(id, 'string') || !isOptional(wishedAt, 'number')) return undefined;
+  if (!isOptional(watcher, 'string')) return undefined;
+  return {
+    action,
+    request: checked.request,
+    ...(typeof id === 'string' && { id: id.slice(0, 128) }),
+    ...(typeof wishedAt === 'number' && { wishedAt }),
+    ...(isWorkflowId(watcher) && { watcher }),
+  };
+}
+
+export function toWatch(value: unknown): Watch | undefined {
+  return isFields(value) && isWorkflowId(value['workflowId']) ? { workflowId: value['workflowId'] } : undefined;
+}
+
+export function toOperationEnded(value: unknown): OperationEnded | undefined {
+  return isFields(value) && isId(value['runId']) ? { runId: value['runId'] } : undefined;
+}
+
+/** Temporal takes IDs of at most 1,000 bytes. */
+function isWorkflowId(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 1_000;
 }

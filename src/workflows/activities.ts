@@ -10,12 +10,6 @@ export const REQUEST_MS = 60_000;
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
 
-/** The longest that an operation is waited for. */
-const OPERATION_MS = 30 * 60_000;
-
-/** A worker that waits for an operation and is not heard for so long is taken for dead. */
-const HEARTBEAT_MS = 10_000;
-
 /**
  * Graph's answers decide which failures are retried (`src/graph/errors.ts` marks the others as not retryable), and a
  * `Retry-After` of Graph takes the place of the interval.
@@ -43,30 +37,35 @@ export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' 
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** What is asked of Temporal itself. */
-export const lookups = proxyActivities<Pick<Activities, 'readNewest'>>({
+/** Asked of Temporal itself. If it does not answer in time, the workflow goes on without the answer. */
+const ASKED_OF_TEMPORAL = {
   startToCloseTimeout: ATTEMPT_MS,
+  scheduleToCloseTimeout: 3 * ATTEMPT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
+} satisfies ActivityOptions;
+
+export const lookups = proxyActivities<Pick<Activities, 'readNewest' | 'readMuteOnEntry'>>({
+  ...ASKED_OF_TEMPORAL,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+export const operationReads = proxyActivities<Pick<Activities, 'readOperation'>>({
+  ...ASKED_OF_TEMPORAL,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
 /**
- * Operations on calls, each a workflow of its own. An attempt lasts as long as the longest operation and one before it
- * that has to end first; a worker that died is missed after HEARTBEAT_MS. A cancellation is answered by the activity,
- * which leaves or cancels the operation as it was told to.
+ * These start something, so a cancellation waits for the attempt that is under way, and keeps Temporal from trying once
+ * more: nothing is started after the cancellation.
  */
-export const operations = proxyActivities<Pick<Activities, 'runOperation'>>({
-  startToCloseTimeout: OPERATION_MS,
-  heartbeatTimeout: HEARTBEAT_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+export const operationStarts = proxyActivities<Pick<Activities, 'startOperation'>>({
+  ...ASKED_OF_TEMPORAL,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** Mutes on entry that policies start. An attempt waits for the first read, with all attempts of that. */
-export const entries = proxyActivities<Pick<Activities, 'startMuteOnEntry'>>({
-  startToCloseTimeout: 2 * REQUEST_MS,
-  heartbeatTimeout: HEARTBEAT_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
-  cancellationType: ActivityCancellationType.TRY_CANCEL,
+export const entryStarts = proxyActivities<Pick<Activities, 'startMuteOnEntry'>>({
+  ...ASKED_OF_TEMPORAL,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** Temporal's lists, asked until they answer. */

@@ -24,9 +24,11 @@ import {
   type Policy,
   type PolicyReport,
 } from '../contract/policy.ts';
-import { entries, lists, operations, reads, rules } from './activities.ts';
-import { entryOrder, policyOrder } from './policy-order.ts';
+import { lists, reads, rules } from './activities.ts';
 import { invalidRequest } from './failures.ts';
+import { Operations } from './operations.ts';
+import { beginMuteOnEntry } from './policy-entries.ts';
+import { entryOrder, policyOrder } from './policy-order.ts';
 
 /**
  * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
@@ -82,6 +84,7 @@ class PolicyRun {
   readonly #policy: Policy;
   readonly #report: PolicyReport;
   readonly #from: string | undefined;
+  readonly #operations = new Operations();
   #second = Date.now();
   #startedInSecond = 0;
 
@@ -194,14 +197,12 @@ class PolicyRun {
 
   async #muteOnEntry(rule: EntryRule, call: PolicyCall): Promise<Came> {
     const order = entryOrder(this.#policy, rule, call);
-    const options = { summary: `Mute who comes into ${call.callId}` };
-    return await this.#alone(async () => await entries.startMuteOnEntry.executeWithOptions(options, [order]));
+    return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
   }
 
   async #operate(call: PolicyCall): Promise<Came | undefined> {
     const order = policyOrder(this.#policy, this.#report.action, call);
-    const options = { summary: `${order.action} ${call.callId}` };
-    return await this.#alone(async () => cameOf(await operations.runOperation.executeWithOptions(options, [order])));
+    return await this.#alone(async () => cameOf(await this.#operations.run(order)));
   }
 
   /** P1. What fails is what became of this call. */

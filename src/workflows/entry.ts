@@ -14,12 +14,13 @@ import {
 import type { ParticipantResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { MOST_PARTICIPANTS } from '../contract/target.ts';
-import { operations, reads } from './activities.ts';
+import { reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import { about, notAGroupCall, notEstablished, type Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMutedOnEntry } from './metrics.ts';
+import { Operations } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
 /**
@@ -136,6 +137,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   readonly #hinted: Set<string>;
   /** That there is something new to show to people. */
   readonly #tell: () => void;
+  readonly #operations = new Operations();
   #phase: MuteOnEntryPhase = 'reading';
   #state: EntryState;
   #signals = 0;
@@ -424,10 +426,9 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       ...(requestedBy !== undefined && { requestedBy }),
       ...(reason !== undefined && { reason }),
     };
-    const summary = `Mute ${participantIds.length} who came`;
     this.#note({ operations: this.#state.operations + 1 });
     const order = { action: 'mute', request, onConflict: 'queue' } as const;
-    return await operations.runOperation.executeWithOptions({ summary }, [order]);
+    return await this.#operations.run(order);
   }
 
   /** What became of each of them, once and for all, but for those who wait in the lobby (E3, E4). */

@@ -1,5 +1,5 @@
-import { workflowInfo } from '@temporalio/workflow';
-import type { OperationOutcome } from '../activities/types.ts';
+import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import type { NewestOperation, OperationOutcome, OperationOrder } from '../activities/types.ts';
 import {
   DEFAULT_AT_MOST,
   MOST_MUTES,
@@ -13,12 +13,14 @@ import {
 import { PENDING, type Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
-import { lookups, operations, reads } from './activities.ts';
+import { lookups, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import type { Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
+import { isHistoryLong } from './limits.ts';
 import { countMuteAgain } from './metrics.ts';
+import { Operations, type PendingOperation } from './operations.ts';
 import { Roster } from './roster.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
@@ -29,125 +31,154 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *                 ▲  │ ▲         │
  *      mutes again└──┘ └─────────┘ extended meanwhile
  *
- * muting      The first mute, an operation like any other. Where it fails there is nothing to hold, and the hold fails
- *             with its type.
- * holding     Until the time has come, or the release, or the end of the call. A roster that shows the application
- *             unmuted is a hint, for it may be an old one that comes late: the roster is read, and what it shows counts.
- *             If it is unmuted, with an operation of ours that somebody asked for, the hold is over. If by anybody else,
- *             a hold mutes it again, and a pause lets it be.
- * unmuting    The operation that unmutes it, again and again until it is done.
+ * muting      The first mute, an operation like any other. If it fails, there is nothing to hold, and the hold fails with
+ *             its type.
+ * holding     Until the time has come, the release, or the end of the call. A roster that shows the application unmuted is a
+ *             hint, because it may be an old one that comes late: the hold then looks, and what a read shows counts. If an
+ *             operation of ours that was asked for after the hold has unmuted it, the hold is over. If anybody else has, a hold
+ *             mutes it again, and a pause leaves it unmuted.
+ * unmuting    The operation that unmutes it, until it is done.
  *
  * Invariants:
  *
- * H1. Nothing is sent to Graph from here. Every mute and unmute is an operation under the call's own workflow ID, so that
- *     holds, pauses and single operations never interleave; this workflow only reads.
- * H2. The last wish counts. An unmute that somebody asked for ends the hold; the first mute and a new hold supersede
- *     what runs; muting again never does, it waits.
- * H3. It never fights for ever: `atMost` in a window, MOST_MUTES in all, failed attempts counted, then it gives up.
- * H4. It ends with an unmute, whoever has muted meanwhile, and whatever becomes of its starter, the worker and the
- *     webhook: the time is a durable timer. What may pass is tried again for UNMUTE_MS.
- * H5. No signal is lost to continuing as new: handlers only take note, at once; the server lets no run close over a signal
- *     that it has not seen; and all that was noted goes along (`HoldState`).
- * H6. The webhook learns of a hold only after a moment, and notifications get lost: a hold looks by itself after
- *     LOOK_PAUSES_MS. A pause has nothing to see and does not look.
- * H7. The history stays short: it continues as new after MOST_SIGNALS, or when Temporal suggests it.
+ * H1. **It only reads.** Every mute and unmute is an operation under the call's own workflow ID, so holds, pauses and single
+ *     operations never interleave.
+ * H2. **The last wish counts.** A hold is wished for when it starts and whenever it is extended. Only an unmute that was
+ *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
+ *     mute that somebody wished for after that end.
+ * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
+ *     gives up.
+ * H4. **It ends with an unmute** if it may have muted, whatever becomes of its starter, the worker and the webhook: the time
+ *     is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
+ * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
+ *     of the state goes along when the hold continues as new, also an operation that it waits for.
+ * H6. **It looks by itself** after LOOK_DELAYS_MS, because notifications get lost and the webhook learns of a hold only after a
+ *     moment. A pause has nothing to enforce and does not look.
+ * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
  */
 
 /** Between looks at the roster, from the last mute on. The last one repeats. */
-const LOOK_PAUSES_MS = [6_000, 30_000, 60_000] as const;
+const LOOK_DELAYS_MS = [6_000, 30_000, 60_000] as const;
 
-/** Before it is looked again, where an operation runs or Graph does not answer. */
-const LOOK_AGAIN_MS = 1_000;
+/** Between looks while something else runs on the call, or Graph or Temporal does not answer. The last one repeats. */
+const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
-/** Pauses between attempts to unmute at the end. The last one repeats. */
-const UNMUTE_PAUSES_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
+/** Between attempts to unmute at the end. The last one repeats. */
+const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
 
 /** From the end of the hold until it gives up to unmute. */
 const UNMUTE_MS = 24 * 3_600_000;
 
-/** An unmute that was done and does not show, as where the client itself is muted, is not tried more often than this. */
-const MOST_UNCONFIRMED = 3;
+/** An unmute that was done and does not show, as if the client itself is muted, is not tried more often than this. */
+const MAX_UNCONFIRMED = 3;
 
-/** Temporal takes 10,000 signals a run. */
-const MOST_SIGNALS = 1_000;
+/** A time that goes through JSON, unlike Infinity. */
+const NEVER = Number.MAX_SAFE_INTEGER;
 
-/** What goes along when the hold continues as new. */
+/** What an operation of the hold is for. */
+type Purpose = 'first' | 'again' | 'unmute';
+
+const PHASE_OF: Readonly<Record<Purpose, HoldPhase>> = { first: 'muting', again: 'holding', unmute: 'unmuting' };
+
+/** What goes along when the hold continues as new. Times are in ms since the epoch. */
 export interface HoldState {
   startedAt: number;
+  /** When it was last wished for: its start, or when it was last extended (H2). */
+  wishedAt: number;
+  /** A mute that met the last wish was confirmed, or a look has shown it. */
+  isMet: boolean;
+  /** It may have muted the call, so that it must unmute at the end (H4). */
+  mayHaveMuted: boolean;
   until?: number;
   terms: HoldTerms;
-  isReleased: boolean;
-  isHinted: boolean;
+  releasedAt?: number;
+  isCancelled: boolean;
   hasCallEnded: boolean;
   participantId?: string;
+  /** The operation that it waits for. */
+  pending?: PendingOperation & { purpose: Purpose };
   mutesAgain: number;
-  /** When it last muted again, in ms. */
+  /** When it last muted again. */
   recent: readonly number[];
   rosters: number;
+  /** When it looks next, and how often it has since the last mute or the last disturbance. */
+  lookAt: number;
   looks: number;
+  disturbances: number;
+  /** When it unmutes next, how often it has tried, and how often that was not confirmed. */
+  unmuteAt: number;
+  unmutes: number;
+  unconfirmed: number;
+  /** Why it fails once the call is unmuted. */
+  failure?: HoldFailure;
 }
 
-/** What the steps throw where the hold is over. */
-class Over {
-  readonly end: HoldEnd;
+type HoldFailure = { type: string; message: string; details: Failure['details'] };
 
-  constructor(end: HoldEnd) {
+/** What a step throws when the hold has ended. */
+class Ended {
+  readonly end: HoldEnd | HoldFailure;
+
+  constructor(end: HoldEnd | HoldFailure) {
     this.end = end;
   }
 }
 
-class Failed {
-  readonly failure: { type: string; message: string; details: Failure['details'] };
+/** There is nothing to mute, or to unmute, any more. */
+const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
 
-  constructor({ outcome, message, details }: Exclude<OperationOutcome, { outcome: 'Confirmed' }>) {
-    this.failure = { type: outcome, message, details };
-  }
-}
-
-/** Nothing to mute, or to unmute, any more. */
-const ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
-
-/** What may be otherwise when it is tried again. */
-const PASSING: ReadonlySet<string> = new Set([
+/** May succeed when it is tried again. */
+const TRANSIENT: ReadonlySet<string> = new Set([
   'GraphUnavailable',
   'Unconfirmed',
   'RestoreFailed',
   'Cancelled',
   'Terminated',
   'TimedOut',
+  'NotEnded',
 ]);
+
+/** After these nobody knows whether the call is muted. */
+const UNKNOWN: ReadonlySet<string> = new Set(['RestoreFailed', 'Terminated', 'TimedOut', 'NotEnded']);
 
 export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, HoldResult> {
   readonly #request: HoldRequest;
   readonly #roster = new Roster();
-  readonly #isContinued: boolean;
-  #phase: HoldPhase = 'muting';
+  readonly #operations = new Operations();
+  #phase: HoldPhase;
   #state: HoldState;
   #signals = 0;
-  #isCancelled = false;
 
   constructor(request: HoldRequest, state: HoldState | undefined) {
     this.#request = request;
-    this.#isContinued = state !== undefined;
-    const startedAt = Date.now();
+    // Not when the first task ran: workers may have been away since.
+    const startedAt = workflowInfo().startTime.getTime();
     this.#state = state ?? {
       startedAt,
+      wishedAt: startedAt,
+      isMet: false,
+      mayHaveMuted: false,
       ...untilOf(request, startedAt),
       terms: request,
-      isReleased: false,
-      isHinted: false,
+      isCancelled: false,
       hasCallEnded: false,
       mutesAgain: 0,
       recent: [],
       rosters: 0,
+      lookAt: 0,
       looks: 0,
+      disturbances: 0,
+      unmuteAt: 0,
+      unmutes: 0,
+      unconfirmed: 0,
     };
     const { participantId } = this.#state;
     if (participantId !== undefined) this.#roster.know(participantId);
+    this.#phase = this.#phaseNow();
   }
 
   get isCancelled(): boolean {
-    return this.#isCancelled;
+    return this.#state.isCancelled;
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -155,26 +186,28 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#roster.take(update);
     const { lastSeen } = this.#roster;
     const isHint = lastSeen?.isMuted === false && before?.isMuted !== false;
-    this.#note({ rosters: this.#state.rosters + 1, ...(isHint && { isHinted: true }) });
+    this.#hear({ rosters: this.#state.rosters + 1, ...(isHint && { lookAt: Date.now() }) });
   }
 
   callEnded(): void {
-    this.#note({ hasCallEnded: true });
+    this.#hear({ hasCallEnded: true });
   }
 
+  /** While it waits to try to unmute again, it tries at once (H4). */
   release(): void {
-    this.#note({ isReleased: true });
+    this.#hear({ releasedAt: Date.now(), unmuteAt: Date.now() });
   }
 
-  /** New terms, from now on; they undo a release that came before them. */
+  /** New terms, from now on. They are a new wish, so they undo a release that came before them. */
   extend(terms: HoldTerms): void {
-    const { until: _, ...state } = this.#state;
-    this.#state = state;
-    this.#note({ terms, isReleased: false, ...untilOf(terms, Date.now()) });
+    const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
+    const now = Date.now();
+    this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
+    this.#hear({ terms, wishedAt: now, isMet: false, lookAt: now, disturbances: 0 });
   }
 
   cancel(): void {
-    this.#isCancelled = true;
+    this.#hear({ isCancelled: true, releasedAt: Date.now(), unmuteAt: Date.now() });
   }
 
   status(): HoldStatus {
@@ -193,107 +226,151 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     };
   }
 
-  /** Runs in a scope that cannot be cancelled; a cancellation releases. */
+  /** Runs in a scope that cannot be cancelled; a cancellation is a release. */
   async run(): Promise<LastingOutcome<HoldState, HoldResult>> {
     try {
-      if (!this.#isContinued) await this.#muteFirst();
-      for (;;) {
-        this.#phase = 'holding';
-        const end = await this.#hold();
-        if (end === undefined) return { kind: 'continued', state: this.#state };
-        if (await this.#unmute()) throw new Over(end);
-        await this.#muteFirst(); // Extended meanwhile.
-      }
-    } catch (stop) {
+      while (!this.#isLong()) await this.#step(); // H7
+      return { kind: 'continued', state: this.#state };
+    } catch (ended) {
+      if (!(ended instanceof Ended)) throw ended;
       this.#phase = 'ended';
-      if (stop instanceof Failed) return { kind: 'failed', failure: stop.failure };
-      if (stop instanceof Over) return { kind: 'ended', result: this.#result(stop.end) };
-      throw stop;
+      const { end } = ended;
+      return typeof end === 'string' ? { kind: 'ended', result: this.#result(end) } : { kind: 'failed', failure: end };
     }
   }
 
-  // muting
-
-  async #muteFirst(): Promise<void> {
-    this.#phase = 'muting';
-    if (this.#isDue()) return; // Nobody could run it before its time was over.
-    const outcome = await this.#operate('mute', 'supersede');
-    if (outcome.outcome === 'Confirmed') this.#muted(outcome.result);
-    else if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
-    else if (outcome.outcome === 'Superseded') this.#note({ isHinted: true }); // H2: by whom shows when it is looked at.
-    else throw new Failed(outcome);
+  /** The next thing to do, as the state has it now (H5). */
+  async #step(): Promise<void> {
+    this.#phase = this.#phaseNow();
+    const { pending, hasCallEnded, lookAt, unmuteAt } = this.#state;
+    if (pending !== undefined) return await this.#settle(pending);
+    if (hasCallEnded) throw new Ended('callEnded');
+    const now = Date.now();
+    if (this.#phase === 'unmuting') {
+      return now >= unmuteAt ? this.#unmute() : await this.#wait(unmuteAt, 'Wait before the next attempt to unmute');
+    }
+    if (this.#phase === 'muting') return this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
+    return now >= lookAt ? await this.#look() : await this.#wait(lookAt, 'Hold');
   }
 
-  #muted(result: ModerationResult | OthersResult): void {
+  #phaseNow(): HoldPhase {
+    const { pending, mayHaveMuted } = this.#state;
+    if (pending !== undefined) return PHASE_OF[pending.purpose];
+    if (this.#isOver()) return 'unmuting';
+    return mayHaveMuted ? 'holding' : 'muting';
+  }
+
+  /** Until a time, at the latest until the end of the hold, and no longer than the state stays as it is. */
+  async #wait(time: number, summary: string): Promise<void> {
+    const before = this.#state;
+    const isDisturbed = (): boolean => this.#isChanged(before) || this.#isLong();
+    const until = this.#isOver() ? Infinity : (this.#state.until ?? Infinity);
+    await waitFor(isDisturbed, Math.min(Math.min(time, until) - Date.now(), LONGEST_TIMER_MS), summary);
+  }
+
+  /** Rosters that tell nothing new do not count. */
+  #isChanged(before: HoldState): boolean {
+    const { lookAt, unmuteAt, terms, hasCallEnded, isCancelled, releasedAt } = this.#state;
+    return (
+      lookAt !== before.lookAt ||
+      unmuteAt !== before.unmuteAt ||
+      terms !== before.terms ||
+      hasCallEnded !== before.hasCallEnded ||
+      isCancelled !== before.isCancelled ||
+      releasedAt !== before.releasedAt
+    );
+  }
+
+  // operations
+
+  #order(purpose: Purpose, action: Action, onConflict: OperationOrder['onConflict'], wishedAt: number): void {
+    const { callId, tenantId, requestedBy, reason } = this.#request;
+    const request = {
+      callId,
+      ...(tenantId !== undefined && { tenantId }),
+      ...(requestedBy !== undefined && { requestedBy }),
+      ...(reason !== undefined && { reason }),
+    };
+    const order: OperationOrder = { action, request, ...(onConflict !== undefined && { onConflict }) };
+    this.#note({ pending: { ...this.#operations.order(order, wishedAt), purpose } });
+  }
+
+  async #settle(pending: NonNullable<HoldState['pending']>): Promise<void> {
+    const outcome = await this.#operations.settle(pending, () => this.#isLong());
+    if (outcome === undefined) return;
+    const { pending: _, ...state } = this.#state;
+    this.#state = state;
+    if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
+    if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
+    else if (pending.purpose === 'again') this.#mutedAgain(outcome);
+    else this.#unmuted(outcome, pending);
+  }
+
+  #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
+    // Somebody wished for something else since then: who, shows in a look.
+    if (outcome.outcome === 'Superseded') return this.#note({ mayHaveMuted: true, lookAt: Date.now() });
+    if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
+    const failure = failureOf(outcome);
+    if (!UNKNOWN.has(outcome.outcome) && !this.#state.mayHaveMuted) throw new Ended(failure);
+    this.#note({ mayHaveMuted: true, failure, releasedAt: Date.now(), unmuteAt: Date.now() }); // H4
+  }
+
+  #mutedAgain(outcome: OperationOutcome): void {
+    if (outcome.outcome === 'OperationInProgress') return this.#lookAgain();
+    countMuteAgain();
+    const now = Date.now();
+    this.#note({ recent: [...this.#state.recent, now], mutesAgain: this.#state.mutesAgain + 1 });
+    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, this.#state.wishedAt);
+    if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
+    throw new Ended(failureOf(outcome));
+  }
+
+  #confirmed(result: ModerationResult | OthersResult, wishedAt: number): void {
     if ('participants' in result) return; // Of others, and nothing here mutes them.
     const { participantId } = result;
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
-    this.#note({ participantId, looks: 0 });
+    const isMet = wishedAt >= this.#state.wishedAt;
+    const lookAt = isMet ? this.#nextLook(0) : Date.now();
+    this.#note({ participantId, mayHaveMuted: true, isMet, lookAt, looks: 0, disturbances: 0 });
   }
 
   // holding
 
-  /** Until the hold is over; gives why, or nothing where it is to continue as new. */
-  async #hold(): Promise<'released' | 'expired' | undefined> {
-    for (;;) {
-      if (this.#state.hasCallEnded) throw new Over('callEnded');
-      if (this.#state.isReleased || this.#isCancelled) return 'released';
-      if (this.#isDue()) return 'expired';
-      if (this.#state.isHinted) await this.#lookUnlessExtended();
-      else if (this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested) return undefined; // H7
-      else await this.#wait();
-    }
-  }
-
-  async #wait(): Promise<void> {
-    const { until, looks } = this.#state;
-    const look = this.#isEnforced ? (LOOK_PAUSES_MS[Math.min(looks, LOOK_PAUSES_MS.length - 1)] ?? 0) : Infinity;
-    const left = until === undefined ? Infinity : until - Date.now();
-    const asSeen = this.#state;
-    const isDisturbed = (): boolean =>
-      this.#state.isHinted ||
-      this.#state.isReleased ||
-      this.#state.hasCallEnded ||
-      this.#state.terms !== asSeen.terms ||
-      this.#isCancelled ||
-      this.#signals >= MOST_SIGNALS;
-    await waitFor(isDisturbed, Math.min(look, left, LONGEST_TIMER_MS), 'Hold');
-    if (look <= left && !isDisturbed()) this.#note({ isHinted: true, looks: looks + 1 }); // H6
-  }
-
-  /** New terms that came while it looked are the newer wish (H2), and nobody hears of them but this run (H5). */
-  async #lookUnlessExtended(): Promise<void> {
-    const { terms } = this.#state;
-    try {
-      await this.#look();
-    } catch (stop) {
-      const isMeant = stop instanceof Over && stop.end !== 'callEnded' && this.#state.terms !== terms;
-      if (!isMeant) throw stop;
-      await this.#muteFirst();
-      this.#phase = 'holding';
-    }
-  }
-
   /** Whether it is unmuted at all, and who has done it. */
   async #look(): Promise<void> {
-    this.#note({ isHinted: false });
+    const looks = this.#state.looks + 1;
+    this.#note({ looks, lookAt: this.#nextLook(looks) });
     const isMuted = await this.#isShownMuted();
-    if (isMuted !== false) return; // What Graph does not tell is looked at again by and by (H6).
-    const newest = await lookups.readNewest.executeWithOptions({ summary: 'Who has unmuted it?' }, [
-      this.#request.callId,
-    ]);
-    if (newest?.action === 'unmute' && newest.outcome === 'Confirmed') throw new Over('unmuted'); // H2
-    if (newest?.outcome === PENDING) return await this.#lookAgain();
-    if (this.#isEnforced) await this.#muteAgain();
+    const { terms, isMet } = this.#state;
+    if (this.#isOver() || (isMuted !== false && isMet)) return;
+    const newest = await this.#newest();
+    // What came meanwhile is newer, and the loop decides anew.
+    if (this.#isOver() || this.#state.terms !== terms) return;
+    if (newest === 'unknown') return this.#lookAgain();
+    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > this.#state.wishedAt; // H2
+    if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain();
+    if (isOfNow && isMuted === false && newest.outcome === 'Confirmed') throw new Ended('unmuted');
+    const isUndone = newest?.outcome === PENDING; // By an unmute that is older than the hold.
+    if (!isMet && (isMuted === false || isUndone))
+      return this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
+    if (!isMet) return this.#note({ isMet: true });
+    if (this.#isEnforced) this.#muteAgain();
   }
 
-  async #lookAgain(): Promise<void> {
-    await waitFor(() => this.#isOver(), LOOK_AGAIN_MS, 'Wait before it is looked at again');
-    this.#note({ isHinted: true });
+  /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
+  #lookAgain(): void {
+    const { disturbances } = this.#state;
+    this.#note({ disturbances: disturbances + 1, lookAt: Date.now() + delayOf(LOOK_AGAIN_DELAYS_MS, disturbances) });
   }
 
-  /** Nothing where Graph does not tell. */
+  /** H6. */
+  #nextLook(looks: number): number {
+    return this.#isEnforced ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
+  }
+
+  /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
   async #isShownMuted(): Promise<boolean | undefined> {
     const { callId, tenantId } = this.#request;
     const { participantId } = this.#state;
@@ -310,76 +387,83 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       );
       if (reading?.participantId !== undefined) this.#roster.know(reading.participantId);
       if (reading?.self !== undefined) this.#roster.see(reading.self);
-      return reading?.self?.isMuted;
+      return reading === undefined ? undefined : this.#roster.lastSeen?.isMuted;
     } catch (stop) {
       if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
-      if (ENDED.has(stop.reason.type)) throw new Over('callEnded');
+      if (CALL_ENDED.has(stop.reason.type)) throw new Ended('callEnded');
       return undefined;
     }
   }
 
-  async #muteAgain(): Promise<void> {
+  /** The newest operation on the application's own mute; `unknown` if Temporal does not answer. */
+  async #newest(): Promise<NewestOperation | undefined | 'unknown'> {
+    const options = { summary: 'Read the newest operation of the call' };
+    try {
+      return await lookups.readNewest.executeWithOptions(options, [this.#request.callId]);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      return 'unknown';
+    }
+  }
+
+  #muteAgain(): void {
     const { mutes, withinSeconds } = this.#state.terms.atMost ?? DEFAULT_AT_MOST;
     const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
-    if (recent.length >= mutes || this.#state.mutesAgain >= MOST_MUTES) throw new Over('gaveUp'); // H3
-    const outcome = await this.#operate('mute', 'reject');
-    if (outcome.outcome === 'OperationInProgress') return await this.#lookAgain();
-    countMuteAgain();
-    this.#note({ recent: [...recent, Date.now()], mutesAgain: this.#state.mutesAgain + 1 });
-    if (outcome.outcome === 'Confirmed') return this.#muted(outcome.result);
-    if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
-    if (outcome.outcome !== 'Superseded' && !PASSING.has(outcome.outcome)) throw new Failed(outcome);
-    await this.#lookAgain();
+    if (recent.length >= mutes || this.#state.mutesAgain >= MOST_MUTES) throw new Ended('gaveUp'); // H3
+    this.#note({ recent });
+    this.#order('again', 'mute', 'reject', Date.now());
   }
 
   // unmuting
 
-  /** Whether it is done; not so where new terms came meanwhile. */
-  async #unmute(): Promise<boolean> {
-    this.#phase = 'unmuting';
-    const deadline = Date.now() + UNMUTE_MS;
-    let unconfirmed = 0;
-    for (let round = 0; ; round += 1) {
-      const outcome = await this.#operate('unmute', 'queue');
-      if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
-      if (!this.#isOver()) return false;
-      // A mute that somebody asked for while this ran has superseded it: the last wish (H2).
-      if (outcome.outcome === 'Confirmed' || outcome.outcome === 'Superseded') return true;
-      if (outcome.outcome === 'Unconfirmed') unconfirmed += 1;
-      if (unconfirmed >= MOST_UNCONFIRMED || Date.now() >= deadline) throw new Failed(outcome);
-      const pause = UNMUTE_PAUSES_MS[Math.min(round, UNMUTE_PAUSES_MS.length - 1)] ?? 0;
-      await waitFor(() => !this.#isOver(), pause, 'Wait before it is unmuted once more');
-      if (!this.#isOver()) return false;
-    }
+  #unmute(): void {
+    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes } = this.#state;
+    if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
+    this.#note({ unmutes: unmutes + 1 });
+    this.#order('unmute', 'unmute', 'queue', releasedAt ?? until); // H2
   }
 
-  async #operate(action: Action, onConflict: 'supersede' | 'queue' | 'reject'): Promise<OperationOutcome> {
-    const { callId, tenantId, requestedBy, reason } = this.#request;
-    const request = {
-      callId,
-      ...(tenantId !== undefined && { tenantId }),
-      ...(requestedBy !== undefined && { requestedBy }),
-      ...(reason !== undefined && { reason }),
-    };
-    const summary = `${action === 'mute' ? 'Mute' : 'Unmute'} call ${callId}`;
-    return await operations.runOperation.executeWithOptions({ summary }, [{ action, request, onConflict }]);
+  #endNow(): HoldEnd | HoldFailure {
+    const { failure, releasedAt } = this.#state;
+    return failure ?? (releasedAt === undefined ? 'expired' : 'released');
   }
+
+  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+    const isDone = outcome.outcome === 'Confirmed';
+    // Extended meanwhile: the loop mutes again.
+    if (!this.#isOver()) return this.#note({ mayHaveMuted: !isDone, isMet: false, lookAt: Date.now() });
+    if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
+    const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
+    const isTooLate = Date.now() >= wishedAt + UNMUTE_MS;
+    if (unconfirmed >= MAX_UNCONFIRMED || isTooLate) throw new Ended(failureOf(outcome));
+    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, this.#state.unmutes - 1);
+    this.#note({ unconfirmed, unmuteAt });
+  }
+
+  // the state
 
   get #isEnforced(): boolean {
     return this.#state.terms.enforce ?? true;
   }
 
-  #isDue(): boolean {
-    const { until } = this.#state;
-    return until !== undefined && Date.now() >= until;
+  #isOver(): boolean {
+    const { releasedAt, hasCallEnded, isCancelled, failure, until } = this.#state;
+    const isDue = until !== undefined && Date.now() >= until;
+    return releasedAt !== undefined || hasCallEnded || isCancelled || failure !== undefined || isDue;
   }
 
-  #isOver(): boolean {
-    return this.#state.isReleased || this.#state.hasCallEnded || this.#isCancelled || this.#isDue();
+  /** H7. */
+  #isLong(): boolean {
+    return isHistoryLong(this.#signals);
+  }
+
+  /** From a signal. */
+  #hear(change: Partial<HoldState>): void {
+    this.#signals += 1;
+    this.#note(change);
   }
 
   #note(change: Partial<HoldState>): void {
-    this.#signals += 1;
     this.#state = { ...this.#state, ...change };
   }
 
@@ -393,6 +477,17 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       endedAt: iso(Date.now()),
     };
   }
+}
+
+function failureOf(outcome: OperationOutcome): HoldFailure {
+  const { outcome: type } = outcome;
+  return 'message' in outcome
+    ? { type, message: outcome.message, details: outcome.details }
+    : { type, message: '', details: {} };
+}
+
+function delayOf(delays: readonly number[], round: number): number {
+  return delays[Math.min(round, delays.length - 1)] ?? 0;
 }
 
 function iso(time: number): string {

@@ -20,7 +20,8 @@ export class Interruptions {
   readonly #callId: string;
   #successor: Successor | undefined;
   #callEnd: CallEnd | undefined;
-  readonly #requestIds = new Set<string>();
+  /** Of successors that were signalled, so that a signal which is sent again changes nothing. */
+  readonly #known = new Set<string>();
   #isCancelled = false;
 
   constructor(callId: string) {
@@ -40,12 +41,17 @@ export class Interruptions {
     return this.#successor !== undefined || this.#callEnd !== undefined;
   }
 
-  /** The latest successor wins: its starter has asked last. One that repeats its `requestId` has asked before. */
+  /**
+   * The latest wish wins. Nobody wishes in the future, so a later time than now counts as now. A signal that is sent again
+   * is known by its `id`, or by the `requestId`.
+   */
   supersede(successor: Successor): void {
-    const { requestId } = successor.request;
-    if (requestId !== undefined && this.#requestIds.has(requestId)) return;
-    if (requestId !== undefined) this.#requestIds.add(requestId);
-    this.#successor = successor;
+    const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);
+    const isRepeated = names.some((name) => this.#known.has(name));
+    for (const name of names) this.#known.add(name);
+    const wishedAt = Math.min(successor.wishedAt ?? Infinity, Date.now());
+    const isOutdated = wishedAt < (this.#successor?.wishedAt ?? 0);
+    if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
   }
 
   endCall(end: CallEnd): void {

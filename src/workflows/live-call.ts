@@ -26,10 +26,12 @@ import {
 import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import { toCallEnd } from '../contract/signals.ts';
-import { entries, operations, reads, rules } from './activities.ts';
-import { entryOrder, policyOrder } from './policy-order.ts';
+import { reads, rules } from './activities.ts';
 import { invalidRequest } from './failures.ts';
 import { onSignals } from './on-signals.ts';
+import { Operations } from './operations.ts';
+import { beginMuteOnEntry } from './policy-entries.ts';
+import { entryOrder, policyOrder } from './policy-order.ts';
 import { ensureAttributes } from './visibility.ts';
 
 /**
@@ -89,6 +91,7 @@ export async function runLiveCall(input: unknown, rest: readonly unknown[]): Pro
 class LiveCall {
   readonly #input: LiveCallInput;
   readonly #now: Carried;
+  readonly #operations = new Operations();
   #signals = 0;
 
   constructor(input: LiveCallInput, carried: Carried | undefined) {
@@ -128,18 +131,12 @@ class LiveCall {
         this.#orWarn(async () => {
           const rule = entryRuleOf(entry?.rules);
           if (entry === undefined || rule === undefined) return;
-          const options = { summary: `Mute who comes into ${callId} as policy ${entry.id} says` };
-          const { outcome } = await entries.startMuteOnEntry.executeWithOptions(options, [
-            entryOrder(entry, rule, call),
-          ]);
+          const { outcome } = await beginMuteOnEntry(this.#operations, entryOrder(entry, rule, call));
           now.onEntry = { policyId: entry.id, outcome };
         }),
         this.#orWarn(async () => {
           if (join === undefined) return;
-          const options = { summary: `Mute ${callId} as policy ${join.id} says` };
-          const { outcome } = await operations.runOperation.executeWithOptions(options, [
-            policyOrder(join, 'mute', call),
-          ]);
+          const { outcome } = await this.#operations.run(policyOrder(join, 'mute', call));
           now.onJoin = { policyId: join.id, outcome };
         }),
       ]);

@@ -11,7 +11,16 @@ import {
 import { attributesOf } from '../contract/attributes.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { CANCELLED } from '../contract/failure.ts';
-import { PARTIAL, QUERY, SIGNAL, SUCCESSOR_MEMO, type Action } from '../contract/names.ts';
+import {
+  CONTINUES_MEMO,
+  PARTIAL,
+  QUERY,
+  SIGNAL,
+  SUCCESSOR_MEMO,
+  WATCHER_MEMO,
+  WISHED_AT_MEMO,
+  type Action,
+} from '../contract/names.ts';
 import {
   isEveryoneMuted,
   type ModerationResult,
@@ -20,13 +29,21 @@ import {
 } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
 import { kindOf } from '../contract/target.ts';
-import { toCallEnd, toOperationUpdate, toRosterUpdate, toSuccessor, type Successor } from '../contract/signals.ts';
+import {
+  toCallEnd,
+  toOperationUpdate,
+  toRosterUpdate,
+  toSuccessor,
+  toWatch,
+  type Successor,
+} from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { onSignals } from './on-signals.ts';
 import { Others } from './others.ts';
-import { Saga, type Inheritance } from './saga.ts';
+import { Saga, type HandOver, type Inheritance } from './saga.ts';
 import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOperation } from './visibility.ts';
+import { Watchers } from './watchers.ts';
 
 /**
  * What Temporal sees of an operation: the check of its input, its signals and query, its search attributes, and how the
@@ -48,17 +65,27 @@ export async function moderate(
   }
 
   const { request } = checked;
+  const inheritance = inheritanceOf(rest);
+  const watchers = watchersOf(inheritance);
   const saga = isOfOthers(request)
-    ? new Others(request, runId, inheritanceOf(rest))
-    : new Saga(action, request, runId, inheritanceOf(rest));
+    ? new Others(request, runId, inheritance)
+    : new Saga(action, request, runId, inheritance);
   // Before the first await, so that a signal that came with the start finds its handler.
-  listen(saga, workflowId);
-  const outcome = await CancellationScope.nonCancellable(() => saga.run());
-  if (outcome.kind === 'failed') throw fail(action, outcome.failure);
-  if (outcome.kind === 'superseded') {
-    recordOperation(action, 'Superseded', { by: outcome.successor.action });
-    return await continueAs(outcome.successor, outcome.inheritance);
+  listen(saga, watchers, workflowId);
+  const outcome = await CancellationScope.nonCancellable(async () => {
+    const came = await saga.run();
+    if (came.kind === 'continued' && saga.interruptions.successor === undefined) return came;
+    watchers.add(saga.interruptions.successor?.watcher);
+    await watchers.notify(runId);
+    return came;
+  });
+  const handOver = saga.handOver();
+  if (handOver !== undefined) {
+    recordOperation(action, 'Superseded', { by: handOver.successor.action });
+    return await continueAs(handOver);
   }
+  if (outcome.kind === 'continued') return await goOn(action, request, outcome.inheritance, watchers);
+  if (outcome.kind === 'failed') throw fail(action, outcome.failure);
   const { result } = outcome;
   if (!('participants' in result)) {
     const { confirmedBy, operationId } = result;
@@ -92,14 +119,25 @@ function inheritanceOf([first]: readonly unknown[]): Inheritance | undefined {
   return typeof first === 'object' && first !== null ? (first as Inheritance) : undefined;
 }
 
+/** Who ordered the run, and who waited for the one that it superseded. */
+function watchersOf(inheritance: Inheritance | undefined): Watchers {
+  const watchers = new Watchers();
+  const ordered = workflowInfo().memo?.[WATCHER_MEMO];
+  for (const workflowId of [ordered, ...(inheritance?.watchers ?? [])]) {
+    if (typeof workflowId === 'string') watchers.add(workflowId);
+  }
+  return watchers;
+}
+
 const descriptions = {
   [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
   [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
   [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
   [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
+  [SIGNAL.watch]: 'A workflow wants to hear when this operation ends: { workflowId }',
 };
 
-function listen(saga: Saga | Others, workflowId: string): void {
+function listen(saga: Saga | Others, watchers: Watchers, workflowId: string): void {
   CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
   setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
     description: 'Where the operation stands, and what it has seen',
@@ -113,6 +151,7 @@ function listen(saga: Saga | Others, workflowId: string): void {
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
   on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+  on(SIGNAL.watch, toWatch, (watch) => watchers.add(watch.workflowId));
 }
 
 /**
@@ -128,12 +167,29 @@ function fail(action: Action, { type, message, details }: Failure): ApplicationF
   return new CancelledFailure(message, [details]);
 }
 
-async function continueAs({ action, request, id }: Successor, inheritance: Inheritance): Promise<never> {
+/** The same operation in another run. Who knows the run by its ID follows it by this memo. */
+async function goOn(
+  action: Action,
+  request: ModerationRequest,
+  inheritance: Inheritance,
+  watchers: Watchers,
+): Promise<never> {
+  const { memo = {}, startTime } = workflowInfo();
+  const { [WATCHER_MEMO]: _, ...kept } = memo;
+  const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
+    workflowType: action,
+    memo: { [WISHED_AT_MEMO]: startTime.getTime(), ...kept, [CONTINUES_MEMO]: true },
+  });
+  return await continueAsNew(request, { ...inheritance, watchers: watchers.waiting });
+}
+
+async function continueAs({ successor, inheritance }: HandOver): Promise<never> {
+  const { action, request, id, wishedAt, watcher } = successor;
   const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
     workflowType: action,
     typedSearchAttributes: attributesOf(action, request),
-    // Said also where there is none: a memo that is not given is carried over.
-    memo: { [SUCCESSOR_MEMO]: id ?? '' },
+    // Given also without an ID, because a memo that is not given is carried over.
+    memo: { [SUCCESSOR_MEMO]: id ?? '', [WISHED_AT_MEMO]: wishedAt ?? Date.now() },
   });
-  return await continueAsNew(request, inheritance);
+  return await continueAsNew(request, { ...inheritance, watchers: watcher === undefined ? [] : [watcher] });
 }

@@ -21,7 +21,7 @@ import {
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
 import { Member } from './member.ts';
-import type { Inheritance, Outcome } from './saga.ts';
+import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
 
 /**
@@ -118,11 +118,15 @@ export class Others {
   }
 
   async run(): Promise<Outcome> {
-    const outcome = await this.#steps();
+    return await this.#steps();
+  }
+
+  /** Who takes over, if anybody does; asked last, whatever the operation came to. */
+  handOver(): HandOver | undefined {
     const { successor } = this.interruptions;
-    if (successor === undefined) return outcome;
+    if (successor === undefined) return undefined;
     this.#story.tell('Superseded: another operation on the call goes on as another run.');
-    return { kind: 'superseded', successor, inheritance: this.#inheritance }; // T5
+    return { successor, inheritance: this.#inheritance }; // T5
   }
 
   async #steps(): Promise<Outcome> {

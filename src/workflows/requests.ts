@@ -13,6 +13,8 @@ import type { Roster } from './roster.ts';
 export interface Known {
   isCallKnown: boolean;
   isPosted: boolean;
+  /** Graph refused the last POST at its first attempt. */
+  isRefused?: boolean;
 }
 
 /**
@@ -27,15 +29,16 @@ export class Requests {
   readonly #clientContext: string;
   #isCallKnown: boolean;
   #isPosted: boolean;
-  #isRefused = false;
+  #isRefused: boolean;
 
-  constructor(request: ModerationRequest, clientContext: string, roster: Roster, { isCallKnown, isPosted }: Known) {
+  constructor(request: ModerationRequest, clientContext: string, roster: Roster, known: Known) {
     const { callId, tenantId } = request;
     this.#target = { callId, ...(tenantId !== undefined && { tenantId }) };
     this.#clientContext = clientContext;
     this.#roster = roster;
-    this.#isCallKnown = isCallKnown;
-    this.#isPosted = isPosted;
+    this.#isCallKnown = known.isCallKnown;
+    this.#isPosted = known.isPosted;
+    this.#isRefused = known.isRefused ?? false;
   }
 
   /** The call was read: where it is not found any more, it has ended. */

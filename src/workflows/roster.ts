@@ -23,6 +23,18 @@ const NONE = Number.MIN_SAFE_INTEGER;
  * R6. A roster that does not tell `serverMuted` does not change what one has told since the POST, as long as `isMuted`
  *     stays: most notifications leave it out, a read tells it.
  */
+/** Everything that a roster knows, as plain data. */
+export interface RosterState {
+  participantId?: string | undefined;
+  lastSeen?: MuteState | undefined;
+  asked: boolean;
+  newest: number;
+  newestWhenAsked: number;
+  highest: number;
+  notified?: MuteState | undefined;
+  serverMuted?: boolean | undefined;
+}
+
 export class Roster {
   #participantId: string | undefined;
   #lastSeen: MuteState | undefined;
@@ -34,6 +46,33 @@ export class Roster {
   #highest = NONE;
   #notified: MuteState | undefined;
   #serverMuted: boolean | undefined;
+
+  /** The roster of a run that continues another one. */
+  static from(state: RosterState): Roster {
+    const roster = new Roster();
+    roster.#participantId = state.participantId;
+    roster.#lastSeen = state.lastSeen;
+    roster.#asked = state.asked;
+    roster.#newest = state.newest;
+    roster.#newestWhenAsked = state.newestWhenAsked;
+    roster.#highest = state.highest;
+    roster.#notified = state.notified;
+    roster.#serverMuted = state.serverMuted;
+    return roster;
+  }
+
+  get state(): RosterState {
+    return {
+      participantId: this.#participantId,
+      lastSeen: this.#lastSeen,
+      asked: this.#asked,
+      newest: this.#newest,
+      newestWhenAsked: this.#newestWhenAsked,
+      highest: this.#highest,
+      notified: this.#notified,
+      serverMuted: this.#serverMuted,
+    };
+  }
 
   get participantId(): string | undefined {
     return this.#participantId;

@@ -19,10 +19,11 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
-import { Roster } from './roster.ts';
+import { Roster, type RosterState } from './roster.ts';
 import { Story, timeOfDay } from './story.ts';
 
 /**
@@ -58,6 +59,8 @@ import { Story, timeOfDay } from './story.ts';
  * S5. A successor that was signalled is never lost: it is looked for last, whatever the saga came to, and the server lets
  *     no run close over a signal that it has not seen.
  * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
+ * S7. The history stays short: while it waits for the confirmation, which takes longest, it continues as new when its history
+ *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
  */
 
 /** Pauses before the reads of the roster, from Graph's acceptance on. The last one repeats. */
@@ -72,25 +75,54 @@ const VERIFY_PAUSES_MS = [250, 500, 1_000, 2_000] as const;
 /** Failed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
 const MOST_FAILED_OPERATIONS = 16;
 
-/** What a run leaves to the one that supersedes it. */
+/** An operation that waits for its confirmation, as plain data, so that it can continue as new. Times are in ms. */
+export interface ConfirmingState {
+  clientContext: string;
+  roster: RosterState;
+  isRefused: boolean;
+  isInherited: boolean;
+  isAlreadyAsWanted: boolean;
+  operationId: string;
+  answer: FailureDetails;
+  attempts: number;
+  requestedAt?: number | undefined;
+  acceptedAt?: number | undefined;
+  deadline: number;
+  round: number;
+  failedOperations: readonly OperationUpdate[];
+  story: readonly string[];
+}
+
+/** What a run leaves to the one that supersedes it, or that continues it. */
 export interface Inheritance extends Known {
+  /** Who hears when the run ends that inherits this. */
+  watchers?: readonly string[];
   /** What the first run of the chain read, if it read anything (S1). */
   before?: MuteState;
   /** The place in the order of rosters that is known to be past (R2 of `roster.ts`). */
   newest?: number;
+  /** Set if the run continues the same operation, because the history of the run before it became long. */
+  confirming?: ConfirmingState;
 }
 
 export type Outcome =
   | { kind: 'confirmed'; result: ModerationResult | OthersResult }
   | { kind: 'failed'; failure: Failure }
-  | { kind: 'superseded'; successor: Successor; inheritance: Inheritance };
+  /** The history is long, and the operation goes on in another run. */
+  | { kind: 'continued'; inheritance: Inheritance };
+
+/** The operation goes on as another run, which knows what this one knew. */
+export interface HandOver {
+  successor: Successor;
+  inheritance: Inheritance;
+}
 
 export class Saga {
   readonly interruptions: Interruptions;
   readonly #action: Action;
   readonly #request: ModerationRequest;
   readonly #clientContext: string;
-  readonly #roster = new Roster();
+  readonly #roster: Roster;
   readonly #requests: Requests;
   readonly #story: Story;
   readonly #failedOperations: OperationUpdate[] = [];
@@ -106,22 +138,43 @@ export class Saga {
   #requestedAt: number | undefined;
   #acceptedAt: number | undefined;
   #confirmedAt: number | undefined;
+  /** Until when it waits for the confirmation, and how often it has read. */
+  #deadline: number | undefined;
+  #round = 0;
+  #signals = 0;
 
   constructor(action: Action, request: ModerationRequest, runId: string, inheritance?: Inheritance) {
     this.interruptions = new Interruptions(request.callId);
     this.#action = action;
     this.#request = request;
-    this.#clientContext = request.clientContext ?? runId;
-    const known = inheritance ?? { isCallKnown: false, isPosted: false };
+    const confirming = inheritance?.confirming;
+    this.#clientContext = confirming?.clientContext ?? request.clientContext ?? runId;
+    this.#roster = confirming === undefined ? new Roster() : Roster.from(confirming.roster);
+    const known = { isCallKnown: false, isPosted: false, isRefused: confirming?.isRefused ?? false, ...inheritance };
     this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
     this.#before = inheritance?.before;
     if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
-    this.#isInherited = known.isPosted;
-    this.#story = new Story(action, request);
-    if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
+    this.#isInherited = confirming?.isInherited ?? known.isPosted;
+    this.#story = new Story(action, request, confirming?.story);
+    if (confirming !== undefined) this.#goOn(confirming);
+    else if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
+  }
+
+  #goOn(confirming: ConfirmingState): void {
+    this.#phase = 'confirming';
+    this.#isAlreadyAsWanted = confirming.isAlreadyAsWanted;
+    this.#operationId = confirming.operationId;
+    this.#answer = confirming.answer;
+    this.#attempts = confirming.attempts;
+    this.#requestedAt = confirming.requestedAt;
+    this.#acceptedAt = confirming.acceptedAt;
+    this.#deadline = confirming.deadline;
+    this.#round = confirming.round;
+    this.#failedOperations.push(...confirming.failedOperations);
   }
 
   rosterUpdated(update: RosterUpdate): void {
+    this.#signals += 1;
     this.#roster.take(update);
   }
 
@@ -149,18 +202,26 @@ export class Saga {
 
   /** Runs the saga to its end, in a scope that cannot be cancelled (S6). */
   async run(): Promise<Outcome> {
-    const outcome = await this.#steps();
+    return await this.#steps();
+  }
+
+  /** Who takes over, if anybody does; asked last, whatever the saga came to (S5). */
+  handOver(): HandOver | undefined {
     const { successor } = this.interruptions;
-    if (successor === undefined) return outcome;
+    if (successor === undefined) return undefined;
     this.#story.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
-    return { kind: 'superseded', successor, inheritance: this.#inheritance() }; // S5
+    return { successor, inheritance: this.#inheritance() };
   }
 
   async #steps(): Promise<Outcome> {
     try {
-      await this.#read();
-      await this.#ask();
+      if (this.#deadline === undefined) {
+        await this.#read();
+        await this.#ask();
+        this.#accepted();
+      }
       const confirmedBy = await this.#confirm();
+      if (confirmedBy === undefined) return { kind: 'continued', inheritance: this.#continuation() }; // S7
       return { kind: 'confirmed', result: this.#result(confirmedBy) };
     } catch (stop) {
       const failure = await this.#restore(reasonOf(stop));
@@ -211,27 +272,38 @@ export class Saga {
 
   // confirming
 
-  async #confirm(): Promise<ModerationResult['confirmedBy']> {
+  #accepted(): void {
     this.#phase = 'confirming';
-    const seconds = this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
-    const deadline = Date.now() + seconds * 1_000;
+    const deadline = Date.now() + this.#confirmSeconds * 1_000;
+    this.#deadline = deadline;
     const tries = this.#attempts === 1 ? '' : ` at attempt ${this.#attempts}`;
     const { requestId } = this.#answer;
     const named = requestId === undefined ? '' : ` (request ID ${requestId})`;
     this.#story.tell(`Accepted by Graph${tries}${named}. The roster has until ${timeOfDay(deadline)} to show it.`);
+  }
+
+  get #confirmSeconds(): number {
+    return this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
+  }
+
+  /** What has confirmed it; `undefined` if the history has become long before that. */
+  async #confirm(): Promise<ModerationResult['confirmedBy'] | undefined> {
+    const deadline = this.#deadline ?? Date.now();
+    const isLong = (): boolean => isHistoryLong(this.#signals);
     const isSettled = (): boolean =>
       this.#isNotified() || this.interruptions.any || this.#failedOperation() !== undefined;
     const pauses = this.#isAlreadyAsWanted ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
-    for (let round = 0; ; round += 1) {
+    for (; ; this.#round += 1) {
       const left = deadline - Date.now();
       const untilLast = left - LAST_READ_MS;
-      const pause = pauseBefore(round, pauses);
-      const wait = round > 0 && untilLast > 0 ? Math.min(pause, untilLast) : Math.min(pause, left);
-      await waitFor(isSettled, wait, 'Wait for the roster');
+      const pause = pauseBefore(this.#round, pauses);
+      const wait = this.#round > 0 && untilLast > 0 ? Math.min(pause, untilLast) : Math.min(pause, left);
+      await waitFor(() => isSettled() || isLong(), wait, 'Wait for the roster');
       if (this.#isNotified()) return 'notification';
       this.#throwIfFailed();
       this.interruptions.throwIfAny();
-      if (Date.now() >= deadline) throw this.#unconfirmed(seconds);
+      if (Date.now() >= deadline) throw this.#unconfirmed(this.#confirmSeconds);
+      if (isLong()) return undefined; // S7
       const self = await this.#requests.readSelf(isSettled, deadline);
       if (this.#isNotified() || self === undefined || self === 'unheard') continue;
       if (self.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
@@ -344,6 +416,32 @@ export class Saga {
       this.interruptions.throwIfFinal();
       if (Date.now() >= deadline) return false;
     }
+  }
+
+  /** What the same operation goes on with in another run. */
+  #confirmingState(): ConfirmingState | undefined {
+    if (this.#deadline === undefined) return undefined;
+    return {
+      clientContext: this.#clientContext,
+      roster: this.#roster.state,
+      isRefused: this.#requests.isRefused,
+      isInherited: this.#isInherited,
+      isAlreadyAsWanted: this.#isAlreadyAsWanted,
+      operationId: this.#operationId,
+      answer: this.#answer,
+      attempts: this.#attempts,
+      requestedAt: this.#requestedAt,
+      acceptedAt: this.#acceptedAt,
+      deadline: this.#deadline,
+      round: this.#round,
+      failedOperations: this.#failedOperations,
+      story: this.#story.lines,
+    };
+  }
+
+  #continuation(): Inheritance {
+    const confirming = this.#confirmingState();
+    return { ...this.#inheritance(), ...(confirming !== undefined && { confirming }) };
   }
 
   #inheritance(): Inheritance {

@@ -9,11 +9,16 @@ import type { ModerationRequest } from '../contract/request.ts';
  */
 export class Story {
   readonly #head: string;
-  readonly #lines: string[] = [];
+  readonly #lines: string[];
 
-  constructor(action: Action, request: ModerationRequest) {
+  constructor(action: Action, request: ModerationRequest, lines: readonly string[] = []) {
+    this.#lines = [...lines];
     this.#head = detailsOf(action, request);
     this.#show();
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
   }
 
   /** Adds a sentence, with the time of day in UTC. */

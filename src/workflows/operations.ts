@@ -1,0 +1,199 @@
+import {
+  ActivityFailure,
+  condition,
+  defineSignal,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { OperationOrder, OperationOutcome, OperationReading, OperationStart } from '../activities/types.ts';
+import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../contract/request.ts';
+import { OPERATION_ENDED } from '../contract/names.ts';
+import { toOperationEnded } from '../contract/signals.ts';
+import { operationReads, operationStarts } from './activities.ts';
+
+/**
+ * Operations that a workflow orders: how it starts them, and waits until they end.
+ *
+ *     starting ──▶ running ─────────────▶ an outcome
+ *      ▲   │  └──▶ superseding ──▶ running
+ *      │   └─────▶ busy ──┐
+ *      └──────────────────┘ that one has ended
+ *
+ * starting     The activity `startOperation` starts, joins or supersedes; or finds an operation that must end first (busy).
+ * running, superseding, busy
+ *              The run of an operation is waited for. Its end is signalled (`operationEnded`), and the run is then read. A
+ *              signal may be lost, so the run is also read at growing intervals.
+ *
+ * **The run decides.** The signal is only a reason to read it.
+ * **Every wait has a deadline.** An operation that stands still has the outcome `NotEnded`.
+ * **A cancellation sends nothing later.** Nothing goes on detached: a cancelled wait throws, and an attempt to start that is
+ * under way is waited for and not retried.
+ * **What is waited for is plain data**, so that it can be carried over continue-as-new.
+ */
+
+export interface PendingOperation {
+  order: OperationOrder;
+  startId: string;
+  /** When the operation was wished for, in ms since the epoch. */
+  wishedAt: number;
+  /** When the wait ends, in ms since the epoch. */
+  until: number;
+  at: 'starting' | 'running' | 'superseding' | 'busy';
+  /** The run that is waited for; empty while starting. */
+  runId: string;
+  joined: boolean;
+  /** Reads, or failed starts, since the last step forward. */
+  round: number;
+}
+
+/** Before a run is read that has not signalled its end. The last one repeats. */
+const READ_DELAYS_MS = [2_000, 5_000, 10_000, 20_000, 30_000, 60_000] as const;
+
+/** Before an order is given again that Temporal did not take. The last one repeats. */
+const START_DELAYS_MS = [1_000, 2_000, 5_000, 10_000] as const;
+
+/**
+ * Beside its time for the confirmation: an operation reads for up to a minute, asks for up to 70 s, and restores for up to
+ * 140 s; one before it may take as long.
+ */
+const WAIT_MS = 10 * 60_000;
+
+/** Ends that were signalled before the start was recorded. */
+const MAX_REMEMBERED_ENDS = 1_000;
+
+export class Operations {
+  readonly #ended = new Set<string>();
+  #orders = 0;
+
+  constructor() {
+    setHandler(
+      defineSignal<[unknown?]>(OPERATION_ENDED),
+      (payload) => {
+        const ended = toOperationEnded(payload);
+        if (ended !== undefined && this.#ended.size < MAX_REMEMBERED_ENDS) this.#ended.add(ended.runId);
+      },
+      { description: 'An operation that this workflow waits for has ended (sent by that operation)' },
+    );
+  }
+
+  /** A name that this run gives to nothing else. */
+  nextId(): string {
+    this.#orders += 1;
+    return `${workflowInfo().runId}/${this.#orders}`;
+  }
+
+  /** A new order. `wishedAt` says when it was wished for, if that was before now. */
+  order(order: OperationOrder, wishedAt = Date.now()): PendingOperation {
+    const confirmMs = (order.request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS) * 1_000;
+    return {
+      order,
+      startId: this.nextId(),
+      wishedAt,
+      until: Date.now() + WAIT_MS + confirmMs,
+      at: 'starting',
+      runId: '',
+      joined: false,
+      round: 0,
+    };
+  }
+
+  /** Gives an order and waits for its outcome. A cancellation of the scope is thrown, and leaves the operation to itself. */
+  async run(order: OperationOrder): Promise<OperationOutcome> {
+    const outcome = await this.settle(this.order(order), () => false);
+    return outcome ?? notEnded(order);
+  }
+
+  /**
+   * Waits for the outcome, and takes note in `pending` of how far it is.
+   *
+   * @returns `undefined` if `isInterrupted` became true before; the wait can then go on, also in another run
+   */
+  async settle(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
+    while (Date.now() < pending.until) {
+      const outcome =
+        pending.at === 'starting'
+          ? await this.#start(pending, isInterrupted)
+          : await this.#read(pending, isInterrupted);
+      if (outcome !== undefined) return outcome;
+      if (isInterrupted()) return undefined;
+    }
+    return notEnded(pending.order);
+  }
+
+  async #start(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
+    const { order, startId, wishedAt } = pending;
+    const started = await start({ ...order, startId, wishedAt });
+    if (started === undefined) {
+      const delay = delayOf(START_DELAYS_MS, pending.round);
+      await condition(isInterrupted, delay, { summary: 'Wait before the next attempt to start' });
+      pending.round += 1;
+      return undefined;
+    }
+    if (started.kind === 'ended') return started.outcome;
+    const joined = started.kind === 'running' && started.joined;
+    Object.assign(pending, { at: started.kind, runId: started.runId, joined, round: 0 });
+    return undefined;
+  }
+
+  async #read(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
+    const { order, startId, runId, at, joined, round } = pending;
+    const left = Math.min(delayOf(READ_DELAYS_MS, round), pending.until - Date.now());
+    const isEnding = (): boolean => this.#ended.has(runId);
+    await condition(() => isEnding() || isInterrupted(), left, { summary: waitSummary(pending) });
+    if (isInterrupted() && !isEnding()) return undefined;
+    pending.round += 1;
+    const { action } = order;
+    const { callId } = order.request;
+    const reading = await read({
+      callId,
+      action,
+      startId,
+      runId,
+      as: at === 'starting' ? 'busy' : at,
+      joined,
+      isEnding: isEnding(),
+    });
+    this.#ended.delete(runId);
+    if (reading === undefined || reading.kind === 'running') return undefined;
+    if (reading.kind === 'ended') return reading.outcome;
+    if (reading.kind === 'free') Object.assign(pending, { at: 'starting', runId: '', joined: false, round: 0 });
+    else Object.assign(pending, { at: reading.as, runId: reading.runId, joined: reading.joined, round: 0 });
+    return undefined;
+  }
+}
+
+/** `undefined` if Temporal did not take it in time. */
+async function start(order: Parameters<typeof operationStarts.startOperation>[0]): Promise<OperationStart | undefined> {
+  const summary = `${order.action === 'mute' ? 'Mute' : 'Unmute'} call ${order.request.callId}`;
+  return await orUndefined(operationStarts.startOperation.executeWithOptions({ summary }, [order]));
+}
+
+async function read(target: Parameters<typeof operationReads.readOperation>[0]): Promise<OperationReading | undefined> {
+  const summary = `Read the operation on call ${target.callId}`;
+  return await orUndefined(operationReads.readOperation.executeWithOptions({ summary }, [target]));
+}
+
+async function orUndefined<T>(activity: Promise<T>): Promise<T | undefined> {
+  try {
+    return await activity;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return undefined;
+  }
+}
+
+function waitSummary({ at, order: { request } }: PendingOperation): string {
+  return at === 'running'
+    ? `Wait for the operation on call ${request.callId}`
+    : `Wait for the operation before, on call ${request.callId}`;
+}
+
+function notEnded({ action, request: { callId } }: OperationOrder): OperationOutcome {
+  const message = `The ${action} of call ${callId} did not end in time, and may still take effect. Look at workflow call-moderation/${callId} in Temporal: it stands still, or waits for another operation that does.`;
+  return { outcome: 'NotEnded', message, details: { callId } };
+}
+
+function delayOf(delays: readonly number[], round: number): number {
+  return delays[Math.min(round, delays.length - 1)] ?? 0;
+}
