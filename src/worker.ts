@@ -51,9 +51,8 @@ const SHUTDOWN_FORCE = '20s';
 const EXIT_MS = 25_000;
 
 /**
- * Activities at a time. Those that wait for an operation hold a place for as long as it takes, and must never keep the
- * requests to Graph of that very operation from theirs: all that wait together, at most 50 a policy, are to stay far
- * below this.
+ * Activities at a time. None waits for a workflow, so each holds its place for one request to Graph or Temporal: some 100 ms,
+ * and at most 10 s if that does not answer.
  */
 const MOST_ACTIVITIES = 1_000;
 

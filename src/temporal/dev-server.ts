@@ -27,6 +27,8 @@ export interface DevServerOptions {
    * process at the latest, unless that is killed.
    */
   ownGroup?: boolean;
+  /** Settings of the server's dynamic configuration beside ours, such as smaller limits. */
+  dynamicConfig?: Readonly<Record<string, number>>;
 }
 
 export class DevServerFailed extends Error {
@@ -66,8 +68,9 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   }
 }
 
-async function start({ cli, port, uiPort, dbFilename, ownGroup = false }: DevServerOptions): Promise<DevServer> {
-  const settings = Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => [
+async function start(options: DevServerOptions): Promise<DevServer> {
+  const { cli, port, uiPort, dbFilename, ownGroup = false, dynamicConfig = {} } = options;
+  const settings = Object.entries({ ...DYNAMIC_CONFIG, ...dynamicConfig }).flatMap(([key, value]) => [
     '--dynamic-config-value',
     `${key}=${value}`,
   ]);
