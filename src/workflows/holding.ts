@@ -198,12 +198,12 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#hear({ releasedAt: Date.now(), unmuteAt: Date.now() });
   }
 
-  /** New terms, from now on. They are a new wish, so they undo a release that came before them. */
+  /** New terms, from now on. They are a new wish, so they undo a release or a cancellation that came before them. */
   extend(terms: HoldTerms): void {
     const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
     const now = Date.now();
     this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
-    this.#hear({ terms, wishedAt: now, isMet: false, lookAt: now, disturbances: 0 });
+    this.#hear({ terms, wishedAt: now, isCancelled: false, isMet: false, lookAt: now, disturbances: 0 });
   }
 
   cancel(): void {
@@ -447,9 +447,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   #isOver(): boolean {
-    const { releasedAt, hasCallEnded, isCancelled, failure, until } = this.#state;
+    const { releasedAt, hasCallEnded, until } = this.#state;
     const isDue = until !== undefined && Date.now() >= until;
-    return releasedAt !== undefined || hasCallEnded || isCancelled || failure !== undefined || isDue;
+    return releasedAt !== undefined || hasCallEnded || isDue;
   }
 
   /** H7. */
