@@ -284,13 +284,16 @@ describe('a storm over HTTP', () => {
 
   it('of deltas loses nobody', async () => {
     const storm = await rig();
+    const began = performance.now();
     await Promise.all(
       Array.from({ length: 120 }, (_, i) =>
         storm.post(notifications(deltaEntry(CALL, i + 1, participant(`p${i % 40}`, i >= 80)))),
       ),
     );
     const rosters = storm.recorder.handed.flatMap(({ payload }) => ('full' in payload ? [payload] : []));
-    expect(rosters.length).toBeLessThan(15);
+    // Ten a second, however long a busy machine takes.
+    expect(rosters.length).toBeLessThanOrEqual((performance.now() - began) / 100 + 2);
+    expect(rosters.length).toBeLessThan(120);
     const last = mergeRosters(rosters);
     expect(last.full).toBe(false);
     expect(last.sequenceNumber).toBe(120);
