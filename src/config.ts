@@ -1,6 +1,7 @@
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
+import { canonicalTenantId } from './contract/tenant.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
 import { isLoopback, isSafe } from './loopback.ts';
 
@@ -125,7 +126,7 @@ const list = z.string().transform((value) =>
 
 const tenants = list
   .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
-  .transform((items) => new Set(items.map((item) => item.toLowerCase())));
+  .transform((items) => new Set(items.map(canonicalTenantId)));
 
 /** No message quotes any of it. */
 const payloadKeys = list.transform((items, context): PayloadKey[] => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
-import { checkPolicy, type Policy } from '../src/contract/policy.ts';
+import { checkPolicy } from '../src/contract/policy-check.ts';
+import type { Policy } from '../src/contract/policy.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 import { MadePolicies } from './support/made-policies.ts';
 import { triggered } from './support/policy-run.ts';

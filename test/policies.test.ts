@@ -156,7 +156,11 @@ describe('what is wrong is told before anything is created', () => {
     ['a call', { target: { calls: ['x', 'a b'] } }, /target\.calls\[1\] must be the ID of a call/],
     ['too many calls', { target: { calls: Array.from({ length: 1_001 }, String) } }, /1001 calls.*by a label/],
     ['a label', { target: { live: { label: '?' } } }, /target\.live\.label must be/],
-    ['a misspelt filter', { target: { live: { lable: 'x' } } }, /target\.live has the fields/],
+    [
+      'a misspelt filter',
+      { target: { live: { lable: 'x' } } },
+      /target\.live\.lable is not a field of a target; the fields are tenantId, label/,
+    ],
     ['a misspelt field', { overlpa: 'skip' }, /"overlpa" is not a field of a policy/],
     ['an overlap', { overlap: 'queue' }, /overlap must be one of skip/],
     [

@@ -160,7 +160,10 @@ describe('quiet hours', () => {
     [{ rules: { onJoin: true, moreThan: 9 } }, /make two policies/],
     [{ rules: { moreThan: 100 } }, /rules\.moreThan must be a whole number from 1 to 99/],
     [{ rules: {} }, /when must have exactly one of/],
-    [{ rules: { onjoin: true } as object }, /rules has the fields onJoin, onEntry and moreThan/],
+    [
+      { rules: { onjoin: true } as object },
+      /rules\.onjoin is not a field of rules; the fields are onJoin, onEntry, moreThan/,
+    ],
   ])('a policy with %j is refused', async (given, message) => {
     await expect(policies.create(policyOf(given))).rejects.toThrow(message);
   });

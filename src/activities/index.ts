@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import type { FailureType } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
+import { canonicalTenantId } from '../contract/tenant.ts';
 import type { Call, GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import {
@@ -35,7 +36,7 @@ import type {
 
 export interface ActivityOptions {
   graph: GraphClient;
-  /** Tenants that a request may name, in lower case; any where absent. */
+  /** Tenants that a request may name, in canonical form; any where absent. */
   tenants?: ReadonlySet<string> | undefined;
 }
 
@@ -46,7 +47,7 @@ export interface ActivityOptions {
 export function createActivities({ graph, tenants }: ActivityOptions): Activities {
   const inTenant = async <T>({ tenantId }: CallTarget, work: () => Promise<T>): Promise<T> => {
     try {
-      if (tenantId !== undefined && tenants?.has(tenantId.toLowerCase()) === false) throw notAllowed(tenantId);
+      if (tenantId !== undefined && tenants?.has(canonicalTenantId(tenantId)) === false) throw notAllowed(tenantId);
       return await work();
     } catch (error) {
       throw error instanceof GraphError ? toApplicationFailure(error) : error;

@@ -5,9 +5,11 @@ import { ModerationError } from '../client/errors.ts';
 import { isQuiet, readQuietHours } from '../client/quiet-hours.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import { toDate, toZone } from '../client/dates.ts';
+import { bounded } from '../contract/check.ts';
 import { actionFor, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import type { Policy } from '../contract/policy.ts';
+import { canonicalTenantId } from '../contract/tenant.ts';
 import type { EntryOnJoin, JoiningCall } from './types.ts';
 
 /**
@@ -25,11 +27,11 @@ const REMEMBER_MS = 5_000;
 export async function actionAt({ action, when }: Policy, at: string): Promise<Action> {
   const { quietHours, timeZone = 'UTC' } = when;
   if (quietHours === undefined) return action;
-  const faults: string[] = [];
-  readQuietHours(quietHours, faults);
+  const ofHours: string[] = [];
+  readQuietHours(quietHours, ofHours);
   const zone = toZone(timeZone);
-  if (zone !== undefined && faults.length === 0) return actionFor(isQuiet(quietHours, zone, new Date(at)));
-  if (zone === undefined) faults.push('when.timeZone is not known');
+  if (zone !== undefined && ofHours.length === 0) return actionFor(isQuiet(quietHours, zone, new Date(at)));
+  const faults = bounded(zone === undefined ? [...ofHours, 'when.timeZone is not known'] : ofHours);
   const message = `Nothing was done, for the policy is not valid: ${faults.join('; ')}.`;
   throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ faults }], nonRetryable: true });
 }
@@ -97,6 +99,7 @@ function isOnJoin({ when, rules }: Policy, now: Date): boolean {
 function concerns({ target }: Policy, { callId, tenantId, labels }: JoiningCall): boolean {
   if ('calls' in target) return target.calls.includes(callId);
   const { tenantId: tenant, label } = target.live;
-  const isOfTenant = tenant === undefined || tenant.toLowerCase() === tenantId?.toLowerCase();
+  const isOfTenant =
+    tenant === undefined || (tenantId !== undefined && canonicalTenantId(tenant) === canonicalTenantId(tenantId));
   return isOfTenant && (label === undefined || labels.includes(label));
 }

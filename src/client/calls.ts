@@ -1,18 +1,18 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
-import { callIdOfLive, canonicalId, isCallId, liveWorkflowIdOf } from '../contract/call-id.ts';
+import { callIdOfLive, liveWorkflowIdOf } from '../contract/call-id.ts';
+import { CALL_ID, object, oneOf, TENANT_ID } from '../contract/check.ts';
 import {
   CALL_STATES,
-  isLabel,
-  LABEL_RULE,
+  LABEL,
+  LABELS,
   liveCallStart,
-  MOST_LABELS,
   type CallState,
   type Labelling,
+  type LiveCallInput,
   type LiveCallStatus,
 } from '../contract/live-call.ts';
 import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
-import { isTenantId } from '../contract/request.ts';
-import { ModerationError } from './errors.ts';
+import { invalid, valid } from './errors.ts';
 import { quote } from './records.ts';
 
 /** A call that is alive, as Temporal lists it. */
@@ -64,7 +64,8 @@ export class Calls {
   /** What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago. */
   async get(callId: string): Promise<LiveCallStatus | undefined> {
     try {
-      return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).query<LiveCallStatus>(QUERY.liveCall);
+      const workflowId = liveWorkflowIdOf(valid(CALL_ID, callId));
+      return await this.#client.workflow.getHandle(workflowId).query<LiveCallStatus>(QUERY.liveCall);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
@@ -91,16 +92,9 @@ export class Calls {
    *
    * @throws {ModerationError} `InvalidRequest`
    */
-  async label(callId: string, { add = [], remove = [], tenantId }: LabelChange): Promise<void> {
-    const faults = [
-      ...(isCallId(callId) ? [] : ['callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id as Graph gave it']),
-      ...faultsOfLabels('add', add),
-      ...faultsOfLabels('remove', remove),
-      ...(add.length + remove.length > 0 ? [] : ['add or remove must name at least one label']),
-      ...faultsOfTenant(tenantId),
-    ];
-    refuse(faults);
-    const input = { callId: canonicalId(callId), ...(tenantId !== undefined && { tenantId }) };
+  async label(callId: string, change: LabelChange): Promise<void> {
+    const { add = [], remove = [], ...input } = valid(CHANGE, { ...change, callId });
+    if (add.length + remove.length === 0) throw invalid(['add or remove must name at least one label']);
     await this.#client.workflow.signalWithStart(LIVE_CALL, {
       ...liveCallStart(input, this.#taskQueue),
       signal: LIVE_CALL_SIGNAL.label,
@@ -109,22 +103,30 @@ export class Calls {
   }
 }
 
+const FILTER = object<CallFilter>({
+  rules: { tenantId: TENANT_ID, label: LABEL, state: oneOf(CALL_STATES, `must be one of ${CALL_STATES.join(', ')}`) },
+  otherwise: 'the filter must be one object',
+  of: 'of a filter',
+});
+
+const CHANGE = object<LabelChange & LiveCallInput>({
+  rules: { callId: CALL_ID, add: LABELS, remove: LABELS, tenantId: TENANT_ID },
+  otherwise: 'the change must be one object with add, remove or both',
+  of: 'of a change of labels',
+});
+
 /**
  * The list filter of Temporal's visibility for live calls: those of one deployment, for another one in the same namespace,
  * with a task queue of its own, may serve another application.
  */
-export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilter, taskQueue: string): string {
-  refuse([
-    ...faultsOfTenant(tenantId),
-    ...(label === undefined || isLabel(label) ? [] : [`label ${LABEL_RULE}`]),
-    ...(CALL_STATES.includes(state) ? [] : [`state must be one of ${CALL_STATES.join(', ')}`]),
-  ]);
+export function toLiveQuery(filter: CallFilter, taskQueue: string): string {
+  const { tenantId, label, state = 'established' } = valid(FILTER, filter);
   const terms = [
     `WorkflowType = '${LIVE_CALL}'`,
     `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
-    ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalId(tenantId))}`]),
+    ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`]),
     ...(label === undefined ? [] : [`${SEARCH_ATTRIBUTE.labels} = ${quote(label)}`]),
   ];
   return terms.join(' AND ');
@@ -145,18 +147,4 @@ function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: W
     runId,
   };
   return record;
-}
-
-function faultsOfLabels(field: string, labels: readonly string[]): string[] {
-  const holds = Array.isArray(labels) && labels.length <= MOST_LABELS && labels.every(isLabel);
-  return holds ? [] : [`${field} must be at most ${MOST_LABELS} labels, and each ${LABEL_RULE}`];
-}
-
-function faultsOfTenant(tenantId: string | undefined): string[] {
-  return tenantId === undefined || isTenantId(tenantId) ? [] : ['tenantId must be the ID or a domain of a tenant'];
-}
-
-function refuse(faults: readonly string[]): void {
-  if (faults.length === 0) return;
-  throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
 }

@@ -1,3 +1,4 @@
+import { bounded, check, type Rule } from '../contract/check.ts';
 import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure.ts';
 
 /**
@@ -48,7 +49,23 @@ export class NotSetUpError extends Error {
   }
 }
 
-/** Thrown before anything is sent: every fault with its field and its remedy. */
-export function invalid(faults: readonly string[]): ModerationError {
-  return new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
+/** Thrown before anything is sent: the faults with their fields and their remedies. */
+export function invalid(faults: readonly string[], cause?: unknown): ModerationError {
+  return invalidAs('request', faults, cause);
+}
+
+export function invalidPolicy(faults: readonly string[], cause?: unknown): ModerationError {
+  return invalidAs('policy', faults, cause);
+}
+
+/** The input in canonical form, or what is wrong with it as an error. */
+export function valid<T>(rule: Rule<T>, input: unknown): T {
+  const checked = check(rule, input);
+  if (checked.ok) return checked.value;
+  throw invalid(checked.faults);
+}
+
+function invalidAs(what: string, given: readonly string[], cause: unknown): ModerationError {
+  const faults = bounded(given);
+  return new ModerationError('InvalidRequest', `The ${what} is not valid: ${faults.join('; ')}.`, { faults }, cause);
 }

@@ -1,12 +1,13 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
+import { CALL_ID } from '../contract/check.ts';
 import type { HoldRequest } from '../contract/hold.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
 import { Calls } from './calls.ts';
-import { invalid } from './errors.ts';
+import { invalid, valid } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
 import { HOLDS, type HoldHandle, type Holds, type OnHeld } from './holds.ts';
 import { LastingRuns } from './lasting-runs.ts';
@@ -122,7 +123,7 @@ export class ModerationClient {
 
   /** The hold or pause that runs on a call, if one does. */
   async held(callId: string): Promise<HoldHandle | undefined> {
-    return await this.#holds.running(callId);
+    return await this.#holds.running(valid(CALL_ID, callId));
   }
 
   /**
@@ -140,7 +141,7 @@ export class ModerationClient {
 
   /** The mute on entry that runs on a call, if one does. */
   async mutingOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
-    return await this.#mutesOnEntry.running(callId);
+    return await this.#mutesOnEntry.running(valid(CALL_ID, callId));
   }
 
   /**
@@ -164,11 +165,13 @@ export class ModerationClient {
    * The latest operation on a call, running or ended, or nothing where none is known (Temporal keeps ended ones for the
    * namespace's retention time). `status` is answered by a worker, so it is missing where none is there; `failure` says why
    * an ended one has no result.
+   *
+   * @throws {ModerationError} `InvalidRequest` if it is no ID of a call
    */
   async latest(
     callId: string,
   ): Promise<{ record: OperationRecord; status?: OperationStatus; failure?: FailedOperation } | undefined> {
-    const record = await this.#record(callId);
+    const record = await this.#record(valid(CALL_ID, callId));
     if (record === undefined) return undefined;
     const run = this.#runs.of(record.workflowId, record.runId);
     const [status, failure] = await Promise.all([this.#runs.statusOf(run), failureOf(record, run)]);
@@ -184,7 +187,11 @@ export class ModerationClient {
     }
   }
 
-  /** Operations, the latest first, as many as the caller takes. */
+  /**
+   * Operations, the latest first, as many as the caller takes.
+   *
+   * @throws {ModerationError} `InvalidRequest` if the filter is not valid
+   */
   async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
     for await (const info of this.#runs.client.workflow.list({ query: toQuery(filter) })) {
       const record = toRecord(info);

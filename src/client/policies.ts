@@ -11,9 +11,9 @@ import { keyword } from '../contract/attributes.ts';
 import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
 import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
+import { checkPolicy, faultsOfNote } from '../contract/policy-check.ts';
 import {
   APPLY_POLICY,
-  checkPolicy,
   DEFAULT_CATCHUP_SECONDS,
   policyIdOf,
   scheduleIdOf,
@@ -23,7 +23,7 @@ import {
 } from '../contract/policy.ts';
 import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
-import { ModerationError } from './errors.ts';
+import { invalidPolicy as invalid, ModerationError } from './errors.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
 import { isNever, readWhen } from './when.ts';
@@ -143,6 +143,7 @@ export class Policies {
    */
   async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
     const { policy, options } = this.#read(input);
+    refuse(faultsOfNote(note));
     try {
       await this.#client.schedule.create({
         scheduleId: scheduleIdOf(policy.id),
@@ -163,6 +164,7 @@ export class Policies {
 
   /** Changes a policy. Whether it is paused stays as it is. */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
+    refuse(faultsOfNote(note));
     const { policy: before } = await this.describe(id);
     const { options } = this.#read({ ...before, ...change, id });
     await this.#asking(id, async (handle) => {
@@ -211,6 +213,7 @@ export class Policies {
    * on, and both are named.
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
+    refuse(faultsOfNote(note));
     const before = await this.describe(id);
     await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
     return await this.#leftBehind(before);
@@ -218,6 +221,7 @@ export class Policies {
 
   /** What was due while it was paused is not made up for. */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
+    refuse(faultsOfNote(note));
     await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
     return await this.describe(id);
   }
@@ -422,10 +426,6 @@ function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {
 
 function refuse(faults: readonly string[]): void {
   if (faults.length > 0) throw invalid(faults);
-}
-
-function invalid(faults: readonly string[], cause?: unknown): ModerationError {
-  return new ModerationError('InvalidRequest', `The policy is not valid: ${faults.join('; ')}.`, { faults }, cause);
 }
 
 /** The server reads cron expressions itself, and its word is in the error that the SDK makes of that. */

@@ -1,8 +1,9 @@
 import { canonicalId, isCallId } from '../contract/call-id.ts';
+import { TENANT_ID } from '../contract/check.ts';
 import { CANCELLED } from '../contract/failure.ts';
 import { PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { inParallel } from './in-parallel.ts';
-import { invalid, ModerationError, type ModerationErrorType } from './errors.ts';
+import { invalid, ModerationError, valid, type ModerationErrorType } from './errors.ts';
 import { toModerationError } from './failure.ts';
 import type { Holds } from './holds.ts';
 import { isTaken } from './lasting-runs.ts';
@@ -98,7 +99,7 @@ export class Releaser {
       if (isCallId(scope.callId)) return [canonicalId(scope.callId)];
       throw invalid(['callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it']);
     }
-    const tenantId = 'tenantId' in scope ? scope.tenantId : undefined;
+    const tenantId = 'tenantId' in scope ? valid(TENANT_ID, scope.tenantId) : undefined;
     if (tenantId === undefined && !('everywhere' in scope && scope.everywhere)) {
       throw invalid(['the scope must be { callId }, { tenantId } or { everywhere: true }']);
     }

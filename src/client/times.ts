@@ -1,14 +1,18 @@
 import type { DayOfWeek } from '@temporalio/client';
+import { shown } from '../contract/check.ts';
 
 /** Times of day and days of the week as people write them. What is wrong is added to `faults`, with its field. */
 
 export const DAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 
+/** Days that one list may name; each of them once is 7. */
+const MOST_DAYS = 14;
+
 /** Seconds since midnight. */
 export function readTime(field: string, given: unknown, faults: string[]): number | undefined {
   const found = typeof given === 'string' ? /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(given) : null;
   if (found === null) {
-    const said = given === undefined ? '' : ` ${JSON.stringify(given)}`;
+    const said = given === undefined ? '' : ` ${shown(given)}`;
     faults.push(`${field}${said} must be a time of day such as 18:00 or 07:30:15`);
     return undefined;
   }
@@ -19,13 +23,17 @@ export function readTime(field: string, given: unknown, faults: string[]): numbe
 export function readDays(field: string, given: unknown, faults: string[]): DayOfWeek[] {
   const all: unknown[] = Array.isArray(given) ? given : [given];
   if (all.length === 0) faults.push(`${field} is empty; name days such as mon or weekdays, or leave it out`);
+  if (all.length > MOST_DAYS) {
+    faults.push(`${field} names ${all.length} days; name each once`);
+    return [];
+  }
   const days = all.flatMap((one): DayOfWeek[] => {
-    const word = String(one).toUpperCase();
+    const word = typeof one === 'string' ? one.slice(0, 16).toUpperCase() : '';
     if (word === 'WEEKDAYS') return DAYS.slice(1, 6);
     if (word === 'WEEKENDS') return ['SATURDAY', 'SUNDAY'];
     const day = DAYS.find((name) => name === word || name.slice(0, 3) === word);
     if (day !== undefined) return [day];
-    faults.push(`${field} ${JSON.stringify(one)} is no day; use mon to sun, weekdays or weekends`);
+    faults.push(`${field} ${shown(one)} is no day; use mon to sun, weekdays or weekends`);
     return [];
   });
   return [...new Set(days)];

@@ -1,4 +1,5 @@
 import type { CalendarSpec, ScheduleSpec } from '@temporalio/client';
+import { shown } from '../contract/check.ts';
 import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
 import type { PolicyWhen } from '../contract/policy.ts';
 import { DATE_RULE, toDate, toZone } from './dates.ts';
@@ -54,7 +55,7 @@ export function readWhen(given: unknown, isByRules = false, now = new Date()): R
   }
   const zone = when.timeZone === undefined ? 'UTC' : toZone(when.timeZone);
   if (zone === undefined) {
-    faults.push(`when.timeZone ${JSON.stringify(when.timeZone)} is not known; use a name such as Europe/Berlin or UTC`);
+    faults.push(`when.timeZone ${shown(when.timeZone)} is not known; use a name such as Europe/Berlin or UTC`);
   }
   const dateOf = (field: 'once' | 'start' | 'end'): Date | undefined => {
     if (when[field] === undefined) return undefined;

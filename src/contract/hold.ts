@@ -1,14 +1,6 @@
-import { canonicalId, workflowIdOf } from './call-id.ts';
-import {
-  checkFields,
-  isWithin,
-  LASTING,
-  OF_CALL,
-  type CheckedFields,
-  type Lasting,
-  type OfCall,
-  type Rules,
-} from './lasting.ts';
+import { workflowIdOf } from './call-id.ts';
+import { flag, isFields, isWithin, object, type Rule, type Rules } from './check.ts';
+import { checkLasting, LASTING, OF_CALL, type CheckedFields, type Lasting, type OfCall } from './lasting.ts';
 import type { MuteState } from './operation.ts';
 
 /** The workflow type of holds and pauses. */
@@ -76,38 +68,47 @@ export interface HoldResult {
   endedAt: string;
 }
 
-const TERMS: Rules<HoldTerms> = {
-  ...LASTING,
-  enforce: (value) => (typeof value === 'boolean' ? undefined : 'must be true or false; leave it out for true'),
-  atMost: (value) => {
-    const { mutes, withinSeconds, ...rest } = (typeof value === 'object' && value !== null ? value : {}) as Partial<
-      Record<string, unknown>
-    >;
-    const isGood =
-      isWithin(mutes, MOST_MUTES) &&
-      isWithin(withinSeconds, 86_400) &&
-      Object.keys(rest).length === 0 &&
-      mutes % 1 === 0;
-    return isGood ? undefined : 'must be { mutes: 1 to 100, withinSeconds: 1 to 86400 }; leave it out for 10 in 600';
-  },
+const AT_MOST_RULE = 'must be { mutes: 1 to 100, withinSeconds: 1 to 86400 }; leave it out for 10 in 600';
+
+const atMost: Rule<Required<HoldTerms>['atMost']> = (value, at, faults) => {
+  const { mutes, withinSeconds } = isFields(value) && Object.keys(value).length === 2 ? value : {};
+  if (isWithin(mutes, 1, MOST_MUTES) && Number.isInteger(mutes) && isWithin(withinSeconds, 1, 86_400)) {
+    return { mutes, withinSeconds };
+  }
+  faults.add(at, AT_MOST_RULE);
+  return undefined;
 };
 
-const RULES: Rules<HoldRequest> = { ...OF_CALL, ...TERMS };
+const TERMS: Rules<HoldTerms> = {
+  ...LASTING,
+  enforce: flag('must be true or false; leave it out for true'),
+  atMost,
+};
+
+const otherwise = 'the input must be one object';
+
+const HOLD_RULE = object<HoldRequest>({
+  rules: { ...OF_CALL, ...TERMS },
+  required: ['callId'],
+  otherwise,
+  of: 'here',
+});
+
+const TERMS_RULE = object<HoldTerms>({ rules: TERMS, otherwise, of: 'here' });
 
 /** Checks the input of a hold, as `checkRequest` does that of an operation. */
 export function checkHold(input: unknown): CheckedFields<HoldRequest> {
-  const checked = checkFields<HoldRequest>(input, RULES);
+  const checked = checkLasting(input, HOLD_RULE);
   if (!checked.ok) return checked;
-  const { callId, enforce, until, forSeconds } = checked.request;
-  if (callId === undefined) return { ok: false, faults: ['callId is required'] };
+  const { enforce, until, forSeconds } = checked.request;
   if (enforce === false && until === undefined && forSeconds === undefined) {
     const fault = 'a pause (enforce: false) needs forSeconds or until; what is to last until a release is a hold';
     return { ok: false, faults: [fault] };
   }
-  return { ok: true, request: { ...checked.request, callId: canonicalId(callId) } };
+  return checked;
 }
 
 /** Checks the payload of `extend`: the terms that take the place of those before. */
 export function checkTerms(input: unknown): CheckedFields<HoldTerms> {
-  return checkFields<HoldTerms>(input, TERMS);
+  return checkLasting(input, TERMS_RULE);
 }

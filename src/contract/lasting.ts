@@ -1,4 +1,4 @@
-import { isCallId } from './call-id.ts';
+import { CALL_ID, check, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
 
 /** What lasts on a call, a hold or a mute on entry: until when, for whom, and the check of both. */
 
@@ -26,57 +26,36 @@ export function outcomeOf(end: string): string {
 }
 
 const MOST_SECONDS = 30 * 24 * 3600;
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/;
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/;
 
-export type Rules<T> = Record<keyof T, (value: unknown) => string | undefined>;
-
-const text = (most: number) => (value: unknown) =>
-  typeof value === 'string' && value.length <= most ? undefined : `must be a string of at most ${most} characters`;
-
-export function isWithin(value: unknown, most: number): value is number {
-  return typeof value === 'number' && value >= 1 && value <= most;
+/** A day that the month does not have, such as 30 February, would be read as one of the next month. */
+function isTime(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > 64 || !ISO.test(value) || Number.isNaN(Date.parse(value)))
+    return false;
+  const [year, month, day] = value.slice(0, 10).split('-').map(Number);
+  return day !== undefined && day <= new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
 }
 
 export const LASTING: Rules<Lasting> = {
-  until: (value) =>
-    typeof value === 'string' && ISO.test(value) && !Number.isNaN(Date.parse(value))
-      ? undefined
-      : "must be a time as in '2026-11-24T17:30:00Z', with its zone",
-  forSeconds: (value) =>
-    isWithin(value, MOST_SECONDS) ? undefined : `must be a number of seconds from 1 to ${MOST_SECONDS}`,
+  until: matching(isTime, "must be a time as in '2026-11-24T17:30:00Z', with its zone"),
+  forSeconds: number(1, MOST_SECONDS, `must be a number of seconds from 1 to ${MOST_SECONDS}`),
 };
 
 export const OF_CALL: Rules<OfCall> = {
-  callId: (value) =>
-    isCallId(value) ? undefined : 'must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it',
-  tenantId: (value) =>
-    typeof value === 'string' && /^[0-9a-zA-Z.-]{1,253}$/.test(value)
-      ? undefined
-      : 'must be the ID or a domain of a tenant; leave it out for the home tenant',
+  callId: CALL_ID,
+  tenantId: TENANT_ID,
   requestedBy: text(128),
-  reason: text(256),
+  reason: text(256, { lines: true }),
 };
 
 export type CheckedFields<T> = { ok: true; request: T } | { ok: false; faults: readonly string[] };
 
-/** One object with these fields and no others, and with one end at most. */
-export function checkFields<T extends Lasting>(input: unknown, rules: Rules<T>): CheckedFields<T> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    return { ok: false, faults: ['the input must be one object'] };
-  }
-  const given = Object.entries(input).filter(([, value]) => value !== undefined);
-  const faults = given.flatMap(([field, value]) => {
-    if (!Object.hasOwn(rules, field)) {
-      return [
-        `${JSON.stringify(field.slice(0, 64))} is not a field here; the fields are ${Object.keys(rules).join(', ')}`,
-      ];
-    }
-    const fault = rules[field as keyof T](value);
-    return fault === undefined ? [] : [`${field} ${fault}`];
-  });
-  const request = Object.fromEntries(given) as unknown as T;
-  if (request.until !== undefined && request.forSeconds !== undefined) {
-    faults.push('until and forSeconds are two ways to say when it ends: give one of them, or neither');
-  }
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, request };
+/** Checks an input that may have one end at most. */
+export function checkLasting<T extends Lasting>(input: unknown, rule: Rule<T>): CheckedFields<T> {
+  const checked = check(rule, input);
+  if (!checked.ok) return checked;
+  const { value: request } = checked;
+  if (request.until === undefined || request.forSeconds === undefined) return { ok: true, request };
+  const fault = 'until and forSeconds are two ways to say when it ends: give one of them, or neither';
+  return { ok: false, faults: [fault] };
 }

@@ -1,5 +1,6 @@
-import { canonicalId, isCallId, liveWorkflowIdOf } from './call-id.ts';
-import { isTenantId } from './request.ts';
+import { liveWorkflowIdOf } from './call-id.ts';
+import { CALL_ID, check, isListOf, matching, object, TENANT_ID, type Rule } from './check.ts';
+import { canonicalTenantId, isTenantId } from './tenant.ts';
 
 /**
  * A call that is alive, as policies address it: one workflow a call, fed by the webhook's notifications of the call
@@ -66,21 +67,33 @@ export function isLabel(value: unknown): value is string {
 
 export const LABEL_RULE = 'must be 1 to 64 of A-Z a-z 0-9 _ . : -';
 
+export const LABEL: Rule<string> = matching(isLabel, LABEL_RULE);
+
+export const LABELS: Rule<string[]> = matching(
+  isLabels,
+  `must be at most ${MOST_LABELS} labels, and each ${LABEL_RULE}`,
+);
+
+const LIVE_CALL_RULE = object<LiveCallInput>({
+  rules: { callId: CALL_ID, tenantId: TENANT_ID },
+  required: ['callId'],
+  otherwise: 'the input must be one object with the field callId',
+  of: 'of a live call',
+});
+
 /** The input in canonical form, or what is wrong with it. */
 export function checkLiveCall(value: unknown): LiveCallInput | string {
-  if (typeof value !== 'object' || value === null) return 'the input must be one object with the field callId';
-  const { callId, tenantId } = value as Record<string, unknown>;
-  if (!isCallId(callId)) return 'callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it';
-  return { callId: canonicalId(callId), ...(isTenantId(tenantId) && { tenantId }) };
+  const checked = check(LIVE_CALL_RULE, value);
+  return checked.ok ? checked.value : checked.faults.join('; ');
 }
 
 /** No payload at all fits too. */
 export function toCallEstablished(value: unknown): CallEstablished | undefined {
   if (value === undefined || value === null) return {};
   if (typeof value !== 'object') return undefined;
-  const { tenantId } = value as Record<string, unknown>;
-  if (tenantId !== undefined && !isTenantId(tenantId)) return undefined;
-  return { ...(tenantId !== undefined && { tenantId }) };
+  const { tenantId: tenant } = value as Record<string, unknown>;
+  if (tenant === undefined) return {};
+  return isTenantId(tenant) ? { tenantId: canonicalTenantId(tenant) } : undefined;
 }
 
 export function toLabelling(value: unknown): Labelling | undefined {
@@ -90,5 +103,5 @@ export function toLabelling(value: unknown): Labelling | undefined {
 }
 
 function isLabels(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length <= MOST_LABELS && value.every(isLabel);
+  return isListOf(value, MOST_LABELS, isLabel);
 }

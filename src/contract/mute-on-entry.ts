@@ -1,6 +1,7 @@
-import { canonicalId, isCallId, workflowIdOf } from './call-id.ts';
-import { checkFields, LASTING, OF_CALL, type CheckedFields, type Lasting, type OfCall, type Rules } from './lasting.ts';
-import { MOST_PARTICIPANTS } from './target.ts';
+import { workflowIdOf } from './call-id.ts';
+import { object, type Rule, type Rules } from './check.ts';
+import { checkLasting, LASTING, OF_CALL, type CheckedFields, type Lasting, type OfCall } from './lasting.ts';
+import { MOST_PARTICIPANTS, toParticipantIds } from './target.ts';
 
 /** The workflow type. */
 export const MUTE_ON_ENTRY = 'muteOnEntry';
@@ -90,39 +91,41 @@ export interface MuteOnEntryResult extends Newcomers {
   endedAt: string;
 }
 
-const TERMS: Rules<MuteOnEntryTerms> = {
-  ...LASTING,
-  except: (value) =>
-    Array.isArray(value) && value.length <= MOST_PARTICIPANTS && value.every(isCallId)
-      ? undefined
-      : `must be a list of at most ${MOST_PARTICIPANTS} IDs of participants, as a roster shows them`,
+const except: Rule<readonly string[]> = (value, at, faults) => {
+  const ids = toParticipantIds(value);
+  if (ids === undefined) {
+    faults.add(at, `must be a list of at most ${MOST_PARTICIPANTS} IDs of participants, as a roster shows them`);
+  }
+  return ids;
 };
 
-const RULES: Rules<MuteOnEntryRequest> = { ...OF_CALL, ...TERMS };
+const TERMS: Rules<MuteOnEntryTerms> = { ...LASTING, except };
+
+const otherwise = 'the input must be one object';
+
+const MUTE_ON_ENTRY_RULE = object<MuteOnEntryRequest>({
+  rules: { ...OF_CALL, ...TERMS },
+  required: ['callId'],
+  otherwise,
+  of: 'here',
+});
+
+const TERMS_RULE = object<MuteOnEntryTerms>({ rules: TERMS, otherwise, of: 'here' });
+
+const { forSeconds } = LASTING;
+const ENTRY_RULE = object<EntryRule>({ rules: { forSeconds, except }, otherwise, of: 'here' });
 
 /** Checks the input of a mute on entry, as `checkRequest` does that of an operation. */
 export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryRequest> {
-  const checked = checkFields<MuteOnEntryRequest>(input, RULES);
-  if (!checked.ok) return checked;
-  const { callId } = checked.request;
-  if (callId === undefined) return { ok: false, faults: ['callId is required'] };
-  return { ok: true, request: { ...canonical(checked.request), callId: canonicalId(callId) } };
+  return checkLasting(input, MUTE_ON_ENTRY_RULE);
 }
 
 /** Checks the payload of `extend`: the terms that take the place of those before. */
 export function checkEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
-  const checked = checkFields<MuteOnEntryTerms>(input, TERMS);
-  return checked.ok ? { ok: true, request: canonical(checked.request) } : checked;
+  return checkLasting(input, TERMS_RULE);
 }
 
 /** Checks the terms of a policy. */
 export function checkEntryRule(input: unknown): CheckedFields<EntryRule> {
-  const { forSeconds, except } = TERMS;
-  const checked = checkFields<EntryRule>(input, { forSeconds, except });
-  return checked.ok ? { ok: true, request: canonical(checked.request) } : checked;
-}
-
-function canonical<T extends MuteOnEntryTerms>(terms: T): T {
-  const { except } = terms;
-  return except === undefined ? terms : { ...terms, except: [...new Set(except.map(canonicalId))].toSorted() };
+  return checkLasting(input, ENTRY_RULE);
 }

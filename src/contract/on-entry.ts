@@ -1,3 +1,4 @@
+import { isFields, type Rule } from './check.ts';
 import { checkEntryRule, type EntryRule } from './mute-on-entry.ts';
 import { kindOf } from './target.ts';
 import type { Policy, PolicyRules } from './policy.ts';
@@ -8,9 +9,9 @@ import type { Policy, PolicyRules } from './policy.ts';
  */
 
 /** The terms of each mute on entry; nothing where the policy starts none. */
-export function entryRuleOf({ onEntry }: PolicyRules = {}): EntryRule | undefined {
-  if (onEntry === undefined || onEntry === false) return undefined;
-  return onEntry === true ? {} : onEntry;
+export function entryRuleOf({ onEntry: rule }: PolicyRules = {}): EntryRule | undefined {
+  if (rule === undefined || rule === false) return undefined;
+  return rule === true ? {} : rule;
 }
 
 /** Whether a policy has something to do as a call is established, so that it needs no time. What is none has not. */
@@ -18,22 +19,18 @@ export function isByRules(rules: PolicyRules | null | undefined): boolean {
   return rules?.onJoin === true || entryRuleOf(rules ?? {}) !== undefined;
 }
 
-/** In one form: each of those who are excepted once, by the canonical ID, and `true` where there is nothing to tell. */
-export function canonicalRules({ onEntry, ...rules }: PolicyRules): PolicyRules {
-  if (typeof onEntry !== 'object') return { ...rules, ...(onEntry !== undefined && { onEntry }) };
-  const checked = checkEntryRule(onEntry);
-  const rule = checked.ok ? checked.request : onEntry;
-  return { ...rules, onEntry: Object.keys(rule).length === 0 ? true : rule };
-}
-
-export function faultsOfOnEntry(value: unknown): string[] {
-  if (typeof value === 'boolean') return [];
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return ['rules.onEntry must be true, or an object with forSeconds, except or both'];
+/** Reads the rule. One without terms of its own is `true`. */
+export const ON_ENTRY: Rule<boolean | EntryRule> = (value, at, faults) => {
+  if (typeof value === 'boolean') return value;
+  if (!isFields(value)) {
+    faults.add(at, 'must be true, or an object with forSeconds, except or both');
+    return undefined;
   }
   const checked = checkEntryRule(value);
-  return checked.ok ? [] : checked.faults.map((fault) => `rules.onEntry: ${fault}`);
-}
+  if (checked.ok) return Object.keys(checked.request).length === 0 ? true : checked.request;
+  for (const fault of checked.faults) faults.add('', `${at}: ${fault}`);
+  return undefined;
+};
 
 /** Everything of a policy that does not go with the rule, each with its remedy. The policy holds field by field. */
 export function faultsBesideOnEntry({ action, rules, when, request = {}, onConflict }: Policy): string[] {

@@ -1,3 +1,4 @@
+import { isFields, type Fields } from './check.ts';
 import { isAction, type Action } from './names.ts';
 import { checkRequest, type ModerationRequest } from './request.ts';
 
@@ -65,76 +66,101 @@ export interface OperationEnded {
 /*
  * What follows reads a payload that may come from anyone. `undefined` means that it does not fit; a field that does not
  * fit in an otherwise good payload is refused with it, for half of a signal is worse than none.
+ *
+ * What is read is bounded: it stays in a workflow, is carried over when that continues as new, and some of it becomes part
+ * of a failure's message. A payload that is larger is refused like any misfit, and the workflow goes on without it.
  */
 
-type Fields = Record<string, unknown>;
+/** Participants of one roster. Graph lists 100; those of several deltas may come together. */
+export const MOST_IN_ROSTER = 1_000;
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const MOST_ID = 256;
+const MOST_STATUS = 64;
+const MOST_MESSAGE = 1_000;
 
-function isOptional(value: unknown, ...types: readonly string[]): boolean {
-  return value === undefined || value === null || types.includes(typeof value);
+function isText(value: unknown, most: number): value is string {
+  return typeof value === 'string' && value.length <= most;
 }
 
 function isId(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= 256;
+  return isText(value, MOST_ID) && value !== '';
+}
+
+function isNothing(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function isFlag(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+/** A place in an order. One that is not exact would put itself before or after all others. */
+function isPlace(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/** A code of Graph's: a number or one word, as it may be part of a message. */
+export function isCode(value: unknown): value is number | string {
+  return Number.isFinite(value) || (typeof value === 'string' && /^[\w.-]{1,64}$/.test(value));
 }
 
 function toEntry(value: unknown): RosterEntry | undefined {
-  if (!isFields(value) || !isId(value['id']) || typeof value['isMuted'] !== 'boolean') return undefined;
+  if (!isFields(value)) return undefined;
   const { id, isMuted, serverMuted, sequence, removed } = value;
-  if (!isOptional(serverMuted, 'boolean') || !isOptional(sequence, 'number') || !isOptional(removed, 'boolean')) {
-    return undefined;
-  }
+  if (!isId(id) || !isFlag(isMuted)) return undefined;
+  if (!(isNothing(serverMuted) || isFlag(serverMuted)) || !(isNothing(sequence) || isPlace(sequence))) return undefined;
+  if (!(isNothing(removed) || isFlag(removed))) return undefined;
   return {
     id,
     isMuted,
-    ...(typeof serverMuted === 'boolean' && { serverMuted }),
-    ...(typeof sequence === 'number' && { sequence }),
+    ...(isFlag(serverMuted) && { serverMuted }),
+    ...(isPlace(sequence) && { sequence }),
     ...(removed === true && { removed }),
   };
 }
 
 export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
-  if (!isFields(value) || typeof value['full'] !== 'boolean' || !Array.isArray(value['participants'])) return undefined;
-  const { full, sequenceNumber } = value;
-  if (!isOptional(sequenceNumber, 'number')) return undefined;
+  if (!isFields(value)) return undefined;
+  const { participants: listed, full, sequenceNumber } = value;
+  if (!isFlag(full) || !(isNothing(sequenceNumber) || isPlace(sequenceNumber))) return undefined;
+  if (!Array.isArray(listed) || listed.length > MOST_IN_ROSTER) return undefined;
   const participants: RosterEntry[] = [];
-  for (const item of value['participants'] as unknown[]) {
+  for (const item of listed as unknown[]) {
     const entry = toEntry(item);
     if (entry === undefined) return undefined;
     participants.push(entry);
   }
-  return { participants, full, ...(typeof sequenceNumber === 'number' && { sequenceNumber }) };
+  return { participants, full, ...(isPlace(sequenceNumber) && { sequenceNumber }) };
 }
 
 function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
-  if (!isOptional(code, 'number', 'string') || !isOptional(subcode, 'number', 'string')) return undefined;
-  if (!isOptional(message, 'string')) return undefined;
+  if (!(isNothing(code) || isCode(code)) || !(isNothing(subcode) || isCode(subcode))) return undefined;
+  if (!(isNothing(message) || typeof message === 'string')) return undefined;
   return {
-    ...((typeof code === 'number' || typeof code === 'string') && { code }),
-    ...((typeof subcode === 'number' || typeof subcode === 'string') && { subcode }),
-    ...(typeof message === 'string' && { message }),
+    ...(isCode(code) && { code }),
+    ...(isCode(subcode) && { subcode }),
+    ...(!isNothing(message) && { message: message.slice(0, MOST_MESSAGE) }),
   };
 }
 
 /** A call may end without a reason, so no payload at all fits too. */
 export function toCallEnd(value: unknown): CallEnd | undefined {
-  if (value === undefined || value === null) return {};
+  if (isNothing(value)) return {};
   return isFields(value) ? reasonOf(value) : undefined;
 }
 
 export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
-  if (!isFields(value) || !isId(value['operationId']) || typeof value['status'] !== 'string') return undefined;
+  if (!isFields(value)) return undefined;
   const { operationId, status, clientContext } = value;
+  if (!isId(operationId) || !isText(status, MOST_STATUS)) return undefined;
   const reason = reasonOf(value);
-  if (reason === undefined || !isOptional(clientContext, 'string')) return undefined;
+  if (reason === undefined || !(isNothing(clientContext) || isText(clientContext, MOST_ID))) return undefined;
   return {
     operationId,
-    status: status.toLowerCase(),
+    // Some letters are longer in lower case.
+    status: status.toLowerCase().slice(0, MOST_STATUS),
     ...reason,
-    ...(typeof clientContext === 'string' && { clientContext }),
+    ...(!isNothing(clientContext) && { clientContext }),
   };
 }
 
@@ -142,13 +168,13 @@ export function toSuccessor(value: unknown): Successor | undefined {
   if (!isFields(value) || !isAction(value['action'])) return undefined;
   const { action, id, wishedAt, watcher } = value;
   const checked = checkRequest(value['request'], action);
-  if (!checked.ok || !isOptional(id, 'string') || !isOptional(wishedAt, 'number')) return undefined;
-  if (!isOptional(watcher, 'string')) return undefined;
+  if (!checked.ok || !(isNothing(id) || typeof id === 'string')) return undefined;
+  if (!(isNothing(watcher) || isWorkflowId(watcher)) || !(isNothing(wishedAt) || isTime(wishedAt))) return undefined;
   return {
     action,
     request: checked.request,
     ...(typeof id === 'string' && { id: id.slice(0, 128) }),
-    ...(typeof wishedAt === 'number' && { wishedAt }),
+    ...(isTime(wishedAt) && { wishedAt }),
     ...(isWorkflowId(watcher) && { watcher }),
   };
 }
@@ -161,7 +187,14 @@ export function toOperationEnded(value: unknown): OperationEnded | undefined {
   return isFields(value) && isId(value['runId']) ? { runId: value['runId'] } : undefined;
 }
 
+/** In ms since the epoch. */
+function isTime(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
 /** Temporal takes IDs of at most 1,000 bytes. */
+const MOST_WORKFLOW_ID = 1_000;
+
 function isWorkflowId(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= 1_000;
+  return isText(value, MOST_WORKFLOW_ID) && value !== '';
 }

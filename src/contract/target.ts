@@ -1,4 +1,5 @@
 import { canonicalId, isCallId } from './call-id.ts';
+import type { Rule } from './check.ts';
 
 /**
  * Whom an operation mutes. Graph unmutes nobody but the application, so everything but `self` is for `mute` only.
@@ -33,20 +34,29 @@ export function toTarget(value: unknown): { target?: OthersTarget } | string {
   if (value === 'others') return { target: 'others' };
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return FAULT;
   if ('participantIds' in value) {
-    const participantIds = toIds(value.participantIds);
+    const participantIds = toParticipantIds(value.participantIds);
     return participantIds === undefined || participantIds.length === 0 ? FAULT : { target: { participantIds } };
   }
   if (!('others' in value) || typeof value.others !== 'object' || value.others === null) return FAULT;
   const { others } = value;
   if (!('except' in others) || Object.keys(others).length !== 1) return FAULT;
-  const except = toIds(others.except);
+  const except = toParticipantIds(others.except);
   if (except === undefined) return FAULT;
   return { target: except.length === 0 ? 'others' : { others: { except } } };
 }
 
+/** Reads a target as a field of a request; one of the application itself is left out. */
+export const TARGET: Rule<Target> = (value, at, faults) => {
+  const checked = toTarget(value);
+  if (typeof checked !== 'string') return checked.target;
+  faults.add(at, checked);
+  return undefined;
+};
+
 const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MOST_PARTICIPANTS} IDs as a roster shows them; leave it out for 'self'`;
 
-function toIds(value: unknown): string[] | undefined {
+/** Canonical, sorted, each once; `undefined` if it is no list of at most MOST_PARTICIPANTS IDs. */
+export function toParticipantIds(value: unknown): string[] | undefined {
   if (!Array.isArray(value) || value.length > MOST_PARTICIPANTS || !value.every(isCallId)) return undefined;
   return [...new Set(value.map(canonicalId))].toSorted();
 }

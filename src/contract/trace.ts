@@ -12,12 +12,15 @@ export interface Carrier {
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
+/** It becomes a header of HTTP again. */
+const TRACESTATE = /^[ -~]{1,512}$/;
+
 /** What a header holds, or nothing where that is no trace: anyone may send one. */
 export function toCarrier(value: unknown): Carrier | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { traceparent, tracestate } = value as Record<string, unknown>;
   if (typeof traceparent !== 'string' || !TRACEPARENT.test(traceparent)) return undefined;
-  const isState = typeof tracestate === 'string' && tracestate !== '' && tracestate.length <= 512;
+  const isState = typeof tracestate === 'string' && TRACESTATE.test(tracestate);
   return { traceparent, ...(isState && { tracestate }) };
 }
 

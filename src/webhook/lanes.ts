@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { TemporalUnavailable, type Fate, type Handed, type HandOver } from './hand-over.ts';
-import { mergeRosters } from './roster.ts';
+import { fitsOneSignal, mergeRosters, partsOf } from './roster.ts';
 
 /**
  * Every call has a lane, in which its notifications are handed over one after the other, in the order they came in.
@@ -13,9 +13,12 @@ import { mergeRosters } from './roster.ts';
  *
  * 1. Hand-overs of one call never overlap: each begins when the one before has ended, well or badly.
  * 2. Batches begin at least 100 ms apart, so a running saga gets at most ten rosters a second, and one that comes to
- *    a quiet lane goes at once.
+ *    a quiet lane goes at once. One that begins because the batch before had no room for it goes at once, too: otherwise
+ *    those behind it would wait past their deadline, and large signals are few.
  * 3. A batch takes rosters while it is open: until its turn has come, until the call's end stands behind it (a roster
- *    that came after the end must not be told before it), or until it holds more than a signal should.
+ *    that came after the end must not be told before it), or until one comes with which it would be larger than a signal
+ *    may be: that one begins the next batch. A roster that is too large by itself is a batch of its own, and is handed
+ *    over in parts, one after the other.
  * 4. An operation's update stands in line like a roster but closes nothing: it and the rosters around it tell of
  *    different things, in whichever order.
  * 5. All whose roster is in a batch get the outcome of the batch, by the deadline of its first: no one is answered
@@ -24,7 +27,8 @@ import { mergeRosters } from './roster.ts';
  */
 
 const INTERVAL_MS = 100;
-const BATCH_LIMIT = 1000;
+
+type Roster = Handed & { kind: 'rosterUpdated' };
 
 interface Batch {
   roster: RosterUpdate;
@@ -80,21 +84,25 @@ class Lane {
     return this.#queue(() => this.#handOverInTime(notification, deadline));
   }
 
-  #sendRoster(notification: Handed & { kind: 'rosterUpdated' }, deadline: number): Promise<Fate> {
+  #sendRoster(notification: Roster, deadline: number): Promise<Fate> {
+    const isOverflow = this.#open !== undefined;
     if (this.#open !== undefined) {
-      const batch = this.#open;
-      batch.roster = mergeRosters([batch.roster, notification.payload]);
-      if (batch.roster.participants.length > BATCH_LIMIT) this.#open = undefined;
-      return batch.outcome;
+      const merged = mergeRosters([this.#open.roster, notification.payload]);
+      if (fitsOneSignal(merged)) {
+        this.#open.roster = merged;
+        return this.#open.outcome;
+      }
     }
     const outcome = this.#queue(async () => {
-      await this.#untilInterval();
+      if (!isOverflow) await this.#untilInterval();
       if (this.#open === batch) this.#open = undefined;
+      const handing = this.#handOverParts(notification, batch.roster, deadline);
+      // Behind the beginning, so that not even a busy process sends two that are closer.
       this.#lastBegan = performance.now();
-      return this.#handOverInTime({ ...notification, payload: batch.roster }, deadline);
+      return await handing;
     });
     const batch: Batch = { roster: notification.payload, outcome };
-    this.#open = batch;
+    this.#open = fitsOneSignal(batch.roster) ? batch : undefined;
     return outcome;
   }
 
@@ -108,6 +116,14 @@ class Lane {
     const due = this.#lastBegan + INTERVAL_MS;
     // A timer may fire a little early.
     while (performance.now() < due) await sleep(Math.ceil(due - performance.now()));
+  }
+
+  async #handOverParts(notification: Roster, roster: RosterUpdate, deadline: number): Promise<Fate> {
+    let fate: Fate = 'no-operation';
+    for (const payload of partsOf(roster)) {
+      if ((await this.#handOverInTime({ ...notification, payload }, deadline)) === 'handed-over') fate = 'handed-over';
+    }
+    return fate;
   }
 
   /** What waited in line past its deadline is not sent: its sender was told so, and sends it again (5). */

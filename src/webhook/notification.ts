@@ -1,5 +1,5 @@
 import type { CallEstablished } from '../contract/live-call.ts';
-import type { CallEnd, OperationUpdate, RosterUpdate } from '../contract/signals.ts';
+import { isCode, type CallEnd, type OperationUpdate, type RosterUpdate } from '../contract/signals.ts';
 import { isFields, read, readText, readWord, type Fields } from './fields.ts';
 import { toRoster } from './participants.ts';
 import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource.ts';
@@ -131,8 +131,7 @@ function reasonOf(item: Fields | undefined): CallEnd {
 }
 
 function codeOf(value: unknown): number | string | undefined {
-  if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+  return isCode(value) ? value : undefined;
 }
 
 function isDeleted({ entry }: Entry): boolean {

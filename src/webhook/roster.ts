@@ -1,4 +1,4 @@
-import type { RosterEntry, RosterUpdate } from '../contract/signals.ts';
+import { MOST_IN_ROSTER, type RosterEntry, type RosterUpdate } from '../contract/signals.ts';
 
 /**
  * Merging rosters of one call, oldest first. What came later stands for what came before, with one exception: where
@@ -32,4 +32,43 @@ function newer(earlier: RosterEntry | undefined, later: RosterEntry): RosterEntr
   const isOvertaken =
     earlier?.sequence !== undefined && later.sequence !== undefined && later.sequence < earlier.sequence;
   return isOvertaken ? earlier : later;
+}
+
+/** Bytes of the participants in one signal. Temporal refuses a payload of more than 2 MiB, however often it is sent. */
+const MOST_BYTES = 128 * 1024;
+
+/** Whether a roster may be one signal. A larger one is split before it is handed over, and nothing is merged into it. */
+export function fitsOneSignal({ participants }: RosterUpdate): boolean {
+  if (participants.length > MOST_IN_ROSTER) return false;
+  let bytes = 0;
+  for (const entry of participants) bytes += bytesOf(entry);
+  return bytes <= MOST_BYTES;
+}
+
+/**
+ * The signals that a roster is handed over as, in their order. What had to be split proves nothing any more about who is
+ * not listed, so no part of it is full.
+ */
+export function partsOf(roster: RosterUpdate): RosterUpdate[] {
+  if (fitsOneSignal(roster)) return [roster];
+  const parts: RosterEntry[][] = [];
+  let part: RosterEntry[] = [];
+  let bytes = 0;
+  for (const entry of roster.participants) {
+    const size = bytesOf(entry);
+    if (part.length === MOST_IN_ROSTER || (part.length > 0 && bytes + size > MOST_BYTES)) {
+      parts.push(part);
+      part = [];
+      bytes = 0;
+    }
+    part.push(entry);
+    bytes += size;
+  }
+  parts.push(part);
+  return parts.map((participants) => ({ ...roster, participants, full: false }));
+}
+
+/** As JSON, with the comma behind it. */
+function bytesOf(entry: RosterEntry): number {
+  return Buffer.byteLength(JSON.stringify(entry)) + 1;
 }

@@ -1,4 +1,5 @@
 import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { canonicalTenantId } from '../contract/tenant.ts';
 import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
 
 /**
@@ -56,7 +57,7 @@ export class TokenVerifier {
     if (rules.issuers.length === 0) throw new TypeError('issuers must name at least one issuer.');
     this.#keys = keys;
     this.#rules = rules;
-    this.#tenants = new Set(rules.tenants?.map((tenant) => tenant.toLowerCase()));
+    this.#tenants = new Set(rules.tenants?.map(canonicalTenantId));
   }
 
   /** Throws `TokenRefused`, or `KeysUnavailable` where it cannot be told. */
@@ -66,7 +67,7 @@ export class TokenVerifier {
     if (token === undefined) throw new TokenRefused('malformed');
     const tenantId = tenantOf(await this.#claimsOf(token));
     if (tenantId === undefined) throw new TokenRefused('tenant-missing');
-    if (this.#tenants.size > 0 && !this.#tenants.has(tenantId.toLowerCase())) {
+    if (this.#tenants.size > 0 && !this.#tenants.has(canonicalTenantId(tenantId))) {
       throw new TokenRefused('tenant-not-allowed');
     }
     return { tenantId };

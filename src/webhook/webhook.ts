@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { canonicalId } from '../contract/call-id.ts';
+import { canonicalTenantId, isTenantId } from '../contract/tenant.ts';
 import { HttpError, type Log } from '../http/http-error.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { BodyError, entriesOf, parseJson } from './body.ts';
@@ -9,7 +9,6 @@ import { handOverTo, type HandOver } from './hand-over.ts';
 import { WebhookMetrics } from './metrics.ts';
 import { toNotification, type Notification } from './notification.ts';
 import { NotHandedOver, Router } from './router.ts';
-import { isTenantId } from '../contract/request.ts';
 import { KeysUnavailable, SigningKeys } from './signing-keys.ts';
 import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
 
@@ -146,5 +145,5 @@ function notificationsOf(body: Buffer, token: VerifiedToken): Notification[] | H
 /** The tenant of a call is the one that its token was issued for: that is verified, and every token names one. */
 function withTenant(notification: Notification, { tenantId }: VerifiedToken): Notification {
   if (notification.kind !== 'callEstablished' || !isTenantId(tenantId)) return notification;
-  return { ...notification, payload: { tenantId: canonicalId(tenantId) } };
+  return { ...notification, payload: { tenantId: canonicalTenantId(tenantId) } };
 }

@@ -15,8 +15,8 @@ import type { EntryRule } from '../contract/mute-on-entry.ts';
 import { PARTIAL, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import { isEveryoneMuted, type OthersResult } from '../contract/operation.ts';
+import { checkPolicy } from '../contract/policy-check.ts';
 import {
-  checkPolicy,
   DEFAULT_CATCHUP_SECONDS,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,

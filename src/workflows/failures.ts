@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { bounded } from '../contract/check.ts';
 import { isFailureType, type FailureDetails, type FailureType } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
 import type { MuteState, ParticipantResult } from '../contract/operation.ts';
@@ -26,7 +27,8 @@ export function withRestored(failure: Failure, restored: boolean, sentence: stri
   return { ...failure, message: `${failure.message} ${sentence}`, details: { ...failure.details, restored } };
 }
 
-export function invalidRequest(faults: readonly string[], callId?: string): Failure {
+export function invalidRequest(given: readonly string[], callId?: string): Failure {
+  const faults = bounded(given);
   return {
     type: 'InvalidRequest',
     message: `Nothing was sent to Graph, for the request is not valid: ${faults.join('; ')}.`,

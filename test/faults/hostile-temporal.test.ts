@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { workflowIdOf } from '../../src/contract/call-id.ts';
+import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { isFailureType } from '../../src/contract/failure.ts';
+import { holdIdOf } from '../../src/contract/hold.ts';
+import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import { Service } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
@@ -36,12 +38,26 @@ const json = (value: unknown): RawPayload => ({
   data: bytes(JSON.stringify(value) ?? 'null'),
 });
 
+/** Every type of workflow, with the ID that a run on a call must have; a policy's may have any. */
+const TYPES = {
+  mute: workflowIdOf,
+  unmute: workflowIdOf,
+  hold: holdIdOf,
+  muteOnEntry: muteOnEntryIdOf,
+  liveCall: liveWorkflowIdOf,
+  applyPolicy: (callId: string) => `raw-policy/${callId}`,
+} as const;
+
+type WorkflowType = keyof typeof TYPES;
+
+const types = Object.keys(TYPES) as WorkflowType[];
+
 /** Starts a run as no client of ours would. */
-async function startRaw(callId: string, payloads: RawPayload[]): Promise<void> {
+async function startRaw(callId: string, payloads: RawPayload[], type: WorkflowType = 'mute'): Promise<void> {
   await client.workflowService.startWorkflowExecution({
     namespace: 'default',
-    workflowId: workflowIdOf(callId),
-    workflowType: { name: 'mute' },
+    workflowId: TYPES[type](callId),
+    workflowType: { name: type },
     taskQueue: { name: service.taskQueue },
     input: { payloads },
     requestId: randomUUID(),
@@ -59,9 +75,12 @@ async function signalRaw(callId: string, signalName: string, payloads: RawPayloa
 }
 
 /** What a run closed with. */
-async function failureOf(callId: string): Promise<{ type: string; message: string }> {
+async function failureOf(
+  callId: string,
+  workflowType: WorkflowType = 'mute',
+): Promise<{ type: string; message: string }> {
   const error: unknown = await client.workflow
-    .getHandle(workflowIdOf(callId))
+    .getHandle(TYPES[workflowType](callId))
     .result()
     .catch((caught: unknown) => caught);
   const { cause } = error as { cause?: { type?: string; message?: string } };
@@ -76,6 +95,18 @@ const FIELDS = [
   'onUnconfirmed',
   'requestedBy',
   'reason',
+  'target',
+  'until',
+  'forSeconds',
+  'enforce',
+  'atMost',
+  'except',
+  'id',
+  'action',
+  'when',
+  'rules',
+  'request',
+  'catchupWindow',
 ];
 
 const scalar = fc.oneof(
@@ -114,13 +145,13 @@ const payloads = fc.array(fc.oneof({ weight: 3, arbitrary: readable }, unreadabl
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const RUNS = Number(process.env['HOSTILE'] ?? 60);
 
-test('any input: the run fails with a type, and says what is wrong', async (context) => {
+test.for(types)('any input of %s: the run fails with a type, and says what is wrong', async (workflowType, context) => {
   const inputs = fc.sample(payloads, { seed, numRuns: RUNS });
   const failures = await Promise.all(
     inputs.map(async (input) => {
       const callId = randomUUID();
-      await startRaw(callId, input);
-      return await failureOf(callId);
+      await startRaw(callId, input, workflowType);
+      return await failureOf(callId, workflowType);
     }),
   );
   for (const [index, { type, message }] of failures.entries()) {
@@ -132,7 +163,7 @@ test('any input: the run fails with a type, and says what is wrong', async (cont
   tell(context, { ...row, note: `seed ${seed}` });
 });
 
-describe('an input as large as Temporal takes', () => {
+describe.each(types)('an input of %s as large as Temporal takes', (workflowType) => {
   test.for<[string, (callId: string) => unknown]>([
     ['one endless text', (callId) => ({ callId, reason: 'x'.repeat(1_900_000) })],
     ['an endless call ID', () => ({ callId: 'x'.repeat(1_900_000) })],
@@ -151,8 +182,9 @@ describe('an input as large as Temporal takes', () => {
     const callId = randomUUID();
     const input = inputOf(callId);
     // A text is JSON already: `JSON.stringify` itself gives up on what is nested so deep.
-    await startRaw(callId, [typeof input === 'string' ? { ...json(0), data: bytes(input) } : json(input)]);
-    const { type, message } = await failureOf(callId);
+    const payload = typeof input === 'string' ? { ...json(0), data: bytes(input) } : json(input);
+    await startRaw(callId, [payload], workflowType);
+    const { type, message } = await failureOf(callId, workflowType);
     expect(type).toBe('InvalidRequest');
     expect(message.length).toBeLessThan(8_000);
   });

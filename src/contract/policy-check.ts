@@ -1,0 +1,209 @@
+import { canonicalId, isCallId } from './call-id.ts';
+import {
+  check,
+  flag,
+  integer,
+  isFields,
+  isSmall,
+  matching,
+  object,
+  oneOf,
+  TENANT_ID,
+  text,
+  type Rule,
+} from './check.ts';
+import { DURATION_RULE, toSeconds } from './duration.ts';
+import { LABEL } from './live-call.ts';
+import { faultsBesideOnEntry, ON_ENTRY } from './on-entry.ts';
+import {
+  DEFAULT_CONCURRENCY,
+  DEFAULT_PER_SECOND,
+  isPolicyId,
+  MOST_CALLS,
+  type Policy,
+  type PolicyOverlap,
+  type PolicyRequest,
+  type PolicyRules,
+  type PolicyTarget,
+  type PolicyWhen,
+} from './policy.ts';
+import { faultOfTarget, REQUEST_RULES } from './request.ts';
+
+/** The check of a policy but for its times, which whoever makes the schedule reads (`client/when.ts`). */
+
+const OVERLAPS = [
+  'skip',
+  'bufferOne',
+  'bufferAll',
+  'cancelOther',
+  'terminateOther',
+  'allowAll',
+] as const satisfies readonly PolicyOverlap[];
+
+const CONFLICTS = ['supersede', 'queue', 'reject'] as const;
+
+const LEAST_CATCHUP_SECONDS = 10;
+
+const TARGET_RULE = 'must be { calls: [...] } or { live: {} }';
+
+const live = object<{ tenantId?: string; label?: string }>({
+  rules: { tenantId: TENANT_ID, label: LABEL },
+  otherwise: TARGET_RULE,
+  of: 'of a target',
+});
+
+const calls: Rule<readonly string[]> = (value, at, faults) => {
+  if (!Array.isArray(value) || value.length === 0) {
+    faults.add(at, 'is empty: name at least one call, or use target.live for all that are alive');
+    return undefined;
+  }
+  if (value.length > MOST_CALLS) {
+    faults.add(at, `has ${value.length} calls, and at most ${MOST_CALLS} can be listed; address them by a label`);
+    return undefined;
+  }
+  const wrong = value.findIndex((call) => !isCallId(call));
+  if (wrong < 0) return [...new Set((value as string[]).map(canonicalId))];
+  faults.add(`${at}[${wrong}]`, 'must be the ID of a call: 1 to 128 of A-Z a-z 0-9 _ -');
+  return undefined;
+};
+
+/** One of the two, and nothing beside it. */
+const target: Rule<PolicyTarget> = (value, at, faults) => {
+  const [kind, ...others] = isFields(value) ? Object.keys(value) : [];
+  if (!isFields(value) || (kind !== 'calls' && kind !== 'live') || others.length > 0) {
+    faults.add(at, TARGET_RULE);
+    return undefined;
+  }
+  const path = `${at}.${kind}`;
+  if (kind === 'calls') {
+    const listed = calls(value['calls'], path, faults);
+    return listed && { calls: listed };
+  }
+  const filter = live(value['live'], path, faults);
+  return filter && { live: filter };
+};
+
+/** Only whether it can be stored and passed on; what it says is read by whoever makes the schedule. */
+const when: Rule<PolicyWhen> = (value, at, faults) => {
+  if (!isFields(value)) faults.add(at, 'must be an object with one of at, every, cron, once and quietHours');
+  else if (!isSmall(value)) faults.add(at, 'is too large: make several policies of it');
+  else return value;
+  return undefined;
+};
+
+const rules = object<PolicyRules>({
+  rules: {
+    onJoin: flag('must be true or false'),
+    onEntry: ON_ENTRY,
+    moreThan: integer(1, 99, 'must be a whole number from 1 to 99: Graph tells of 100 participants at most'),
+  },
+  otherwise: 'must be an object with one or more of onJoin, onEntry and moreThan',
+  of: 'of rules',
+});
+
+const request: Rule<PolicyRequest> = object<PolicyRequest>({
+  rules: {
+    tenantId: REQUEST_RULES.tenantId,
+    confirmWithinSeconds: REQUEST_RULES.confirmWithinSeconds,
+    onUnconfirmed: REQUEST_RULES.onUnconfirmed,
+    requestedBy: REQUEST_RULES.requestedBy,
+    reason: REQUEST_RULES.reason,
+    target: REQUEST_RULES.target,
+  },
+  otherwise: 'must be an object',
+  of: "of a policy's requests",
+});
+
+const catchupWindow: Rule<number | string> = matching(
+  (value): value is number | string => (toSeconds(value) ?? 0) >= LEAST_CATCHUP_SECONDS,
+  `${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`,
+);
+
+function count(most: number, usual: number): Rule<number> {
+  return integer(1, most, `must be a whole number from 1 to ${most}; leave it out for ${usual}`);
+}
+
+const POLICY = object<Policy>({
+  rules: {
+    id: matching(isPolicyId, 'must be 1 to 64 of A-Z a-z 0-9 _ -'),
+    action: oneOf(['mute', 'unmute'], "must be 'mute' or 'unmute'"),
+    target,
+    when,
+    overlap: oneOf(OVERLAPS, `must be one of ${OVERLAPS.join(', ')}`),
+    catchupWindow,
+    rules,
+    request,
+    onConflict: oneOf(CONFLICTS, `must be one of ${CONFLICTS.join(', ')}`),
+    concurrency: count(50, DEFAULT_CONCURRENCY),
+    perSecond: count(50, DEFAULT_PER_SECOND),
+  },
+  required: ['id', 'action', 'target', 'when'],
+  otherwise: 'a policy must be an object with id, action, target and when',
+  of: 'of a policy',
+});
+
+const NOTE = object<{ note?: string }>({
+  rules: { note: text(512, { lines: true }) },
+  otherwise: 'a note must be text',
+  of: 'of a note',
+});
+
+/** What is wrong with the note of a policy, which is kept beside it. */
+export function faultsOfNote(note: unknown): readonly string[] {
+  const checked = check(NOTE, { note });
+  return checked.ok ? [] : checked.faults;
+}
+
+export type CheckedPolicy = { ok: true; policy: Policy } | { ok: false; faults: readonly string[] };
+
+/**
+ * Checks a policy from anywhere but for its times: every fault is named with its field and its remedy. A valid one comes
+ * back with its calls, tenants and targets in canonical form, each once, and without fields that are `undefined`.
+ */
+export function checkPolicy(input: unknown): CheckedPolicy {
+  const checked = check(POLICY, input);
+  if (!checked.ok) return checked;
+  const { value: policy } = checked;
+  const faults = faultsOfCombination(policy);
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, policy };
+}
+
+/** What is valid field by field may be invalid together. */
+function faultsOfCombination(policy: Policy): string[] {
+  const besideOnEntry = faultsBesideOnEntry(policy);
+  if (besideOnEntry.length > 0) return besideOnEntry;
+  const fault = faultOfCombination(policy);
+  return fault === undefined ? [] : [fault];
+}
+
+function faultOfCombination(policy: Policy): string | undefined {
+  const {
+    action,
+    rules: decides,
+    when: { quietHours },
+  } = policy;
+  const fault = faultOfOthers(policy);
+  if (fault !== undefined || (decides?.onJoin !== true && quietHours === undefined)) return fault;
+  if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
+  return decides?.moreThan === undefined
+    ? undefined
+    : 'rules.moreThan does not go with rules.onJoin and when.quietHours, for a call that is just established has nobody to count; make two policies';
+}
+
+/** Others can be muted and never unmuted, and IDs of participants are those of one call. */
+function faultOfOthers({ action, target: which, rules: decides, when: times, request: asked = {} }: Policy) {
+  const { target: whom } = asked;
+  if (whom === undefined || whom === 'self') return undefined;
+  const fault = faultOfTarget(asked, action);
+  if (fault !== undefined) return `request.${fault}`;
+  if (times.quietHours !== undefined) {
+    return "when.quietHours goes with request.target 'self' only: they end with an unmute, and Graph can never unmute other participants; use at, every or cron";
+  }
+  if (decides?.onJoin === true) {
+    return "rules.onJoin goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; rules.onEntry is for those who come";
+  }
+  const isOneCall = 'calls' in which && which.calls.length === 1;
+  return whom === 'others' || 'others' in whom || isOneCall
+    ? undefined
+    : "request.target names participants, whose IDs are those of one call: name that call alone in target.calls, or mute 'others'";
+}
