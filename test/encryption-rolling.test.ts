@@ -158,6 +158,58 @@ describe('a worker without the key', { timeout: 120_000 }, () => {
   });
 });
 
+test('a signal that a worker without the key has ignored is ignored for good, and a replay goes on from there', async () => {
+  const queue = `test-${randomUUID()}`;
+  const worker = async (keys: string | undefined): Promise<RunningWorker> => {
+    const env = { ...service.env, MODERATION_TASK_QUEUE: queue, MODERATION_PAYLOAD_KEYS: keys };
+    return await startWorker({ config: loadWorkerConfig(env), log, bundle });
+  };
+  const call = service.call({ faults: undecided });
+  const plain = await connectClient(loadClientConfig({ ...service.env, MODERATION_PAYLOAD_KEYS: undefined }));
+  const moderation = new ModerationClient({ client: plain, taskQueue: queue });
+  const keyless = await worker(undefined);
+  const handle = await moderation.mute({ callId: call.id, confirmWithinSeconds: 60 });
+  await untilPhase(handle, 'confirming');
+  // It would confirm the mute.
+  const participants = [{ id: call.participantId, isMuted: true, serverMuted: true, sequence: 1e6 }];
+  const signal = async (): Promise<void> =>
+    await service.client.workflow.getHandle(call.workflowId).signal(SIGNAL.rosterUpdated, { full: true, participants });
+  const markers = ({ events }: History): number =>
+    (events ?? []).filter(({ markerRecordedEventAttributes: marker }) => marker).length;
+  await signal();
+  await until(
+    async () => markers(await historyOf(call.workflowId)),
+    (count) => count === 1,
+  );
+  expect((await handle.status()).phase).toBe('confirming');
+
+  const keyed = await worker(KEYS);
+  await keyless.stop();
+  const { runId } = await handle.run();
+  const seen = service.moderation.get({ callId: call.id, action: 'mute', runId });
+  await untilPhase(seen, 'confirming');
+  await signal();
+  await until(
+    async () => await describedAs(call.workflowId),
+    (status) => status === 'COMPLETED',
+  );
+  const history = await historyOf(call.workflowId, runId);
+  expect(markers(history)).toBe(1);
+  await keyed.stop();
+
+  const replay = async (keys: string | undefined): Promise<void> => {
+    const { payloadKeys } = loadClientConfig({ MODERATION_PAYLOAD_KEYS: keys });
+    const converter = dataConverterOf(
+      payloadKeys,
+      marking(() => undefined),
+    );
+    await Worker.runReplayHistory({ workflowBundle: bundle, ...converter }, history, call.workflowId);
+  };
+  await replay(KEYS);
+  await expect(replay(undefined)).rejects.toThrow('encrypted with key a');
+  await closeClient(plain);
+});
+
 test('a run that continues another one is replayed with its key alone, and never without it refused', async () => {
   const call = service.call({ faults: undecided });
   const mute = await service.moderation.mute({ callId: call.id });
