@@ -1,6 +1,7 @@
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
+import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
 import { canonicalTenantId } from './contract/tenant.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
 import { isLoopback, isSafe } from './loopback.ts';
@@ -32,18 +33,12 @@ export interface Address {
   port: number;
 }
 
-/** A key for AES-256, 32 bytes, and what it is called. */
-export interface PayloadKey {
-  id: string;
-  key: Uint8Array;
-}
-
 /** What every process needs. */
 export interface CommonConfig {
   temporal: ClientConnectConfig;
   taskQueue: string;
   /** Of what Temporal keeps: the first encrypts, all decrypt. Nothing is encrypted where absent. */
-  payloadKeys: readonly PayloadKey[] | undefined;
+  payloadKeys: PayloadKeys | undefined;
   logLevel: LogLevel;
 }
 
@@ -129,12 +124,13 @@ const tenants = list
   .transform((items) => new Set(items.map(canonicalTenantId)));
 
 /** No message quotes any of it. */
-const payloadKeys = list.transform((items, context): PayloadKey[] => {
-  const keys = items.map((item) => {
-    const [, id = '', text = ''] = /^([A-Za-z0-9_.-]{1,64}):([A-Za-z0-9+/]{43}=)$/.exec(item) ?? [];
+const payloadKeys = list.transform((items, context): PayloadKeys => {
+  const isPlain = items[0] === PLAIN;
+  const keys = items.slice(isPlain ? 1 : 0).map((item) => {
+    const [, id = '', text = ''] = /^([^:]*):([A-Za-z0-9+/]{43}=)$/.exec(item) ?? [];
     return { id, key: Buffer.from(text, 'base64') };
   });
-  const wrong = keys.findIndex(({ key }) => key.length !== 32);
+  const wrong = keys.findIndex(({ id, key }) => !isKeyId(id) || key.length !== 32);
   const fault =
     keys.length === 0
       ? 'must name at least one key; leave it out for no encryption'
@@ -144,7 +140,7 @@ const payloadKeys = list.transform((items, context): PayloadKey[] => {
           ? 'must not give two keys one ID'
           : undefined;
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-  return keys;
+  return isPlain ? [PLAIN, ...keys] : keys;
 });
 
 const common = z.object({

@@ -76,5 +76,6 @@ export type {
 export type { OthersTarget, Target } from './contract/target.ts';
 export { checkRequest, type CheckedRequest, type ModerationRequest, type OthersRequest } from './contract/request.ts';
 export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';
-export type { PayloadKey } from './config.ts';
+export type { PayloadKey, PayloadKeys } from './contract/payload-keys.ts';
+export { UnreadablePayload } from './contract/unreadable.ts';
 export { EncryptionCodec } from './temporal/payload-codec.ts';

@@ -6,6 +6,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { closeClient, lazyClient } from './temporal/connect.ts';
+import { describeKeys } from './temporal/payload-codec.ts';
 import { startTracing } from './tracing/tracing.ts';
 import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
@@ -28,7 +29,7 @@ export interface RunningWebhook {
 }
 
 export async function startWebhook({ config, log }: { config: WebhookConfig; log: Logger }): Promise<RunningWebhook> {
-  const { taskQueue, listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl } = config;
+  const { taskQueue, listen, health, tenants, path, audience, issuers, openIdUrl, forwardUrl, payloadKeys } = config;
   const client = lazyClient(config);
   const metrics = new WebhookMetrics();
   collectDefaultMetrics({ register: metrics.registry });
@@ -51,7 +52,8 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
       'MODERATION_WEBHOOK_HOST and _PORT, or MODERATION_HEALTH_HOST and _PORT',
       async () => await server.listen(listen),
     );
-    log.info({ url, path, health: healthUrl, forward: forwardUrl !== undefined }, 'webhook is listening');
+    const payloads = describeKeys(payloadKeys);
+    log.info({ url, path, health: healthUrl, forward: forwardUrl !== undefined, payloads }, 'webhook is listening');
     const stop = async (): Promise<void> => {
       await server.close();
       await closeClient(client);

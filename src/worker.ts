@@ -27,7 +27,7 @@ import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
-import { dataConverterOf } from './temporal/payload-codec.ts';
+import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { startTracing } from './tracing/tracing.ts';
@@ -98,14 +98,21 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
-      ...dataConverterOf(payloadKeys),
+      ...dataConverterOf(
+        payloadKeys,
+        marking(({ message, missingKey }) => log.error({ key: missingKey }, message)),
+      ),
       // Temporal holds all workers of the queue to it. Set on its side alone it would be passed by: a worker that runs the
       // workflow gets an activity handed eagerly, past the queue, unless it knows of a limit.
       ...(maxActivitiesPerSecond !== undefined && { maxTaskQueueActivitiesPerSecond: maxActivitiesPerSecond }),
       ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
-    log.info({ taskQueue, namespace, graph: graph.url, health: health.address, ...version }, 'worker is polling');
+    const payloads = describeKeys(payloadKeys);
+    log.info(
+      { taskQueue, namespace, graph: graph.url, health: health.address, payloads, ...version },
+      'worker is polling',
+    );
     if (version !== undefined) await tellVersion(connection, namespace, version, log);
     const run = async (): Promise<void> => {
       try {

@@ -20,7 +20,8 @@ export async function bundleWorkflows(): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: besides(`workflows/index${extension}`),
     payloadConverterPath: besides(`workflows/payload-converter${extension}`),
-    workflowInterceptorModules: [besides(`workflows/trace${extension}`)],
+    // The first is the outermost.
+    workflowInterceptorModules: ['unreadable', 'trace'].map((name) => besides(`workflows/${name}${extension}`)),
     logger: new DefaultLogger('WARN'),
   });
   // Before the source map, which must be the last thing in it.

@@ -514,8 +514,15 @@ describe('the keys of payloads', () => {
     ]);
   });
 
+  test('may follow `plain`, and then only decrypt', () => {
+    expect(keys(`plain, a:${key}`)).toEqual(['plain', { id: 'a', key: Buffer.alloc(32, 7) }]);
+  });
+
   test.each([
     [',', 'must name at least one key'],
+    ['plain', 'must name at least one key'],
+    [`a:${key},plain`, 'key 2 must be ID:KEY'],
+    [`plain,plain,a:${key}`, 'key 1 must be ID:KEY'],
     [key, 'key 1 must be ID:KEY'],
     [`a:${key},b:c2hvcnQ=`, 'key 2 must be ID:KEY'],
     [`a b:${key}`, 'key 1 must be ID:KEY'],

@@ -64,6 +64,7 @@ describe('of a deployment that is well', () => {
     expect(lines.map((line) => /^(\w+) +([\w ]+): ./.exec(line)?.slice(1))).toEqual([
       ['ok', 'configuration of the worker'],
       ['ok', 'configuration of the webhook'],
+      ['ok', 'encryption'],
       // The sources, which is what runs here, have none.
       ['warning', 'bundle'],
       ['ok', 'temporal'],

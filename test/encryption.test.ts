@@ -1,16 +1,18 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import type { OperationHandle } from '../src/client/operation-handle.ts';
 import { loadClientConfig } from '../src/config.ts';
 import { SIGNAL } from '../src/contract/names.ts';
+import { PLAIN } from '../src/contract/payload-keys.ts';
+import { KEY_ID, UnreadablePayload, unreadableIn } from '../src/contract/unreadable.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { createCodecServer } from '../src/temporal/codec-server.ts';
-import { EncryptionCodec } from '../src/temporal/payload-codec.ts';
+import { EncryptionCodec, keep, marking } from '../src/temporal/payload-codec.ts';
 import { Deployment } from './support/deployment.ts';
-import { failureOf } from './support/expect.ts';
 import { log as quiet, untilPhase } from './support/service.ts';
 import { temporal } from './support/temporal.ts';
 
@@ -117,17 +119,44 @@ describe('keys are rotated', () => {
     await rotated.kill();
   });
 
-  test('and an operation whose key the worker does not have is refused, before anything is sent', async () => {
+  test('and an operation whose key the worker does not have waits for one that has it', async () => {
     const queue = 'test-unknown-key';
     const worker = await service.worker(onQueue(queue));
     const call = service.call();
     // Moved to the front before the worker had it.
     await withClient(`${B},${A}`, queue, async (moderation) => {
       const handle = await moderation.mute({ callId: call.id });
-      await failureOf(handle, 'InvalidRequest');
+      await worker.untilLogged(UnreadablePayload.withoutKey('b').message);
+      await worker.kill();
+      expect(call.requests).toEqual([]);
+      const rotated = await service.worker({ ...onQueue(queue), MODERATION_PAYLOAD_KEYS: `${A},${B}` });
+      expect(await handle.result()).toMatchObject({ isMuted: true });
+      await rotated.kill();
     });
-    expect(call.posts).toEqual([]);
-    await worker.kill();
+  });
+
+  test.each([
+    ['on', `plain,${A}`, A],
+    ['over to another key', `${A},${B}`, `${B},${A}`],
+    ['off', A, `plain,${A}`],
+  ])('in two steps, while operations run: encryption goes %s', async (_, before, after) => {
+    const queue = `test-steps-${randomUUID()}`;
+    const call = service.call({ faults: undecided });
+    const first = await service.worker({ ...onQueue(queue), MODERATION_PAYLOAD_KEYS: before });
+    const second = await service.worker({ ...onQueue(queue), MODERATION_PAYLOAD_KEYS: after });
+    await withClient(before, queue, async (moderation) => {
+      const mute = await moderation.mute({ callId: call.id });
+      await untilPhase(mute, 'confirming');
+    });
+    await withClient(after, queue, async (moderation) => {
+      const unmute = await moderation.unmute({ callId: call.id });
+      await service.graph.clearFaults(call.id);
+      expect(await unmute.result()).toMatchObject({ isMuted: false });
+      const { runId } = await unmute.run();
+      const { events } = await service.client.workflow.getHandle(call.workflowId, runId).fetchHistory();
+      expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+    });
+    await Promise.all([first.kill(), second.kill()]);
   });
 });
 
@@ -157,6 +186,12 @@ describe('the codec', () => {
   const payload = defaultPayloadConverter.toPayload({ callId: 'a' });
   const codec = new EncryptionCodec([first, second]);
   const one = async (payloads: Promise<Payload[]>): Promise<Payload> => (await payloads)[0] as Payload;
+  const encodedAs = (encoding: string) => ({ metadata: { encoding: Buffer.from(encoding) } });
+  const refusalOf = async (by: EncryptionCodec, refused: Payload): Promise<UnreadablePayload> => {
+    const error: unknown = await by.decode([refused]).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UnreadablePayload);
+    return error as UnreadablePayload;
+  };
 
   test('decrypts what it has encrypted, with any of its keys, and never encrypts alike', async () => {
     const encrypted = await one(codec.encode([payload]));
@@ -168,25 +203,78 @@ describe('the codec', () => {
     }
   });
 
-  test('gives back as it is what is not encrypted, of another key, changed, or cut', async () => {
+  test('encrypts nothing after `plain`, and decrypts with the keys that follow', async () => {
     const encrypted = await one(codec.encode([payload]));
-    const data = Buffer.from(encrypted.data ?? []);
-    const flipped = Buffer.from(data);
-    flipped.writeUInt8(flipped.readUInt8(20) ^ 1, 20);
-    const misfits = [
-      payload,
-      { ...encrypted, data: flipped },
-      ...[0, 1, 12, 27, data.length - 1].map((length) => ({ ...encrypted, data: data.subarray(0, length) })),
-      { metadata: encrypted.metadata ?? {} },
-      { data },
-      {},
-    ];
-    expect(await codec.decode(misfits)).toEqual(misfits);
-    expect(await new EncryptionCodec([second]).decode([encrypted])).toEqual([encrypted]);
+    const reader = new EncryptionCodec([PLAIN, first]);
+    expect(await reader.encode([payload])).toEqual([payload]);
+    expect(defaultPayloadConverter.fromPayload(await one(reader.decode([encrypted])))).toEqual({ callId: 'a' });
   });
 
-  test('takes keys of 32 bytes only', () => {
+  test('gives back as it is what is not encrypted', async () => {
+    const plain = [payload, { data: Buffer.from('x') }, {}, { metadata: {} }, encodedAs('binary/encrypted2')];
+    expect(await codec.decode(plain)).toEqual(plain);
+  });
+
+  test('names the key that is missing, also if another one has its ID', async () => {
+    const encrypted = await one(codec.encode([payload]));
+    for (const keys of [[second], [PLAIN], [{ id: '1', key: randomBytes(32) }]] as const) {
+      const refusal = await refusalOf(new EncryptionCodec(keys), encrypted);
+      expect(refusal).toMatchObject({ missingKey: '1', message: expect.stringContaining('MODERATION_PAYLOAD_KEYS') });
+    }
+    // As the samples of Temporal's SDKs write it, without a check of the key.
+    const { [KEY_ID]: id = Buffer.of(), encoding = Buffer.of() } = encrypted.metadata ?? {};
+    const bare = { ...encrypted, metadata: { [KEY_ID]: id, encoding } };
+    expect(defaultPayloadConverter.fromPayload(await one(codec.decode([bare])))).toEqual({ callId: 'a' });
+    expect(await refusalOf(new EncryptionCodec([second]), bare)).toMatchObject({ missingKey: '1' });
+  });
+
+  test('takes nothing that was cut or changed for data, whatever it is', async () => {
+    const encrypted = await one(codec.encode([payload]));
+    const whole = Buffer.from(encrypted.data ?? []);
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.nat({ max: whole.length - 1 }).map((length) => whole.subarray(0, length)),
+      fc.tuple(fc.nat({ max: whole.length - 1 }), fc.integer({ min: 1, max: 255 })).map(([at, bits]) => {
+        const changed = Buffer.from(whole);
+        changed.writeUInt8(changed.readUInt8(at) ^ bits, at);
+        return changed;
+      }),
+    );
+    const ids = fc.oneof(
+      fc.constantFrom('1', '2', '3', '', 'a b', '__proto__', 'x'.repeat(100_000), '\u0000'),
+      fc.string({ unit: 'binary' }),
+    );
+    const check = fc.option(fc.uint8Array({ maxLength: 9 }), { nil: undefined });
+    await fc.assert(
+      fc.asyncProperty(bytes, ids, check, async (data, id, keyCheck) => {
+        const metadata = {
+          ...encodedAs('binary/encrypted').metadata,
+          [KEY_ID]: Buffer.from(id),
+          ...(keyCheck && { 'encryption-key-check': keyCheck }),
+        };
+        const garbage = { metadata, data };
+        const refusal = await refusalOf(codec, garbage);
+        expect(refusal.missingKey ?? id).toBe(id);
+        expect(refusal.message.length).toBeLessThan(500);
+        // A worker's is marked, and no converter reads it. The codec server's is shown as it is.
+        const told: UnreadablePayload[] = [];
+        const worker = new EncryptionCodec(
+          [first, second],
+          marking((why) => told.push(why)),
+        );
+        const [seen = {}] = (await worker.decode([garbage, garbage])).toReversed();
+        expect(told).toEqual(refusal.missingKey === undefined ? [] : [refusal]);
+        expect(unreadableIn(seen)).toEqual(refusal);
+        expect(() => defaultPayloadConverter.fromPayload(seen)).toThrow(refusal.message);
+        expect(await new EncryptionCodec([first, second], keep).decode([garbage])).toEqual([garbage]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('takes keys of 32 bytes and with fitting IDs only', () => {
     expect(() => new EncryptionCodec([])).toThrow('at least one key');
+    expect(() => new EncryptionCodec([{ id: 'a b', key: randomBytes(32) }])).toThrow('the ID of a key');
     expect(() => new EncryptionCodec([{ id: 'short', key: randomBytes(16) }])).toThrow('key short must be 32 bytes');
   });
 });

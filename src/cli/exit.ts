@@ -16,7 +16,7 @@ export interface Problem {
 }
 
 /** Errors whose message says everything that a person needs. */
-const PLAIN: ReadonlySet<string> = new Set(['DevServerFailed', 'NotSetUpError', 'OperationNotFound', 'PortsTaken']);
+const PLAIN: ReadonlySet<string> = new Set(['DevServerFailed', 'NotSetUpError', 'OperationNotFound', 'PortsTaken', 'UnreadablePayload']);
 
 /**
  * Runs a command and turns what goes wrong into a message and an exit code: 2 where the request itself was wrong, so that

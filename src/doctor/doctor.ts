@@ -10,6 +10,7 @@ import {
 } from '../config.ts';
 import { tokensOf } from '../graph/tokens.ts';
 import { closeClient, lazyClient } from '../temporal/connect.ts';
+import { describeKeys } from '../temporal/payload-codec.ts';
 import { bundleCheck } from './bundle.ts';
 import { Fault, findingOf, type Check, type Finding } from './check.ts';
 import { clockCheck } from './clock.ts';
@@ -34,6 +35,7 @@ export async function examine(env: Environment, options: DoctorOptions): Promise
     const checks = [
       configurationCheck('configuration of the worker', worker),
       configurationCheck('configuration of the webhook', webhook),
+      { name: 'encryption', run: () => describeKeys(common.payloadKeys) },
       bundleCheck(),
       ...temporalChecks(client, common.taskQueue, address),
       ...('config' in worker ? graphChecks(worker.config, options) : []),

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { HttpError, type Log } from '../http/http-error.ts';
 import { createHttpServer } from '../http/http-server.ts';
-import type { PayloadKey } from '../config.ts';
-import { EncryptionCodec } from './payload-codec.ts';
+import type { PayloadKeys } from '../contract/payload-keys.ts';
+import { EncryptionCodec, keep } from './payload-codec.ts';
 
 /**
  * The codec over HTTP, for Temporal's UI and CLI: they send it what Temporal keeps and show what comes back. Whoever reaches
@@ -18,7 +18,7 @@ import { EncryptionCodec } from './payload-codec.ts';
  * https://docs.temporal.io/production-deployment/data-encryption#api-contract-specifications
  */
 export interface CodecServerOptions {
-  keys: readonly PayloadKey[];
+  keys: PayloadKeys;
   /** The UI's origin, such as `http://localhost:8233`. */
   uiOrigin: string;
   log: Log;
@@ -33,7 +33,7 @@ const messages = z.object({
 });
 
 export function createCodecServer({ keys, uiOrigin, log }: CodecServerOptions): FastifyInstance {
-  const codec = new EncryptionCodec(keys);
+  const codec = new EncryptionCodec(keys, keep);
   const app = createHttpServer({ log });
   app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: MOST_BYTES }, (_, body, done) => {
     try {

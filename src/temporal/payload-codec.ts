@@ -1,84 +1,148 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { METADATA_ENCODING_KEY, type DataConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import type { PayloadKey } from '../config.ts';
+import { isKeyId, PLAIN, type PayloadKey, type PayloadKeys } from '../contract/payload-keys.ts';
+import { ENCRYPTED, KEY_ID, marked, UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
  * Encrypts what Temporal keeps: inputs, results, signals, memos, failures' details, summaries. The format is that of the
  * encryption samples of Temporal's SDKs in every language: a payload whose data is a nonce of 12 bytes, the encrypted
  * payload as protobuf, and the tag of AES-256-GCM, with the key's ID in its metadata.
  *
- * E1: The first key encrypts, every key decrypts. So a new key is added at the end everywhere, then moved to the front, and
- *     the old one is removed once nothing that it has encrypted is kept any more.
- * E2: What is not encrypted passes as it is, so that encryption can be turned on while operations run, and clients without
- *     the key can still signal.
- * E3: What cannot be decrypted passes as it is, too. The payload converter of the workflows then takes it for a payload that
- *     cannot be read, which fits nothing and is refused. An error here would fail the workflow task, again and again.
+ * E1: The first of the keys encrypts and all of them decrypt. `plain` in the first place encrypts nothing, so that every
+ *     process can read a key before any process writes with it.
+ * E2: A payload that is not encrypted passes as it is. So there are plain and encrypted payloads beside each other while
+ *     encryption is turned on or off, and clients without the key can still signal.
+ * E3: A payload that cannot be decrypted is never passed on as data. A client throws. A worker marks the payload, because
+ *     the codec sees a whole workflow task at once and cannot know what each payload is: if it threw, a signal from anyone
+ *     could stop an operation. Those who take the payloads then decide (`src/workflows/unreadable.ts`).
+ * E4: Beside the key's ID stands a check of the key itself. If two processes have different keys of one ID, each takes the
+ *     other's for missing and not for damaged.
  */
 
-const ENCRYPTED = 'binary/encrypted';
-const KEY_ID = 'encryption-key-id';
+/** Eight bytes that follow from the key, and from which the key does not follow. */
+const KEY_CHECK = 'encryption-key-check';
+const CHECK_BYTES = 8;
+
 const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 const { Payload: Message } = proto.temporal.api.common.v1;
 
-export class EncryptionCodec implements PayloadCodec {
-  readonly #first: PayloadKey;
-  readonly #keys: ReadonlyMap<string, Uint8Array>;
+/** What becomes of a payload that cannot be decrypted. */
+export type OnUnreadable = (why: UnreadablePayload, payload: Payload) => Payload;
 
-  /** @throws {TypeError} where there is no key, or one is not of 32 bytes */
-  constructor(keys: readonly PayloadKey[]) {
-    const [first] = keys;
-    if (first === undefined) throw new TypeError('the codec needs at least one key');
-    for (const { id, key } of keys) {
-      if (key.length !== 32) throw new TypeError(`key ${id} must be 32 bytes, and is ${key.length}`);
+/** For clients. */
+const refuse: OnUnreadable = (why) => {
+  throw why;
+};
+
+/** Key IDs come with payloads, and those with signals may come from anyone. */
+const MOST_TOLD = 16;
+
+/** For workers; `tell` hears of each key that is missing, once. */
+export function marking(tell: (why: UnreadablePayload) => void): OnUnreadable {
+  const told = new Set<string>();
+  return (why) => {
+    const { missingKey } = why;
+    if (missingKey !== undefined && !told.has(missingKey) && told.size < MOST_TOLD) {
+      told.add(missingKey);
+      tell(why);
     }
-    this.#first = first;
-    this.#keys = new Map(keys.map(({ id, key }) => [id, key]));
+    return marked(why);
+  };
+}
+
+/** For those who only show payloads. */
+export const keep: OnUnreadable = (_, payload) => payload;
+
+interface CheckedKey extends PayloadKey {
+  check: Buffer;
+}
+
+export class EncryptionCodec implements PayloadCodec {
+  /** Encrypts; `undefined` if nothing does. */
+  readonly #first: CheckedKey | undefined;
+  readonly #keys: ReadonlyMap<string, CheckedKey>;
+  readonly #onUnreadable: OnUnreadable;
+
+  /** @throws {TypeError} if there is nothing in the list, or a key is invalid */
+  constructor(keys: PayloadKeys, onUnreadable: OnUnreadable = refuse) {
+    const [first] = keys;
+    if (first === undefined) throw new TypeError(`the codec needs at least one key, or '${PLAIN}'`);
+    const checked = keys.filter((key) => key !== PLAIN).map(withCheck);
+    this.#keys = new Map(checked.map((key) => [key.id, key]));
+    this.#first = first === PLAIN ? undefined : this.#keys.get(first.id);
+    this.#onUnreadable = onUnreadable;
   }
 
   encode(payloads: Payload[]): Promise<Payload[]> {
-    return Promise.resolve(payloads.map((payload) => this.#encrypt(payload)));
+    const first = this.#first;
+    return Promise.resolve(first === undefined ? payloads : payloads.map((payload) => encrypt(payload, first))); // E1
   }
 
   decode(payloads: Payload[]): Promise<Payload[]> {
-    return Promise.resolve(payloads.map((payload) => this.#decrypt(payload)));
+    return new Promise((resolve) => {
+      resolve(payloads.map((payload) => this.#decode(payload)));
+    });
   }
 
-  #encrypt(payload: Payload): Payload {
-    const { id, key } = this.#first; // E1
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, key, nonce);
-    const encrypted = [cipher.update(Message.encode(payload).finish()), cipher.final(), cipher.getAuthTag()];
-    return {
-      metadata: { [METADATA_ENCODING_KEY]: Buffer.from(ENCRYPTED), [KEY_ID]: Buffer.from(id) },
-      data: Buffer.concat([nonce, ...encrypted]),
-    };
-  }
-
-  #decrypt(payload: Payload): Payload {
-    const { metadata, data } = payload;
-    const encoding = metadata?.[METADATA_ENCODING_KEY];
-    if (!encoding || textOf(encoding) !== ENCRYPTED) return payload; // E2
-    const id = metadata?.[KEY_ID];
-    const key = id ? this.#keys.get(textOf(id)) : undefined;
-    if (key === undefined || !data) return payload; // E3
+  #decode(payload: Payload): Payload {
+    if (textOf(payload.metadata?.[METADATA_ENCODING_KEY]) !== ENCRYPTED) return payload; // E2
     try {
-      const decipher = createDecipheriv(CIPHER, key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
-      decipher.setAuthTag(data.subarray(-TAG_BYTES));
-      const plain = [decipher.update(data.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()];
-      return Message.decode(Buffer.concat(plain));
-    } catch {
-      return payload; // E3
+      return this.#decrypt(payload);
+    } catch (error) {
+      // Anything else is the cipher's, or that of a decoder: it may quote the payload.
+      return this.#onUnreadable(error instanceof UnreadablePayload ? error : UnreadablePayload.damaged(), payload); // E3
     }
+  }
+
+  #decrypt({ metadata, data }: Payload): Payload {
+    const id = textOf(metadata?.[KEY_ID]);
+    if (!isKeyId(id) || !data || data.length < NONCE_BYTES + TAG_BYTES) throw UnreadablePayload.damaged();
+    const key = this.#keys.get(id);
+    const check = metadata?.[KEY_CHECK];
+    if (key === undefined || (check && !key.check.equals(check))) throw UnreadablePayload.withoutKey(id); // E4
+    const decipher = createDecipheriv(CIPHER, key.key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    decipher.setAuthTag(data.subarray(-TAG_BYTES));
+    const plain = [decipher.update(data.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()];
+    return Message.decode(Buffer.concat(plain));
   }
 }
 
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+function encrypt(payload: Payload, { id, key, check }: CheckedKey): Payload {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, key, nonce);
+  const encrypted = [cipher.update(Message.encode(payload).finish()), cipher.final(), cipher.getAuthTag()];
+  return {
+    metadata: { [METADATA_ENCODING_KEY]: Buffer.from(ENCRYPTED), [KEY_ID]: Buffer.from(id), [KEY_CHECK]: check },
+    data: Buffer.concat([nonce, ...encrypted]),
+  };
+}
 
-/** For a client and for a worker: encrypts where there are keys. */
-export function dataConverterOf(keys: readonly PayloadKey[] | undefined): { dataConverter?: DataConverter } {
-  return keys === undefined ? {} : { dataConverter: { payloadCodecs: [new EncryptionCodec(keys)] } };
+function withCheck({ id, key }: PayloadKey): CheckedKey {
+  if (!isKeyId(id)) throw new TypeError('the ID of a key must be 1 to 64 of A-Z a-z 0-9 _ . -');
+  if (key.length !== KEY_BYTES) throw new TypeError(`key ${id} must be ${KEY_BYTES} bytes, and is ${key.length}`);
+  return { id, key, check: Buffer.from(hkdfSync('sha256', key, '', 'call-moderation key check', CHECK_BYTES)) };
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? '' : Buffer.from(bytes).toString('utf8');
+}
+
+/** For a client, or with `marking` for a worker. Without keys it encrypts nothing, and refuses what is encrypted. */
+export function dataConverterOf(
+  keys: PayloadKeys | undefined,
+  onUnreadable: OnUnreadable = refuse,
+): { dataConverter: DataConverter } {
+  return { dataConverter: { payloadCodecs: [new EncryptionCodec(keys ?? [PLAIN], onUnreadable)] } };
+}
+
+/** What a process writes and what it can read, for its log: the phase of a change of keys that it is in. */
+export function describeKeys(keys: PayloadKeys = [PLAIN]): string {
+  const [first, ...others] = keys.map((key) => (key === PLAIN ? PLAIN : key.id));
+  const written = keys[0] === PLAIN ? 'written in plain' : `encrypted with key ${first}`;
+  return others.length === 0 ? written : `${written}; can read ${others.join(', ')} too`;
 }
