@@ -3,7 +3,14 @@ import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporal
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, wantsTraces, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
+import {
+  configWarnings,
+  loadWorkerConfig,
+  wantsTraces,
+  type Address,
+  type DeploymentVersion,
+  type WorkerConfig,
+} from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { HOLD, HOLD_ENDS } from './contract/hold.ts';
 import { outcomeOf } from './contract/lasting.ts';
@@ -20,7 +27,7 @@ import { PARTIAL, type Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
 import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
-import { createHealthServer } from './health/health.ts';
+import { createHealthServer, Unhealthy } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
@@ -191,14 +198,14 @@ async function serveHealth({ config, log, coreMetrics, worker, connection, regis
     registry,
     log,
     alive: () => {
-      if (worker.getState() === 'FAILED') throw new Error('the worker has failed; start the process again');
+      if (worker.getState() === 'FAILED') throw new Unhealthy('the worker has failed; start the process again');
     },
     checks: {
       polling: () => {
-        if (worker.getStatus().workflowPollerState !== 'POLLING') throw new Error('the worker is not polling');
+        if (worker.getStatus().workflowPollerState !== 'POLLING') throw new Unhealthy('the worker is not polling');
       },
       draining: () => {
-        if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState().toLowerCase()}`);
+        if (worker.getState() !== 'RUNNING') throw new Unhealthy(`the worker is ${worker.getState().toLowerCase()}`);
       },
       temporal: async () => {
         await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.getSystemInfo({}));
@@ -221,6 +228,7 @@ async function textOf({ host, port }: Address): Promise<string> {
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWorkerConfig(env);
   const log = createLogger(config.logLevel, 'worker');
+  for (const warning of configWarnings(env)) log.warn({ warning }, 'configuration');
   const sendTraces = await startTracing(wantsTraces(env), 'worker', (said) => log.warn({ said }, 'OpenTelemetry'));
   const coreMetrics = await installRuntime(log);
   const worker = await startWorker({ config, log, coreMetrics });

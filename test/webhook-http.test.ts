@@ -19,6 +19,7 @@ import {
   shut,
   signToken,
   silent,
+  TENANT,
   type Rig,
 } from './webhook-kit.ts';
 
@@ -383,6 +384,10 @@ describe('the log', () => {
     await logged.post(ROSTER, { headers: { 'content-type': 'text/plain' } });
     await logged.post(ROSTER, { headers: { authorization: 'Bearer secret.secret.secret' } });
     await logged.post('{"value":["Bob"]}');
+    const other = await signToken(logged.key, { claims: { aud: 'another\nline', name: 'Bob' } });
+    for (let sent = 0; sent < 12; sent += 1) {
+      await logged.post(ROSTER, { headers: { authorization: `Bearer ${other}` } });
+    }
     logged.recorder.before = () => Promise.reject(new Error('down'));
     await logged.post(ROSTER);
     await logged.close();
@@ -390,9 +395,14 @@ describe('the log', () => {
       ['warn', 415, 'content-type'],
       ['warn', 401, 'token-malformed'],
       ['warn', 400, 'body-not-an-object'],
+      ...Array.from({ length: 12 }, () => ['warn', 401, 'token-audience']),
       ['error', 503, 'temporal-unavailable'],
     ]);
-    expect(lines[3]?.fields).toMatchObject({ callIds: [CALL] });
+    expect(lines.at(-1)?.fields).toMatchObject({ callIds: [CALL] });
+    // What an operator has to compare with the configuration; a few times, however many come.
+    const told = lines.flatMap(({ fields }) => fields['refused'] ?? []);
+    expect(told[0]).toMatchObject({ iss: ISSUERS[1], aud: 'another?line', tid: TENANT });
+    expect(told).toHaveLength(10);
     expect(JSON.stringify(lines)).not.toMatch(/secret|Bob|displayName/);
   });
 });

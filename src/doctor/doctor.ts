@@ -1,4 +1,5 @@
 import {
+  configWarnings,
   ConfigError,
   loadClientConfig,
   loadWebhookConfig,
@@ -34,6 +35,7 @@ export async function examine(env: Environment, options: DoctorOptions): Promise
     const checks = [
       configurationCheck('configuration of the worker', worker),
       configurationCheck('configuration of the webhook', webhook),
+      ...configWarnings(env).map(warningCheck),
       bundleCheck(),
       ...temporalChecks(client, common.taskQueue, address),
       ...('config' in worker ? graphChecks(worker.config, options) : []),
@@ -70,6 +72,15 @@ function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookC
     run: () => {
       if ('config' in loaded) return 'holds';
       throw new Fault(loaded.faults.join('; '), 'Correct the variables; what rests on them was not checked.');
+    },
+  };
+}
+
+function warningCheck(warning: string): Check {
+  return {
+    name: 'configuration',
+    run: () => {
+      throw new Fault(warning, 'Correct it.', 'warning');
     },
   };
 }

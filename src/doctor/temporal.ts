@@ -1,4 +1,5 @@
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { refusalOf } from '../temporal/refusal.ts';
 import { searchAttributesFault } from '../temporal/search-attributes.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 
@@ -12,8 +13,6 @@ const POLL_MS = 90_000;
 
 /** `temporal.api.enums.v1.TaskQueueType`. */
 const TASKS = { workflow: 1, activity: 2 } as const;
-
-const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
 
 export function temporalChecks(client: Client, taskQueue: string, address: string): Check[] {
   const { connection } = client;
@@ -90,28 +89,6 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
 }
 
 function faultOf(error: unknown, address: string, namespace: string): unknown {
-  const status = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
-  if (!isGrpcServiceError(status)) return error;
-  const code: number = status.code;
-  switch (code) {
-    case GRPC.deadlineExceeded:
-    case GRPC.unavailable:
-      return new Fault(
-        `Temporal does not answer at ${address}`,
-        'Start it, or set TEMPORAL_ADDRESS (and TEMPORAL_TLS) right.',
-      );
-    case GRPC.notFound:
-      return new Fault(`there is no namespace ${namespace}`, 'Create it, or set TEMPORAL_NAMESPACE to yours.');
-    case GRPC.permissionDenied:
-    case GRPC.unauthenticated:
-      return new Fault(
-        'Temporal refuses these credentials',
-        'Check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and what they may do.',
-      );
-    default:
-      return new Fault(
-        `Temporal refuses (gRPC status ${code}): ${status.details}`,
-        'Look the status up, and the TEMPORAL_* variables.',
-      );
-  }
+  const refusal = refusalOf(error, address, namespace);
+  return refusal === undefined ? error : new Fault(refusal.reason, refusal.remedy);
 }

@@ -1,4 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { OperatorError } from '../operator-error.ts';
+import { toldOf } from '../reason.ts';
 
 /**
  * Every error that leaves over HTTP, ours and the framework's, is `{"error":{"code","message"}}`. The message says what
@@ -31,7 +33,7 @@ export interface HttpErrorOptions extends ErrorOptions {
   log?: object;
 }
 
-export class HttpError extends Error {
+export class HttpError extends OperatorError {
   readonly statusCode: number;
   /** A short stable word for the log: which of the reasons for this status it was. */
   readonly reason: string;
@@ -60,7 +62,7 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
 export function answerError(error: HttpError, log: Log, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { statusCode, reason, cause } = error;
   const fields = { status: statusCode, reason, method: request.method, ...error.log };
-  if (statusCode >= 500) log.error({ ...fields, ...(cause !== undefined && { err: cause }) }, 'request failed');
+  if (statusCode >= 500) log.error({ ...fields, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
   else log.warn(fields, 'request refused');
   // The framework would close the connection under a body that is still being sent, and the reset that follows would
   // lose the answer on its way. Left open, the rest of the body is read and dropped, within the server's time limit.

@@ -1,5 +1,6 @@
 import type { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** `temporal.api.enums.v1.IndexedValueType` */
 const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 } as const;
@@ -12,7 +13,7 @@ const ATTRIBUTES: readonly Attribute[] = Object.entries(SEARCH_ATTRIBUTE_TYPE);
 export type OperatorConnection = Pick<Connection, 'operatorService'>;
 
 /** Thrown where operations could not be shown in Temporal's lists, and would not even start. */
-class SearchAttributesError extends Error {
+class SearchAttributesError extends OperatorError {
   override readonly name = 'SearchAttributesError';
 
   constructor(namespace: string, faults: AttributeFaults, cause: unknown) {
