@@ -15,6 +15,7 @@ import {
 } from './environment.ts';
 import { OperatorError } from './operator-error.ts';
 import { readTemporal } from './temporal/settings.ts';
+import { canonicalPath } from './webhook/callback-path.ts';
 import {
   canonicalGuid,
   canonicalIssuer,
@@ -315,7 +316,7 @@ const webhook = common.extend({
     .regex(/^(\/(?!\.{1,2}(\/|$))[\w.~!$&',;=@+-]*)+$/, 'must be a path that begins with a slash, such as /api/calls')
     .refine((path) => !path.includes('//'), 'must be a path that begins with a slash and has no empty part')
     // Callbacks may have more behind it, a slash at least.
-    .transform((path) => (path === '/' ? path : path.replace(/\/$/, '')))
+    .transform(canonicalPath)
     .refine(
       (path) => !HEALTH_PATHS.has(path),
       `must not be one of ${[...HEALTH_PATHS].join(', ')}, where health is served`,

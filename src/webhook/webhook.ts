@@ -4,6 +4,7 @@ import { HttpError, type Log } from '../http/http-error.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { BodyError, entriesOf, parseJson } from './body.ts';
 import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot.ts';
+import { canonicalPath } from './callback-path.ts';
 import { forwardTo, type Forward } from './forward.ts';
 import { handOverTo, type HandOver } from './hand-over.ts';
 import { WebhookMetrics } from './metrics.ts';
@@ -63,7 +64,7 @@ export class Webhook {
     if (forwardUrl !== undefined && onNotifications !== undefined) {
       throw new TypeError('forwardUrl and onNotifications are two ways to the one bot: give one of them.');
     }
-    this.path = options.path;
+    this.path = canonicalPath(options.path);
     this.log = log;
     this.metrics = metrics;
     this.keys = new SigningKeys({ openIdUrl, log, onRefresh: (outcome) => metrics.keyFetches.inc({ outcome }) });
