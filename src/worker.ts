@@ -3,6 +3,7 @@ import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporal
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
+import { ownWords } from './activities/own-words.ts';
 import {
   configWarnings,
   loadWorkerConfig,
@@ -36,7 +37,8 @@ import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf } from './temporal/payload-codec.ts';
 import { installRuntime } from './temporal/runtime.ts';
-import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { refusalOf, TemporalRefused } from './temporal/refusal.ts';
+import { ensureSearchAttributes, SearchAttributesNotShown } from './temporal/search-attributes.ts';
 import { startTracing } from './tracing/tracing.ts';
 import { activityInterceptors, traceSinks } from './tracing/worker.ts';
 import { USER_AGENT } from './version.ts';
@@ -93,15 +95,14 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const graphClient = new GraphClient({ url: graph.url, tokens, userAgent: USER_AGENT, metrics });
   try {
     announceOutcomes(namespace, taskQueue);
-    const added = await ensureSearchAttributes(connection, namespace);
-    if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
+    await prepareNamespace(connection, namespace, log);
     const worker = await Worker.create({
       connection,
       namespace,
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
       workflowBundle: bundle ?? (await loadWorkflows()),
-      interceptors: { activity: [activityInterceptors] },
+      interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
       maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
@@ -134,7 +135,19 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   } catch (error) {
     await graphClient.close();
     await connection.close();
-    throw error;
+    const refusal = refusalOf(error, temporal.connectionOptions.address ?? 'localhost:7233', namespace);
+    throw refusal === undefined ? error : new TemporalRefused(refusal, error);
+  }
+}
+
+/** Where Temporal does not show them, operations find out: to refuse to start would help nobody. */
+async function prepareNamespace(connection: NativeConnection, namespace: string, log: Logger): Promise<void> {
+  try {
+    const added = await ensureSearchAttributes(connection, namespace);
+    if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
+  } catch (error) {
+    if (!(error instanceof SearchAttributesNotShown)) throw error;
+    log.warn({ namespace, warning: error.message }, 'search attributes cannot be checked');
   }
 }
 

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { CompleteAsyncError } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import { inOwnWords } from '../src/activities/own-words.ts';
 import { ModerationError } from '../src/client/errors.ts';
 import { freePort } from '../src/free-port.ts';
 import { OperatorError } from '../src/operator-error.ts';
@@ -143,4 +146,35 @@ it('a message that looks like frames of a stack is none', () => {
   const error = new TypeError(`x\n    at ${PLANTED} (/a/${PLANTED}.ts:1:1)`);
   expect(describeError(error)).toMatch(/^Something went wrong: unexpected \(TypeError\)\.\n {4}at .*reason\.test\.ts/);
   expect(describeError(error)).not.toContain(PLANTED);
+});
+
+describe('what an activity throws', () => {
+  it("goes into the history by its kind where it is another library's", () => {
+    const failure = inOwnWords(new Error(PLANTED, { cause: grpc(14, 'connect ECONNREFUSED') }));
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toMatchObject({
+      type: 'Error',
+      message: 'The activity failed: connection refused.',
+      nonRetryable: false,
+    });
+    const { stack, cause } = failure as Error;
+    expect(cause).toBeUndefined();
+    expect(stack).toMatch(/^ {4}at .*reason\.test\.ts/m);
+    expect(JSON.stringify([stack, failure])).not.toContain(PLANTED);
+  });
+
+  it('keeps its message where it is ours, and nothing of its cause', () => {
+    const error = new OperatorError('It failed.', { cause: new Error(PLANTED) });
+    expect(inOwnWords(error)).toMatchObject({ type: 'OperatorError', message: 'It failed.', cause: undefined });
+  });
+
+  it('passes where it is made for Temporal', () => {
+    const passing = [
+      ApplicationFailure.create({ type: 'CallEnded' }),
+      new CancelledFailure('cancelled'),
+      new CompleteAsyncError(),
+      Object.assign(new Error('aborted'), { name: 'AbortError' }),
+    ];
+    for (const error of passing) expect(inOwnWords(error)).toBe(error);
+  });
 });

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { refusalOf } from '../temporal/refusal.ts';
-import { searchAttributesFault } from '../temporal/search-attributes.ts';
+import { searchAttributesFault, SearchAttributesNotShown } from '../temporal/search-attributes.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 
 /** Where Temporal is, and whether the namespace and the task queue are ready for operations. */
@@ -43,7 +43,10 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
     {
       name: 'search attributes',
       run: async () => {
-        const fault = await asked(() => searchAttributesFault(connection, namespace));
+        const fault = await asked(() => searchAttributesFault(connection, namespace)).catch((error: unknown) => {
+          if (!(error instanceof SearchAttributesNotShown)) throw error;
+          throw new Fault(error.message, 'Look at them where the namespace is managed.', 'warning');
+        });
         if (fault === undefined) return 'all are registered';
         throw new Fault(fault, 'Run `call-moderation setup` as somebody who may register them.');
       },

@@ -1,10 +1,20 @@
 import { isGrpcServiceError } from '@temporalio/client';
+import { OperatorError } from '../operator-error.ts';
 import { reasonOf } from '../reason.ts';
 
 /** What Temporal's answer means to an operator: what it refused, and what to do. Its own words are not repeated. */
 export interface Refusal {
   reason: string;
   remedy: string;
+}
+
+/** Thrown where a process cannot go on without what Temporal has refused. */
+export class TemporalRefused extends OperatorError {
+  override readonly name = 'TemporalRefused';
+
+  constructor({ reason, remedy }: Refusal, cause: unknown) {
+    super(`${reason}. ${remedy}`, { cause });
+  }
 }
 
 const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
