@@ -34,11 +34,6 @@ export function canonicalIssuer(issuer: string): string {
   return new URL(text).href.replace(/\/$/, '');
 }
 
-/** As in a token, whose text is compared and never parsed as an address. */
-export function issuerOfToken(issuer: string): string {
-  return issuer.replace(/\/$/, '');
-}
-
 export function faultOfIssuer(issuer: string): string | undefined {
   const text = issuer.trim();
   const url = URL.canParse(text) ? new URL(text) : undefined;
