@@ -4,6 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { OperatorError } from '../src/operator-error.ts';
 
 /**
  * Programs that are built from their Go modules, once, and kept beside the Temporal CLI that `src/dev` keeps. A module's
@@ -34,7 +35,7 @@ export const TEMPORAL_UI = {
 } as const satisfies GoModule;
 
 /** Thrown with the reason and what to do. */
-export class GoBuildFailed extends Error {
+export class GoBuildFailed extends OperatorError {
   override readonly name = 'GoBuildFailed';
 }
 

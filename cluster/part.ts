@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { descendantsOf } from './descendants.ts';
+import { OperatorError } from '../src/operator-error.ts';
 
 /**
  * One program of the topology, kept running as a supervisor keeps it: it has been started, it is ready, and when it dies
@@ -47,7 +48,7 @@ export interface User {
 }
 
 /** Thrown with the last lines that the program wrote. */
-export class PartFailed extends Error {
+export class PartFailed extends OperatorError {
   override readonly name = 'PartFailed';
 }
 

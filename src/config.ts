@@ -1,21 +1,44 @@
-import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import { isIPv6 } from 'node:net';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
 import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
 import { canonicalTenantId } from './contract/tenant.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
 import { isLoopback, isSafe } from './loopback.ts';
+import {
+  givenOf,
+  IN_A_HEADER,
+  malformedOf,
+  unknownOf,
+  untrimmedOf,
+  type Environment,
+  type Given,
+} from './environment.ts';
+import { OperatorError } from './operator-error.ts';
+import { readTemporal } from './temporal/settings.ts';
+import { canonicalPath } from './webhook/callback-path.ts';
+import {
+  canonicalGuid,
+  canonicalIssuer,
+  faultOfAudience,
+  faultOfIssuer,
+  faultOfTenants,
+  isDomain,
+  isGuid,
+} from './webhook/token-rules.ts';
 
 /**
- * The environment, read here and nowhere else. Each process asks for what it needs, and hears of every fault at once.
+ * The environment, read here and nowhere else. Each process asks for what it needs, and hears of every fault at once: also
+ * of values that could never work, or would mean something else than they seem to.
  *
  * `AZURE_*` are read by `@azure/identity` itself; of them only those stand here that mean something to us as well.
  */
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from './environment.ts';
 
 /** Thrown with every fault of the environment in its message, each with the variable's name and the remedy. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
 
@@ -90,12 +113,38 @@ const ISSUERS = 'https://api.botframework.com,https://graph.microsoft.com';
 
 const port = z
   .string()
-  .refine((value) => /^\d{1,5}$/.test(value) && Number(value) <= 65_535, 'must be a port, 0 to 65535')
+  .refine((value) => /^\d{1,5}$/.test(value) && Number(value) <= 65_535, {
+    // Kubernetes sets such a value for a Service of that name.
+    error: ({ input }) =>
+      /^(tcp|udp):/.test(String(input))
+        ? 'must be a port, 0 to 65535; where Kubernetes has set it for a Service, set enableServiceLinks: false'
+        : 'must be a port, 0 to 65535',
+  })
   .transform(Number);
 
+/** What somebody else is asked at. A user in an address would not be sent, and a fragment neither. */
 const url = z
   .string()
-  .refine((value) => URL.canParse(value), 'must be an absolute URL, such as https://bot.example.com/calls');
+  .refine((value) => URL.canParse(value), 'must be an absolute URL, such as https://bot.example.com/calls')
+  .refine((value) => {
+    if (!URL.canParse(value)) return true;
+    const { hash, username, password } = new URL(value);
+    return `${hash}${username}${password}` === '' && !/[\s"'<>\\]/.test(value);
+  }, 'must be an address without user, fragment, quotes and white space');
+
+const webUrl = url.refine(
+  (value) => !URL.canParse(value) || /^https?:$/.test(new URL(value).protocol),
+  'must be http: or https:',
+);
+
+/** An address to listen on. */
+const host = z
+  .string()
+  .transform((value) => value.replace(/^\[(.*)\]$/, '$1'))
+  .refine(
+    (value) => isIPv6(value) || /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$/.test(value),
+    'must be an IP address or a host name, without scheme and port, such as 0.0.0.0',
+  );
 
 /** HTTPS, or HTTP on this machine. */
 const safeUrl = url.refine(
@@ -104,11 +153,23 @@ const safeUrl = url.refine(
 );
 
 /** A version and paths are appended to it. */
-const graphUrl = safeUrl.refine((value) => {
+const graphUrl = safeUrl
+  .refine(
+    (value) => !URL.canParse(value) || new URL(value).search === '',
+    'must be a root without query, fragment and user, such as http://127.0.0.1:3979',
+  )
+  .refine(
+    (value) => !URL.canParse(value) || !/\/(v1\.0|beta)\/*$/i.test(new URL(value).pathname),
+    'must be a root without the version, which MODERATION_GRAPH_VERSION names',
+  );
+
+/** The tenant is appended to it. */
+const authorityHost = safeUrl.refine((value) => {
   if (!URL.canParse(value)) return true;
-  const { search, hash, username, password } = new URL(value);
-  return `${search}${hash}${username}${password}` === '';
-}, 'must be a root without query, fragment and user, such as http://127.0.0.1:3979');
+  const { origin, pathname, search } = new URL(value);
+  const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === origin);
+  return search === '' && (!isPublished || pathname === '/');
+}, 'must be a root without tenant and query, such as https://login.microsoftonline.com');
 
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 
@@ -121,7 +182,33 @@ const list = z.string().transform((value) =>
 
 const tenants = list
   .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
-  .transform((items) => new Set(items.map(canonicalTenantId)));
+  .transform((items, context) => {
+    const canonical = items.map(canonicalTenantId);
+    const fault = faultOfTenants(canonical);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    return new Set(canonical);
+  });
+
+const audience = z.string().transform((value, context) => {
+  const fault = faultOfAudience(value);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  return canonicalGuid(value);
+});
+
+const issuers = list
+  .refine((items) => items.length > 0, 'must name at least one issuer')
+  .transform((items, context) => {
+    const fault = items.map(faultOfIssuer).find((found) => found !== undefined);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    return [...new Set(items.map(canonicalIssuer))];
+  });
+
+/** In Temporal's lists it stands between quotes. */
+const taskQueue = z
+  .string()
+  .max(1_000, 'must be at most 1000 characters')
+  .regex(/^[^\s"'`\\]*$/, 'must be a name without white space, quotes and backslashes, such as call-moderation')
+  .refine((value) => !value.startsWith('/_sys/'), "must not begin with /_sys/, which is Temporal's own");
 
 /** No message quotes any of it. */
 const payloadKeys = list.transform((items, context): PayloadKeys => {
@@ -145,15 +232,15 @@ const payloadKeys = list.transform((items, context): PayloadKeys => {
 
 const common = z.object({
   MODERATION_PAYLOAD_KEYS: payloadKeys.optional(),
-  MODERATION_TASK_QUEUE: z.string().max(1_000, 'must be at most 1000 characters').default(DEFAULT_TASK_QUEUE),
+  MODERATION_TASK_QUEUE: taskQueue.default(DEFAULT_TASK_QUEUE),
   LOG_LEVEL: z
     .string()
     .toLowerCase()
     .pipe(z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`))
     .default('info'),
   // The rest of OTEL_* is read by OpenTelemetry's SDK itself.
-  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: webUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: webUrl.optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .literal('http/protobuf', 'must be http/protobuf, which collectors take on port 4318; leave it out for that')
     .optional(),
@@ -180,23 +267,37 @@ const cloudName = z.string().superRefine((value, context) => {
   context.addIssue({ code: 'custom', message });
 });
 
+/** For Entra ID, which knows no other form. */
+const applicationId = z
+  .string()
+  .refine((value) => isGuid(value.toLowerCase()), "must be the application's or the managed identity's ID, a GUID");
+
+const tenantId = z
+  .string()
+  .refine(
+    (value) => isGuid(value.toLowerCase()) || isDomain(value.toLowerCase()),
+    'must be the ID of a tenant, or one of its domains',
+  );
+
+const identity = z.object({ AZURE_CLIENT_ID: applicationId.optional(), AZURE_TENANT_ID: tenantId.optional() });
+
 const worker = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
   MODERATION_GRAPH_VERSION: z.enum(['v1.0', 'beta'], 'must be v1.0 or beta').default('v1.0'),
   MODERATION_GRAPH_URL: graphUrl.optional(),
   MODERATION_GRAPH_TOKEN: z
     .string()
-    .regex(/^[\u0021-\u007e]+$/, 'must be a bearer token, without spaces and line breaks, for it is sent in a header')
+    .regex(IN_A_HEADER, 'must be a bearer token, without spaces and line breaks, for it is sent in a header')
     .optional(),
   MODERATION_TENANTS: tenants.optional(),
-  MODERATION_HEALTH_HOST: z.string().default('127.0.0.1'),
+  MODERATION_HEALTH_HOST: host.default('127.0.0.1'),
   MODERATION_HEALTH_PORT: port.default(9_465),
   MODERATION_MAX_ACTIVITIES_PER_SECOND: z
     .string()
     .regex(/^(?=.*[1-9])\d{1,6}(\.\d{1,3})?$/, 'must be a number above 0, such as 500 or 0.5')
     .transform(Number)
     .optional(),
-  AZURE_AUTHORITY_HOST: safeUrl.optional(),
+  AZURE_AUTHORITY_HOST: authorityHost.optional(),
   ...version,
 });
 
@@ -204,32 +305,31 @@ const deployment = common.extend(version);
 
 const webhook = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
-  MODERATION_WEBHOOK_HOST: z.string().default('0.0.0.0'),
+  MODERATION_WEBHOOK_HOST: host.default('0.0.0.0'),
   MODERATION_WEBHOOK_PORT: port.default(3_978),
   MODERATION_WEBHOOK_PATH: z
     .string()
     .regex(/^(\/(?!\.{1,2}(\/|$))[\w.~!$&',;=@+-]*)+$/, 'must be a path that begins with a slash, such as /api/calls')
+    .refine((path) => !path.includes('//'), 'must be a path that begins with a slash and has no empty part')
+    // Callbacks may have more behind it, a slash at least.
+    .transform(canonicalPath)
     .refine(
       (path) => !HEALTH_PATHS.has(path),
       `must not be one of ${[...HEALTH_PATHS].join(', ')}, where health is served`,
     )
     .default('/api/calls'),
-  MODERATION_WEBHOOK_AUDIENCE: z.string().optional(),
-  MODERATION_WEBHOOK_ISSUERS: list
-    .refine((issuers) => issuers.length > 0, 'must name at least one issuer')
-    .prefault(ISSUERS),
+  MODERATION_WEBHOOK_AUDIENCE: audience.optional(),
+  MODERATION_WEBHOOK_ISSUERS: issuers.prefault(ISSUERS),
   MODERATION_WEBHOOK_OPENID_URL: safeUrl.optional(),
-  MODERATION_WEBHOOK_FORWARD_URL: url
-    .refine((value) => !URL.canParse(value) || /^https?:$/.test(new URL(value).protocol), 'must be http: or https:')
-    .optional(),
+  MODERATION_WEBHOOK_FORWARD_URL: webUrl.optional(),
   MODERATION_TENANTS: tenants.optional(),
-  MODERATION_HEALTH_HOST: z.string().optional(),
+  MODERATION_HEALTH_HOST: host.optional(),
   MODERATION_HEALTH_PORT: port.optional(),
-  AZURE_CLIENT_ID: z.string().optional(),
+  AZURE_CLIENT_ID: audience.optional(),
 });
 
 export function loadWorkerConfig(env: Environment): WorkerConfig {
-  const given = withoutEmpty(env);
+  const given = givenOf(env);
   const faults: string[] = [];
   if (given['MODERATION_GRAPH_VERSION'] === 'beta' && isGovernment(given)) {
     faults.push('MODERATION_GRAPH_VERSION: beta exists in the global cloud only; leave it out or set v1.0');
@@ -242,7 +342,11 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     );
   }
   faults.push(...halfVersion(given));
-  const { values, temporal } = read(worker, given, faults);
+  // A fixed token is shown in place of what `@azure/identity` would get.
+  if (given['MODERATION_GRAPH_TOKEN'] === undefined) {
+    faults.push(...untrimmedOf(env, 'identity'), ...faultsIn(identity.safeParse(given).error));
+  }
+  const { values, temporal } = read(worker, env, given, faults);
   const cloud: Cloud = CLOUDS[values.MODERATION_GRAPH_CLOUD as keyof typeof CLOUDS];
   const root = (values.MODERATION_GRAPH_URL ?? cloud.graphUrl).replace(/\/+$/, '');
   return {
@@ -261,10 +365,9 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
 }
 
 export function loadWebhookConfig(env: Environment): WebhookConfig {
-  const given = withoutEmpty(env);
+  const given = givenOf(env);
   const faults: string[] = [];
-  const audience = given['MODERATION_WEBHOOK_AUDIENCE'] ?? given['AZURE_CLIENT_ID'];
-  if (audience === undefined) {
+  if (given['MODERATION_WEBHOOK_AUDIENCE'] === undefined && given['AZURE_CLIENT_ID'] === undefined) {
     faults.push(
       "MODERATION_WEBHOOK_AUDIENCE: required, for without it every token would do; set it, or AZURE_CLIENT_ID, to the application's ID",
     );
@@ -274,7 +377,7 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
       `MODERATION_WEBHOOK_OPENID_URL: required in ${given['MODERATION_GRAPH_CLOUD']}, for Microsoft has not published where its signing keys are; ask its support`,
     );
   }
-  const { values, temporal } = read(webhook, given, faults);
+  const { values, temporal } = read(webhook, env, given, faults);
   const listen = { host: values.MODERATION_WEBHOOK_HOST, port: values.MODERATION_WEBHOOK_PORT };
   const health = {
     host: values.MODERATION_HEALTH_HOST ?? listen.host,
@@ -286,14 +389,20 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
       `MODERATION_HEALTH_PORT: must differ from MODERATION_WEBHOOK_PORT (${listen.port}), for ${listen.host} and ${health.host} overlap`,
     ]);
   }
+  const forwardUrl = values.MODERATION_WEBHOOK_FORWARD_URL;
+  if (forwardUrl !== undefined && isOwnAddress(new URL(forwardUrl), listen, values.MODERATION_WEBHOOK_PATH)) {
+    throw new ConfigError([
+      "MODERATION_WEBHOOK_FORWARD_URL: is this webhook's own address, and would pass every notification on to itself; name the bot's",
+    ]);
+  }
   return {
     ...commonOf(values, temporal),
     listen,
     path: values.MODERATION_WEBHOOK_PATH,
-    audience: audience ?? '',
+    audience: values.MODERATION_WEBHOOK_AUDIENCE ?? values.AZURE_CLIENT_ID ?? '',
     issuers: values.MODERATION_WEBHOOK_ISSUERS,
     openIdUrl: values.MODERATION_WEBHOOK_OPENID_URL ?? OPENID_URL,
-    forwardUrl: values.MODERATION_WEBHOOK_FORWARD_URL,
+    forwardUrl,
     tenants: values.MODERATION_TENANTS,
     health: isApart ? health : undefined,
   };
@@ -301,23 +410,23 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
 
 /** Whether traces are to be sent anywhere. */
 export function wantsTraces(env: Environment): boolean {
-  const given = withoutEmpty(env);
+  const given = givenOf(env);
   const isNamed = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].some((name) => name in given);
   return isNamed && given['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true' && given['OTEL_TRACES_EXPORTER'] !== 'none';
 }
 
 /** For the commands that talk to Temporal only. */
 export function loadClientConfig(env: Environment): CommonConfig {
-  const { values, temporal } = read(common, withoutEmpty(env), []);
+  const { values, temporal } = read(common, env, givenOf(env), []);
   return commonOf(values, temporal);
 }
 
 /** For `set-current-version`. */
 export function loadDeploymentConfig(env: Environment): DeploymentConfig {
-  const given = withoutEmpty(env);
+  const given = givenOf(env);
   const missing = VERSION_NAMES.filter((name) => given[name] === undefined);
   const faults = missing.map((name) => `${name}: required; set it to what the workers of this build have`);
-  const { values, temporal } = read(deployment, given, faults);
+  const { values, temporal } = read(deployment, env, given, faults);
   const known = versionOf(values);
   if (known === undefined) throw new ConfigError(faults);
   return { ...commonOf(values, temporal), version: known };
@@ -326,7 +435,7 @@ export function loadDeploymentConfig(env: Environment): DeploymentConfig {
 const VERSION_NAMES = ['MODERATION_DEPLOYMENT_NAME', 'MODERATION_BUILD_ID'] as const;
 
 /** One of the two alone would be a worker that takes nothing, or one that is not versioned though somebody meant it. */
-function halfVersion(given: Record<string, string>): string[] {
+function halfVersion(given: Given): string[] {
   const [present, absent] = [true, false].map((is) => VERSION_NAMES.filter((name) => name in given === is));
   if (present?.length !== 1) return [];
   return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither for workers without versions`];
@@ -347,36 +456,74 @@ function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig)
 }
 
 /** Listens on every address of the machine. */
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
+function isWildcard(name: string): boolean {
+  return name === '0.0.0.0' || name === '::';
 }
 
-function isGovernment(given: Record<string, string>): boolean {
+function isGovernment(given: Given): boolean {
   return given['MODERATION_GRAPH_CLOUD']?.startsWith('usgov-') === true;
 }
 
-/** A variable that is set to nothing counts as not set, as shells and compose files leave it. */
-function withoutEmpty(env: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1].trim() !== ''),
-  );
+/** Only where that can be told for sure. */
+function isOwnAddress(target: URL, listen: Address, path: string): boolean {
+  const { hostname, pathname, protocol } = target;
+  const isThisMachine = isLoopback(target) || hostname === listen.host;
+  const isThisPort = listen.port !== 0 && Number(target.port || (protocol === 'https:' ? 443 : 80)) === listen.port;
+  return isThisMachine && isThisPort && (pathname === path || pathname.startsWith(`${path}/`));
+}
+
+const KNOWN: readonly string[] = [
+  ...new Set([worker, webhook, deployment].flatMap((schema) => Object.keys(schema.shape))),
+  'MODERATION_TEMPORAL_CLI',
+  'MODERATION_TEMPORAL_TEST_SERVER',
+];
+
+/** What is worth a word in the log, and keeps nothing from starting. */
+export function configWarnings(env: Environment): string[] {
+  const given = givenOf(env);
+  const audienceName = 'MODERATION_WEBHOOK_AUDIENCE' in given ? 'MODERATION_WEBHOOK_AUDIENCE' : 'AZURE_CLIENT_ID';
+  const domains = (given['MODERATION_TENANTS'] ?? '').split(',').map(canonicalTenantId).filter(isDomain);
+  return [
+    ...unknownOf(given, KNOWN),
+    ...(audienceName in given && !isGuid(canonicalGuid(given[audienceName] ?? ''))
+      ? [`${audienceName}: is not a GUID, as the IDs of applications are; tokens of Graph will not match it`]
+      : []),
+    ...domains.map(
+      (domain) =>
+        `MODERATION_TENANTS: ${domain} allows requests that name it; notifications of that tenant come with its ID (GUID) and need that in the list`,
+    ),
+  ];
 }
 
 /** The values of `schema` and of Temporal's own variables, or one error with their faults beside those found before. */
 function read<T extends z.ZodType>(
   schema: T,
-  given: Record<string, string>,
+  env: Environment,
+  given: Given,
   found: readonly string[],
 ): { values: z.infer<T>; temporal: ClientConnectConfig } {
   const parsed = schema.safeParse(given);
-  const issues = parsed.error?.issues ?? [];
-  const faults = [...issues.map(({ path, message }) => `${path.join('.')}: ${message}`), ...found];
-  let temporal: ClientConnectConfig | undefined;
-  try {
-    temporal = loadClientConnectConfig({ overrideEnvVars: given });
-  } catch (error) {
-    faults.push(`TEMPORAL_*: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!parsed.success || temporal === undefined || faults.length > 0) throw new ConfigError(faults);
-  return { values: parsed.data, temporal };
+  const temporal = readTemporal(given);
+  const faults = [
+    ...faultsIn(parsed.error),
+    ...found,
+    ...(wantsTraces(env) ? untrimmedOf(env, 'traces') : []),
+    ...temporal.faults,
+  ];
+  // One fault a variable is enough.
+  const isNamed = new Set(faults.map(nameOf));
+  faults.push(...malformedOf(given).filter((fault) => !isNamed.has(nameOf(fault))));
+  if (!parsed.success || temporal.config === undefined || faults.length > 0) throw new ConfigError(faults);
+  return { values: parsed.data, temporal: temporal.config };
 }
+
+function faultsIn(error: z.ZodError | undefined): string[] {
+  const faults = new Map<string, string>();
+  for (const { path, message } of error?.issues ?? []) {
+    const name = path.join('.');
+    if (!faults.has(name)) faults.set(name, `${name}: ${message}`);
+  }
+  return [...faults.values()];
+}
+
+const nameOf = (fault: string): string | undefined => fault.split(':')[0];

@@ -1,8 +1,11 @@
+import { isForPeople } from './operator-error.ts';
+import { framesOf, reasonOf } from './reason.ts';
+
 /**
- * Runs a process's main function. What goes wrong is told in one message, without a stack where it is a fault of the
- * surroundings that has a name, and the process ends with code 1.
+ * Runs a process's main function. What goes wrong is printed as one message, and the process ends with code 1.
  */
 export async function exitOnFault(main: () => Promise<void>): Promise<void> {
+  describeUncaught();
   try {
     await main();
   } catch (error) {
@@ -11,22 +14,17 @@ export async function exitOnFault(main: () => Promise<void>): Promise<void> {
   }
 }
 
-const NAMED: ReadonlySet<string> = new Set([
-  'AddressNotAvailable',
-  'ConfigError',
-  'DeploymentVersionError',
-  'DevServerFailed',
-  'GoBuildFailed',
-  'PartFailed',
-  'PortsTaken',
-  'PostgresNotFound',
-  'SearchAttributesError',
-  'TemporalCliNotFound',
-  'TemporalUnreachable',
-  'TracesUnavailable',
-]);
+/** Node itself would print what nobody has caught, with all that its message quotes. */
+export function describeUncaught(): void {
+  process.once('uncaughtException', (error) => {
+    process.stderr.write(`${describe(error)}\n`);
+    process.exit(1);
+  });
+}
 
+/** The message of an error of ours. Of any other its kind, and where it came from, but never its message. */
 export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return NAMED.has(error.name) ? error.message : (error.stack ?? error.message);
+  if (isForPeople(error)) return error.message;
+  const at = framesOf(error).map((frame) => `\n    ${frame}`);
+  return `Something went wrong: ${reasonOf(error)}.${at.join('')}`;
 }

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { loadWebhookConfig, wantsTraces, type WebhookConfig } from './config.ts';
+import { configWarnings, loadWebhookConfig, wantsTraces, type WebhookConfig } from './config.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
@@ -76,6 +76,7 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   // Listened for before anyone can know that the process is there.
   const stopped = stopSignal();
   const log = createLogger(config.logLevel, 'webhook');
+  for (const warning of configWarnings(env)) log.warn({ warning }, 'configuration');
   const sendTraces = await startTracing(wantsTraces(env), 'webhook', (said) => log.warn({ said }, 'OpenTelemetry'));
   const webhook = await startWebhook({ config, log });
   await stopped;

@@ -3,7 +3,15 @@ import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporal
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
-import { loadWorkerConfig, wantsTraces, type Address, type DeploymentVersion, type WorkerConfig } from './config.ts';
+import { ownWords } from './activities/own-words.ts';
+import {
+  configWarnings,
+  loadWorkerConfig,
+  wantsTraces,
+  type Address,
+  type DeploymentVersion,
+  type WorkerConfig,
+} from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { HOLD, HOLD_ENDS } from './contract/hold.ts';
 import { outcomeOf } from './contract/lasting.ts';
@@ -20,7 +28,7 @@ import { PARTIAL, type Action } from './contract/names.ts';
 import { GraphClient } from './graph/client.ts';
 import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
-import { createHealthServer } from './health/health.ts';
+import { createHealthServer, Unhealthy } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { exitOnFault } from './process.ts';
@@ -29,7 +37,8 @@ import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
 import { installRuntime } from './temporal/runtime.ts';
-import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { refusalOf, TemporalRefused } from './temporal/refusal.ts';
+import { ensureSearchAttributes, SearchAttributesNotShown } from './temporal/search-attributes.ts';
 import { startTracing } from './tracing/tracing.ts';
 import { activityInterceptors, traceSinks } from './tracing/worker.ts';
 import { USER_AGENT } from './version.ts';
@@ -85,15 +94,14 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const graphClient = new GraphClient({ url: graph.url, tokens, userAgent: USER_AGENT, metrics });
   try {
     announceOutcomes(namespace, taskQueue);
-    const added = await ensureSearchAttributes(connection, namespace);
-    if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
+    await prepareNamespace(connection, namespace, log);
     const worker = await Worker.create({
       connection,
       namespace,
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
       workflowBundle: bundle ?? (await loadWorkflows()),
-      interceptors: { activity: [activityInterceptors] },
+      interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
       maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
@@ -133,7 +141,19 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   } catch (error) {
     await graphClient.close();
     await connection.close();
-    throw error;
+    const refusal = refusalOf(error, temporal.connectionOptions.address ?? 'localhost:7233', namespace);
+    throw refusal === undefined ? error : new TemporalRefused(refusal, error);
+  }
+}
+
+/** Where Temporal does not show them, operations find out: to refuse to start would help nobody. */
+async function prepareNamespace(connection: NativeConnection, namespace: string, log: Logger): Promise<void> {
+  try {
+    const added = await ensureSearchAttributes(connection, namespace);
+    if (added.length > 0) log.info({ added, namespace }, 'registered search attributes');
+  } catch (error) {
+    if (!(error instanceof SearchAttributesNotShown)) throw error;
+    log.warn({ namespace, warning: error.message }, 'search attributes cannot be checked');
   }
 }
 
@@ -197,14 +217,14 @@ async function serveHealth({ config, log, coreMetrics, worker, connection, regis
     registry,
     log,
     alive: () => {
-      if (worker.getState() === 'FAILED') throw new Error('the worker has failed; start the process again');
+      if (worker.getState() === 'FAILED') throw new Unhealthy('the worker has failed; start the process again');
     },
     checks: {
       polling: () => {
-        if (worker.getStatus().workflowPollerState !== 'POLLING') throw new Error('the worker is not polling');
+        if (worker.getStatus().workflowPollerState !== 'POLLING') throw new Unhealthy('the worker is not polling');
       },
       draining: () => {
-        if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState().toLowerCase()}`);
+        if (worker.getState() !== 'RUNNING') throw new Unhealthy(`the worker is ${worker.getState().toLowerCase()}`);
       },
       temporal: async () => {
         await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.getSystemInfo({}));
@@ -227,6 +247,7 @@ async function textOf({ host, port }: Address): Promise<string> {
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWorkerConfig(env);
   const log = createLogger(config.logLevel, 'worker');
+  for (const warning of configWarnings(env)) log.warn({ warning }, 'configuration');
   const sendTraces = await startTracing(wantsTraces(env), 'worker', (said) => log.warn({ said }, 'OpenTelemetry'));
   const coreMetrics = await installRuntime(log);
   const worker = await startWorker({ config, log, coreMetrics });

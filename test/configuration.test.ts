@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  configWarnings,
   ConfigError,
   loadClientConfig,
   loadDeploymentConfig,
@@ -89,9 +91,22 @@ describe('without any variable', () => {
   });
 });
 
+/** One in capitals and braces beside a domain, one that is given twice, one without its dashes. */
+const TENANT_LISTS: [string, object][] = [
+  [`{${APP.toUpperCase()}}, contoso.COM ,`, { tenants: new Set([APP, 'contoso.com']) }],
+  [`${APP},${APP.replaceAll('-', '')}`, { tenants: new Set([APP]) }],
+];
+
 /** For each variable, values that hold and where they end up. */
 describe.each<[string, (env: Environment) => unknown, [value: string, ends: object][]]>([
-  ['MODERATION_TASK_QUEUE', loadClientConfig, [['other', { taskQueue: 'other' }]]],
+  [
+    'MODERATION_TASK_QUEUE',
+    loadClientConfig,
+    [
+      ['other', { taskQueue: 'other' }],
+      [' other\n', { taskQueue: 'other' }],
+    ],
+  ],
   [
     'LOG_LEVEL',
     loadClientConfig,
@@ -153,8 +168,8 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
       ['http://127.0.0.1:4000', { graph: { authorityHost: 'http://127.0.0.1:4000' } }],
     ],
   ],
-  ['MODERATION_TENANTS', worker, [['A-b, contoso.COM ,', { tenants: new Set(['a-b', 'contoso.com']) }]]],
-  ['MODERATION_TENANTS', webhook, [['A-b, contoso.COM ,', { tenants: new Set(['a-b', 'contoso.com']) }]]],
+  ['MODERATION_TENANTS', worker, TENANT_LISTS],
+  ['MODERATION_TENANTS', webhook, TENANT_LISTS],
   ['MODERATION_HEALTH_HOST', worker, [['0.0.0.0', { health: { host: '0.0.0.0', port: 9_465 } }]]],
   [
     'MODERATION_HEALTH_PORT',
@@ -164,7 +179,15 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
       ['65535', { health: { host: '127.0.0.1', port: 65_535 } }],
     ],
   ],
-  ['MODERATION_WEBHOOK_HOST', webhook, [['127.0.0.1', { listen: { host: '127.0.0.1', port: 3_978 } }]]],
+  [
+    'MODERATION_WEBHOOK_HOST',
+    webhook,
+    [
+      ['127.0.0.1', { listen: { host: '127.0.0.1', port: 3_978 } }],
+      ['[::1]', { listen: { host: '::1', port: 3_978 } }],
+      ['bot.internal', { listen: { host: 'bot.internal', port: 3_978 } }],
+    ],
+  ],
   ['MODERATION_WEBHOOK_PORT', webhook, [['0', { listen: { host: '0.0.0.0', port: 0 } }]]],
   [
     'MODERATION_WEBHOOK_PATH',
@@ -172,10 +195,28 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
     [
       ['/', { path: '/' }],
       ['/graph/calls', { path: '/graph/calls' }],
+      ['/graph/calls/', { path: '/graph/calls' }],
     ],
   ],
-  ['MODERATION_WEBHOOK_AUDIENCE', webhook, [['another', { audience: 'another' }]]],
-  ['MODERATION_WEBHOOK_ISSUERS', webhook, [['https://a , https://b,', { issuers: ['https://a', 'https://b'] }]]],
+  [
+    'MODERATION_WEBHOOK_AUDIENCE',
+    webhook,
+    [
+      ['another', { audience: 'another' }],
+      [` ${APP.toUpperCase()}\r\n`, { audience: APP }],
+      [`{${APP}}`, { audience: APP }],
+      [APP.replaceAll('-', ''), { audience: APP }],
+    ],
+  ],
+  [
+    'MODERATION_WEBHOOK_ISSUERS',
+    webhook,
+    [
+      ['https://a , https://b,', { issuers: ['https://a', 'https://b'] }],
+      ['https://a/,HTTPS://A,https://a', { issuers: ['https://a'] }],
+      ['https://sts.windows.net/x/', { issuers: ['https://sts.windows.net/x'] }],
+    ],
+  ],
   [
     'MODERATION_WEBHOOK_OPENID_URL',
     webhook,
@@ -204,12 +245,16 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
   });
 });
 
+const HOST = /must be an IP address or a host name, without scheme and port/;
 const PORT = /must be a port, 0 to 65535/;
 const SAFE = /must be https:, for http: is allowed on a loopback address only/;
+const WITHOUT_USER = /must be an address without user, fragment, quotes and white space/;
 const ABSOLUTE = /must be an absolute URL, such as https:/;
 
 describe.each<[string, (env: Environment) => unknown, RegExp, string[]]>([
   ['MODERATION_TASK_QUEUE', loadClientConfig, /at most 1000 characters/, ['q'.repeat(1_001)]],
+  ['MODERATION_TASK_QUEUE', loadClientConfig, /without white space, quotes/, ['a b', "a'b", 'a\\b', 'a\nb', '"a"']],
+  ['MODERATION_TASK_QUEUE', loadClientConfig, /must not begin with \/_sys\//, ['/_sys/a/1']],
   ['LOG_LEVEL', loadClientConfig, /must be one of trace, debug, info, warn, error, fatal, silent/, ['loud', '1']],
   [
     'MODERATION_GRAPH_CLOUD',
@@ -233,26 +278,87 @@ describe.each<[string, (env: Environment) => unknown, RegExp, string[]]>([
       'file:///etc/passwd',
     ],
   ],
+  ['MODERATION_GRAPH_URL', worker, /must be a root without query/, ['https://proxy.example.com/?tenant=1']],
   [
     'MODERATION_GRAPH_URL',
     worker,
-    /must be a root without query, fragment and user/,
-    ['https://proxy.example.com/?tenant=1', 'https://proxy.example.com/#v1.0', 'https://user:secret@proxy.example.com'],
+    WITHOUT_USER,
+    ['https://proxy.example.com/#v1.0', 'https://user:secret@proxy.example.com'],
+  ],
+  [
+    'MODERATION_GRAPH_URL',
+    worker,
+    /without the version, which MODERATION_GRAPH_VERSION names/,
+    ['https://graph.microsoft.com/v1.0', 'https://proxy.example.com/graph/beta/'],
+  ],
+  ['MODERATION_TENANTS', worker, /by domain only; give the ID \(GUID\)/, ['contoso.com', 'contoso.com, fabrikam.com']],
+  ['MODERATION_TENANTS', webhook, /by domain only; give the ID \(GUID\)/, ['contoso.com']],
+  ['MODERATION_TENANTS', webhook, /must be the IDs/, ['contoso', `${APP};${APP}`, `https://sts.windows.net/${APP}/`]],
+  [
+    'MODERATION_WEBHOOK_AUDIENCE',
+    webhook,
+    /must be the application's ID.*without a scheme such as api:/,
+    [`api://${APP}`, `API://${APP}`, 'https://bot.example.com', 'My-Bot', `${APP},${APP}`, 'a b'],
+  ],
+  ['AZURE_CLIENT_ID', webhook, /must be the application's ID/, [`api://${APP}`]],
+  [
+    'MODERATION_WEBHOOK_ISSUERS',
+    webhook,
+    /must be https: addresses as tokens name them/,
+    ['graph.microsoft.com', 'http://graph.microsoft.com', 'https://a https://b', 'https://a?b', "https://a'"],
   ],
   ['MODERATION_TENANTS', worker, /must name at least one tenant; leave it out to allow any/, [',', ' , ,']],
   ['MODERATION_TENANTS', webhook, /must name at least one tenant; leave it out to allow any/, [',']],
-  ['AZURE_AUTHORITY_HOST', worker, SAFE, ['http://login.microsoftonline.com', 'http://127.0.0.1@example.com']],
+  ['AZURE_AUTHORITY_HOST', worker, SAFE, ['http://login.microsoftonline.com']],
+  ['AZURE_AUTHORITY_HOST', worker, WITHOUT_USER, ['http://127.0.0.1@example.com']],
+  [
+    'AZURE_AUTHORITY_HOST',
+    worker,
+    /must be a root without tenant and query/,
+    [
+      'https://login.microsoftonline.com/common',
+      `https://login.microsoftonline.us/${APP}/`,
+      'https://adfs.example.com/?x=1',
+    ],
+  ],
+  ['AZURE_CLIENT_ID', worker, /must be the application's/, ['my-bot', `{${APP}}`, `api://${APP}`]],
+  ['AZURE_TENANT_ID', worker, /must be the ID of a tenant/, ['contoso', `{${APP}}`, 'https://contoso.com']],
   ['AZURE_AUTHORITY_HOST', worker, ABSOLUTE, ['login.microsoftonline.com']],
-  ['MODERATION_HEALTH_PORT', worker, PORT, ['-1', '65536', '80.5', 'http', 'NaN', 'Infinity']],
+  ['MODERATION_HEALTH_PORT', worker, PORT, ['-1', '+80', '65536', '80.5', '0x50', '8e1', 'http', 'NaN', 'Infinity']],
+  ['MODERATION_WEBHOOK_PORT', webhook, /set enableServiceLinks: false/, ['tcp://10.0.0.1:3978']],
+  ['MODERATION_HEALTH_HOST', worker, HOST, ['http://127.0.0.1', '127.0.0.1:9465', 'a b', '*', '/']],
+  ['MODERATION_HEALTH_HOST', webhook, HOST, ['https://bot.example.com', '[::1]:80']],
+  ['MODERATION_WEBHOOK_HOST', webhook, HOST, ['bot.example.com/', '-', '::1::2']],
   ['MODERATION_HEALTH_PORT', webhook, PORT, ['-1', '65536']],
   ['MODERATION_WEBHOOK_PORT', webhook, PORT, ['-1', '65536', 'https', '80,81']],
   ['MODERATION_WEBHOOK_PATH', webhook, /begins with a slash/, ['api/calls', '/a b', '/a?b', '/a#b', '/a*', '/:id']],
   ['MODERATION_WEBHOOK_PATH', webhook, /begins with a slash/, ['/../x', '/a/.', '/%zz', '/\u00e4', '/{x}']],
+  ['MODERATION_WEBHOOK_PATH', webhook, /has no empty part/, ['//', '/api//calls', '/api/calls//']],
+  ['MODERATION_WEBHOOK_PATH', webhook, /where health is served/, ['/livez/']],
   ['MODERATION_WEBHOOK_PATH', webhook, /where health is served/, ['/livez', '/readyz', '/metrics']],
   ['MODERATION_WEBHOOK_ISSUERS', webhook, /must name at least one issuer/, [',', ' , ,']],
   ['MODERATION_WEBHOOK_OPENID_URL', webhook, SAFE, ['http://keys.example.com/c']],
   ['MODERATION_WEBHOOK_OPENID_URL', webhook, ABSOLUTE, ['keys.example.com/c']],
   ['MODERATION_WEBHOOK_FORWARD_URL', webhook, /must be http: or https:/, ['ftp://bot', 'javascript:alert(1)']],
+  [
+    'MODERATION_WEBHOOK_FORWARD_URL',
+    webhook,
+    /own address/,
+    ['http://127.0.0.1:3978/api/calls', 'http://localhost:3978/api/calls/0'],
+  ],
+  ['MODERATION_WEBHOOK_FORWARD_URL', webhook, WITHOUT_USER, ['http://user:secret@bot/calls', 'http://bot/calls#1']],
+  ['MODERATION_WEBHOOK_OPENID_URL', webhook, WITHOUT_USER, ['https://user@keys.example.com/c']],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', loadClientConfig, /must be http: or https:/, ['grpc://collector:4317']],
+  ['TEMPORAL_TLS', loadClientConfig, /must be true or false/, ['yes', 'on', 'TRU']],
+  ['TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', loadClientConfig, /always verifies/, ['true', '1']],
+  [
+    'TEMPORAL_ADDRESS',
+    loadClientConfig,
+    /must be a host and a port without scheme and path/,
+    ['https://temporal:7233', 'temporal:7233/', 'temporal:http', 'temporal:70000', 'temporal:0', 'a b:7233', ':7233'],
+  ],
+  ['TEMPORAL_NAMESPACE', loadClientConfig, /must be the name of a namespace/, ['a b', "a'b", 'n'.repeat(256)]],
+  ['TEMPORAL_CONFIG_FILE', loadClientConfig, /cannot be read \(no such file/, ['/nowhere/temporal.toml']],
   ['MODERATION_WEBHOOK_FORWARD_URL', webhook, ABSOLUTE, ['bot/calls']],
 ])('a bad %s', (name, load, remedy, values) => {
   test.each(values)('is refused: %s', (value) => {
@@ -357,7 +463,8 @@ describe('every fault', () => {
       'MODERATION_GRAPH_VERSION',
       'MODERATION_HEALTH_PORT',
       'MODERATION_TASK_QUEUE',
-      'TEMPORAL_*',
+      'TEMPORAL_TLS_CLIENT_CERT_PATH',
+      'TEMPORAL_TLS_CLIENT_KEY_PATH',
     ]);
     expect(faults.join()).not.toContain('secret-token');
   });
@@ -389,7 +496,9 @@ describe('every fault', () => {
 
 describe("Temporal's own variables", () => {
   let folder: string;
+  let pair: Awaited<ReturnType<typeof generate>>;
   beforeAll(async () => {
+    pair = await generate([{ name: 'commonName', value: 'client' }]);
     folder = await mkdtemp(join(tmpdir(), 'call-moderation-config-'));
   });
   afterAll(async () => await rm(folder, { recursive: true }));
@@ -409,12 +518,88 @@ describe("Temporal's own variables", () => {
 
   test('hold the client certificate', async () => {
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    await writeFile(cert, 'cert');
-    await writeFile(key, 'key');
+    await writeFile(cert, pair.cert);
+    await writeFile(key, pair.private);
     const { temporal } = loadClientConfig({ TEMPORAL_TLS_CLIENT_CERT_PATH: cert, TEMPORAL_TLS_CLIENT_KEY_PATH: key });
     const { tls } = temporal.connectionOptions;
     const { crt } = (typeof tls === 'object' && tls?.clientCertPair) || {};
-    expect(Buffer.from(crt ?? []).toString()).toBe('cert');
+    expect(Buffer.from(crt ?? []).toString()).toBe(pair.cert);
+  });
+
+  test('hold a client certificate that can be used, and the whole of it', async () => {
+    const other = await generate([{ name: 'commonName', value: 'other' }]);
+    const cert = { TEMPORAL_TLS_CLIENT_CERT_DATA: pair.cert };
+    const key = { TEMPORAL_TLS_CLIENT_KEY_DATA: pair.private };
+    expect(loadClientConfig({ ...cert, ...key }).temporal.connectionOptions.tls).toBeTypeOf('object');
+    expect(faultOf(() => loadClientConfig(cert))).toMatch(/^TEMPORAL_TLS_CLIENT_KEY_PATH: required beside/);
+    expect(faultOf(() => loadClientConfig(key))).toMatch(/^TEMPORAL_TLS_CLIENT_CERT_PATH: required beside/);
+    const mixed = { ...cert, TEMPORAL_TLS_CLIENT_KEY_DATA: other.private };
+    expect(faultOf(() => loadClientConfig(mixed))).toContain('the key is not the key of the certificate');
+    // As a dashboard's single line has it.
+    const flat = { ...cert, TEMPORAL_TLS_CLIENT_KEY_DATA: pair.private.replaceAll('\n', '\\n') };
+    const fault = faultOf(() => loadClientConfig(flat));
+    expect(fault).toContain('must be PEM');
+    expect(fault).not.toContain(pair.private.split('\n')[1]);
+    expect(faultOf(() => loadClientConfig({ TEMPORAL_TLS_SERVER_CA_CERT_DATA: 'ca' }))).toContain('must be PEM');
+  });
+
+  test.each(['true', 'True', 'TRUE', '1', ' true\n'])('turn TLS on with %j, and off with its contrary', (value) => {
+    const tlsOf = (given: string) =>
+      loadClientConfig({ TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: given }).temporal.connectionOptions.tls;
+    expect(tlsOf(value)).toBeTruthy();
+    for (const off of ['false', 'False', '0']) expect(tlsOf(off)).toBe(false);
+  });
+
+  test.each(['key\n', ' key', 'key\r\n', '\ufeffkey'])(
+    'may be a key with what a secret file adds: %j',
+    async (apiKey) => {
+      expect(loadClientConfig({ TEMPORAL_API_KEY: apiKey }).temporal.connectionOptions.apiKey).toBe('key');
+      const meta = { TEMPORAL_GRPC_META_X_SECRET: apiKey };
+      expect(loadClientConfig(meta).temporal.connectionOptions.metadata).toEqual({ 'x-secret': 'key' });
+      const file = join(folder, 'key.toml');
+      await writeFile(file, `[profile.default]\napi_key = ${JSON.stringify(apiKey)}\n`);
+      expect(loadClientConfig({ TEMPORAL_CONFIG_FILE: file }).temporal.connectionOptions.apiKey).toBe('key');
+    },
+  );
+
+  test.each(['sec\nret', 'sec\rret', 'sec\0ret', 'sec ret', 's\u00e9cret', '"secret"', "'secret'", 'Bearer secret'])(
+    'cannot be a key that no header can carry, and no fault quotes it: %j',
+    async (apiKey) => {
+      const file = join(folder, 'bad-key.toml');
+      await writeFile(file, `[profile.default]\napi_key = ${JSON.stringify(apiKey)}\n`);
+      const places: [Environment, RegExp][] = [
+        [{ TEMPORAL_API_KEY: apiKey }, /^TEMPORAL_API_KEY: /],
+        [{ TEMPORAL_CONFIG_FILE: file }, /^TEMPORAL_CONFIG_FILE, api_key: /],
+      ];
+      for (const [env, named] of places) {
+        const fault = faultOf(() => loadClientConfig(env));
+        expect(fault).toMatch(named);
+        expect(fault).not.toMatch(/sec|ret/);
+      }
+    },
+  );
+
+  test('cannot be further headers that gRPC would refuse, and no fault quotes them', () => {
+    for (const value of ['sec\nret', 's\u00e9cret', '"secret"']) {
+      const fault = faultOf(() => loadClientConfig({ TEMPORAL_GRPC_META_X_SECRET: value }));
+      expect(fault).toMatch(/^TEMPORAL_GRPC_META_X_SECRET: /);
+      expect(fault).not.toMatch(/sec.|ret/);
+    }
+    for (const name of ['A B', 'GRPC_X', 'X_BIN', '\u00c4']) {
+      expect(faultOf(() => loadClientConfig({ [`TEMPORAL_GRPC_META_${name}`]: 'x' }))).toContain(
+        'TEMPORAL_GRPC_META_*',
+      );
+    }
+    const { metadata } = loadClientConfig({ TEMPORAL_GRPC_META_AUTHORIZATION: 'Bearer x' }).temporal.connectionOptions;
+    expect(metadata).toEqual({ authorization: 'Bearer x' });
+  });
+
+  test('that name a file with a key on a line that is no TOML do not quote the line', async () => {
+    const file = join(folder, 'broken.toml');
+    await writeFile(file, '[profile.default]\napi_key = "sec\nret"\n');
+    const fault = faultOf(() => loadClientConfig({ TEMPORAL_CONFIG_FILE: file }));
+    expect(fault).toMatch(/is not TOML \(line 2, column \d+\)/);
+    expect(fault).not.toMatch(/"sec|ret"/);
   });
 
   test('name a file, whose profile they come before', async () => {
@@ -531,5 +716,80 @@ describe('the keys of payloads', () => {
     const fault = faultOf(() => keys(value));
     expect(fault).toContain(`MODERATION_PAYLOAD_KEYS: ${reason}`);
     for (const secret of [key, 'c2hvcnQ=']) expect(fault).not.toContain(secret);
+  });
+});
+
+describe('what is read by a library from the process itself', () => {
+  const identity = { AZURE_TENANT_ID: APP, AZURE_CLIENT_ID: APP };
+
+  test.each([
+    'AZURE_CLIENT_SECRET',
+    'AZURE_CLIENT_CERTIFICATE_PATH',
+    'AZURE_FEDERATED_TOKEN_FILE',
+    'AZURE_TENANT_ID',
+    'AZURE_CLIENT_ID',
+    'IDENTITY_HEADER',
+  ])('must be trimmed already: %s', (name) => {
+    const value = name.endsWith('_ID') ? APP : 'secret';
+    for (const spoilt of [`${value}\n`, ` ${value}`, `${value}\r\n`]) {
+      const fault = faultOf(() => worker({ ...identity, [name]: spoilt }));
+      expect(fault).toMatch(new RegExp(`^${name}: has white space or a line break`));
+      expect(fault).not.toContain(value);
+    }
+    expect(worker({ ...identity, [name]: value }).graph.token).toBeUndefined();
+  });
+
+  test.each(['sec\0ret', 'sec ret', 's\u00e9cret', '"secret"'])('is no secret that cannot be sent: %j', (secret) => {
+    const fault = faultOf(() => worker({ ...identity, AZURE_CLIENT_SECRET: secret }));
+    expect(fault).toMatch(/^AZURE_CLIENT_SECRET: /);
+    expect(fault).not.toMatch(/sec.|ret"/);
+  });
+
+  test('is of no concern where a fixed token is shown', () => {
+    const env = { MODERATION_GRAPH_TOKEN: 'token', MODERATION_GRAPH_URL: 'http://127.0.0.1:1', AZURE_CLIENT_ID: 'sim' };
+    expect(worker(env).graph.token).toBe('token');
+  });
+
+  test('is what traces are sent with, where they are', () => {
+    const headers = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=secret\n' };
+    expect(loadClientConfig(headers).taskQueue).toBe('call-moderation');
+    const fault = faultOf(() => loadClientConfig({ ...headers, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }));
+    expect(fault).toMatch(/^OTEL_EXPORTER_OTLP_HEADERS: has white space/);
+    expect(fault).not.toContain('secret');
+  });
+});
+
+test.each([
+  ['MODERATION_TENANTS', `"${APP}"`],
+  ['MODERATION_DEPLOYMENT_NAME', "'call-moderation'"],
+  ['MODERATION_GRAPH_VERSION', '"v1.0"'],
+])('quotes that were copied along are named or refused: %s=%s', (name, value) => {
+  expect(faultsOf(() => worker({ MODERATION_BUILD_ID: '1', [name]: value })).join()).toContain(`${name}: `);
+});
+
+test('the ID of the application is the audience, in the form that tokens have', () => {
+  expect(loadWebhookConfig({ AZURE_CLIENT_ID: `{${APP.toUpperCase()}}\n` }).audience).toBe(APP);
+});
+
+describe('a warning', () => {
+  test.each([
+    ['MODERATION_TASK_QEUE', 'did you mean MODERATION_TASK_QUEUE?'],
+    ['MODERATION_WEBHOOK_AUDIENCES', 'did you mean MODERATION_WEBHOOK_AUDIENCE?'],
+    ['MODERATION_SOMETHING_ELSE_ENTIRELY', 'remove it'],
+  ])('is given of %s, which nobody reads', (name, hint) => {
+    expect(configWarnings({ [name]: 'secret' })).toEqual([expect.stringContaining(hint)]);
+    expect(configWarnings({ [name]: 'secret' }).join()).not.toContain('secret');
+    expect(worker({ [name]: 'x' }).taskQueue).toBe('call-moderation');
+  });
+
+  test('is given of a domain among tenants, and of an audience that is no ID', () => {
+    const env = { MODERATION_TENANTS: `${APP},contoso.com`, MODERATION_WEBHOOK_AUDIENCE: 'my-bot' };
+    expect(variablesOf(configWarnings(env))).toEqual(['MODERATION_TENANTS', 'MODERATION_WEBHOOK_AUDIENCE']);
+  });
+
+  test('is given of nothing else', () => {
+    const known = { MODERATION_TEMPORAL_CLI: '/bin/temporal', MODERATION_TENANTS: APP, AZURE_CLIENT_ID: APP };
+    const kubernetes = { MODERATION_WEBHOOK_SERVICE_HOST: '10.0.0.1', MODERATION_WEBHOOK_PORT_3978_TCP: 'tcp://x' };
+    expect(configWarnings({ ...known, ...kubernetes, MODERATION_TASK_QUEUE: '', PATH: '/bin' })).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { loadWorkerConfig, type Environment } from '../src/config.ts';
 import { SEARCH_ATTRIBUTE } from '../src/contract/names.ts';
 import { startWorker } from '../src/worker.ts';
 import { BIN, Command, killCommands, type Ended } from './command-kit.ts';
+import { RefusingProxy } from './support/refusing-proxy.ts';
 import { log, Service } from './support/service.ts';
 import { temporal } from './support/temporal.ts';
 
@@ -68,6 +69,76 @@ describe('setup', () => {
     const { code, stdout } = await run(['setup', '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ error: { type: 'TemporalUnreachable' } });
+  });
+});
+
+/** As Temporal Cloud is: there is no operator service for the keys of a namespace. */
+describe('where Temporal does not show search attributes', () => {
+  let made: Promise<Environment> | undefined;
+  const bareOnce = async (): Promise<Environment> => await (made ??= bareNamespace());
+
+  const REFUSALS = { ListSearchAttributes: 7, AddSearchAttributes: 7 };
+
+  test('a worker starts all the same, and says what it could not look at', async () => {
+    const proxy = await RefusingProxy.start(service.env['TEMPORAL_ADDRESS'] ?? '', {
+      ...REFUSALS,
+      DescribeNamespace: 7,
+    });
+    const lines: object[] = [];
+    const told = Object.assign(Object.create(log) as typeof log, { warn: (fields: object) => lines.push(fields) });
+    const env = { ...service.env, TEMPORAL_ADDRESS: proxy.address, MODERATION_HEALTH_PORT: '0' };
+    await expect(startWorker({ config: loadWorkerConfig(env), log: told })).rejects.toThrow(
+      /^Temporal refuses these credentials \(permission denied/,
+    );
+    proxy.stop();
+
+    const cloud = await RefusingProxy.start(service.env['TEMPORAL_ADDRESS'] ?? '', REFUSALS);
+    // The server has them, and its namespace names them.
+    const named = { ...env, TEMPORAL_ADDRESS: cloud.address };
+    const worker = await startWorker({ config: loadWorkerConfig(named), log: told });
+    await worker.stop();
+    expect(lines).toEqual([]);
+    // A namespace without them is started in, too: what is not shown may be there.
+    const bare = await bareOnce();
+    const unknown = { ...named, TEMPORAL_NAMESPACE: bare['TEMPORAL_NAMESPACE'] };
+    const other = await startWorker({ config: loadWorkerConfig(unknown), log: told });
+    await other.stop();
+    expect(lines).toEqual([
+      { namespace: bare['TEMPORAL_NAMESPACE'], warning: expect.stringContaining('does not show') },
+    ]);
+    expect(new Set(cloud.refused)).toEqual(new Set(['ListSearchAttributes']));
+    cloud.stop();
+  });
+
+  test.each([
+    [7, 'does not show from here'],
+    [12, 'does not show from here'],
+    [16, 'Temporal refuses these credentials (the credentials are refused'],
+    [5, 'Namespace not found'],
+    [13, 'Temporal refuses the request (the server failed'],
+  ])('setup and doctor print a message, and none of the words of the server: gRPC status %d', async (status, said) => {
+    const refusals = { ListSearchAttributes: status, AddSearchAttributes: status };
+    const proxy = await RefusingProxy.start(service.env['TEMPORAL_ADDRESS'] ?? '', refusals);
+    const { MODERATION_GRAPH_URL, MODERATION_GRAPH_TOKEN } = service.env;
+    const env = {
+      ...(await bareOnce()),
+      MODERATION_GRAPH_URL,
+      MODERATION_GRAPH_TOKEN,
+      TEMPORAL_ADDRESS: proxy.address,
+    };
+    const [plain, json, doctor] = await Promise.all([
+      run(['setup'], env),
+      run(['setup', '--json'], env),
+      run(['doctor'], env),
+    ]);
+    proxy.stop();
+    expect([plain.code, json.code, doctor.code]).toEqual([1, 1, 1]);
+    expect(plain.stderr).toContain(said);
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { message: expect.stringContaining(said) } });
+    expect(doctor.stdout).toContain(said);
+    for (const { stdout, stderr } of [plain, json, doctor]) {
+      expect(stdout + stderr).not.toMatch(/planted words|^ +at /m);
+    }
   });
 });
 

@@ -82,6 +82,16 @@ describe('to the bot', () => {
     expect(request.rawHeaders).toContain('X-Microsoft-Skype-Message-ID');
   });
 
+  it('goes what the path has below ours, behind the path of the bot', async () => {
+    for (const below of ['', '/', '/0', '/eu/%C3%A4?x=1']) await front.post(ROSTER, { path: `/api/calls${below}` });
+    expect(seen.map(({ request }) => request.url)).toEqual([
+      '/bot/calls?key=a%20b',
+      '/bot/calls/?key=a%20b',
+      '/bot/calls/0?key=a%20b',
+      '/bot/calls/eu/%C3%A4?key=a%20b&x=1',
+    ]);
+  });
+
   it('goes what concerns an operation, and to the operation as well', async () => {
     expect((await front.post(ROSTER)).status).toBe(202);
     expect(seen).toHaveLength(1);

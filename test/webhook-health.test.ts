@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createHealthServer, type HealthOptions } from '../src/health/health.ts';
+import { createHealthServer, Unhealthy, type HealthOptions } from '../src/health/health.ts';
+import { TemporalUnreachable } from '../src/temporal/connect.ts';
 import { CALL, entry, notifications, participant, rig, rosterEntry, silent, type Rig } from './webhook-kit.ts';
 
 let stop: () => Promise<unknown>;
@@ -27,7 +28,7 @@ describe('health', () => {
       checks: {
         fine: () => undefined,
         broken: () => {
-          throw new Error('no poller\n at line 1');
+          throw new Unhealthy('no poller');
         },
         odd: () => Promise.reject(new Error('')),
         stuck: () => new Promise(() => undefined),
@@ -43,6 +44,36 @@ describe('health', () => {
       error: { code: 'ServiceUnavailable', message },
     });
     expect(performance.now() - began).toBeLessThan(3000);
+  });
+
+  it('says of what another library throws its kind, and none of its words', async () => {
+    const grpc = Object.assign(new Error('13 INTERNAL: planted'), {
+      code: 13,
+      details: 'Metadata string value "planted" contains illegal characters',
+      metadata: { planted: true },
+    });
+    const url = await health({
+      checks: {
+        temporal: () => Promise.reject(new Error('Unexpected error planted', { cause: grpc })),
+        refused: () => Promise.reject(Object.assign(new Error('planted'), { code: 'ECONNREFUSED' })),
+        ours: () => Promise.reject(new TemporalUnreachable('planted', new Error('planted'))),
+        unknown: () => Promise.reject(new TypeError('planted')),
+        // oxlint-disable-next-line prefer-promise-reject-errors
+        text: () => Promise.reject('planted'),
+      },
+    });
+    const response = await fetch(`${url}/readyz`);
+    const text = await response.text();
+    expect(text).not.toContain('planted');
+    expect(JSON.parse(text)).toMatchObject({
+      checks: {
+        temporal: 'a header has a character that HTTP does not allow',
+        refused: 'connection refused',
+        ours: 'failed',
+        unknown: 'failed',
+        text: 'failed',
+      },
+    });
   });
 
   it('runs one round of checks for all who ask together', async () => {
@@ -67,7 +98,7 @@ describe('health', () => {
   it('is alive until the process says otherwise', async () => {
     let failed = false;
     const alive = (): void => {
-      if (failed) throw new Error('the worker has failed');
+      if (failed) throw new Unhealthy('the worker has failed');
     };
     const url = await health({ alive, checks: { broken: () => Promise.reject(new Error('x')) } });
     const live = await fetch(`${url}/livez`);

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LINGER_MS } from '../src/http/lingering-close.ts';
 import { closeClient, lazyClient } from '../src/temporal/connect.ts';
 import { createWebhookServer } from '../src/webhook/server.ts';
 import {
@@ -19,6 +20,7 @@ import {
   shut,
   signToken,
   silent,
+  TENANT,
   type Rig,
 } from './webhook-kit.ts';
 
@@ -119,6 +121,13 @@ describe('202', () => {
     'for the content type %s',
     async (type) => {
       expect((await hook.post(ROSTER, { headers: { 'content-type': type } })).status).toBe(202);
+    },
+  );
+
+  it.each(['/', '/0', '/0/', '/eu/bot-1', '/%C3%A4', '/0?tenant=a', `/${'a'.repeat(128)}`, '/1/2/3/4/5/6/7/8'])(
+    'at %s below the path, as bots have a callback for each instance',
+    async (below) => {
+      expect((await hook.post(ROSTER, { path: `/api/calls${below}` })).status).toBe(202);
     },
   );
 
@@ -241,6 +250,12 @@ describe('404 and 405', () => {
     ['POST', '/api/call'],
     ['POST', '/'],
     ['DELETE', '/x'],
+    ['POST', '/api/calls0'],
+    ['POST', '/api/calls//'],
+    ['POST', '/api/calls/0//1'],
+    ['POST', '/api/calls/1/2/3/4/5/6/7/8/9'],
+    ['POST', `/api/calls/${'a'.repeat(129)}`],
+    ['GET', '/api/calls/1/2/3/4/5/6/7/8/9'],
   ])('%s %s is not there', async (method, path) => {
     const response = await fetch(hook.url + path, { method, ...(method === 'POST' && { body: '{' }) });
     await expectError(response, 404, 'NotFound');
@@ -249,6 +264,19 @@ describe('404 and 405', () => {
   it.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND'])('%s is not for the webhook', async (method) => {
     const body = method === 'PUT' ? { body: '<x/>' } : {};
     const response = await fetch(`${hook.url}/api/calls`, { method, ...body });
+    expect(response.headers.get('allow')).toBe('POST');
+    await expectError(response, 405, 'MethodNotAllowed');
+  });
+
+  it('a dot is no instance, however it is spelt', async () => {
+    for (const dots of ['/.', '/..', '/0/../1', '/%2e%2E', '/0/%2e']) {
+      const head = `POST /api/calls${dots} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+      expect(await raw(`${head}Content-Length: 2\r\nConnection: close\r\n\r\n{}`), dots).toMatch(/^HTTP\/1.1 404 /);
+    }
+  });
+
+  it('another method is not for the paths below the webhook either', async () => {
+    const response = await fetch(`${hook.url}/api/calls/0`);
     expect(response.headers.get('allow')).toBe('POST');
     await expectError(response, 405, 'MethodNotAllowed');
   });
@@ -280,18 +308,101 @@ describe('what is no good HTTP', () => {
     expect(await raw(head, slow.url)).toMatch(/^HTTP\/1.1 408 [\s\S]*"error":\{"code":"RequestTimeout"/);
     await slow.close();
   });
+});
 
-  it('is answered early where it announces too much, and the connection lives on', async () => {
-    const request = httpRequest(`${hook.url}/api/calls`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': String(2 * MIB) },
+/**
+ * A client on a socket of its own: it sends a head, reads nothing until it has sent all of its body, or been told that it
+ * cannot, and then everything that came.
+ */
+async function slowReader(head: string, body: Buffer): Promise<{ answer: string; error: string | undefined }> {
+  const socket = connect(Number(new URL(hook.url).port), '127.0.0.1');
+  let error: string | undefined;
+  socket.on('error', (caught: NodeJS.ErrnoException) => (error = caught.code));
+  socket.pause();
+  socket.write(head);
+  // In pieces, so that the answer is there long before the last of them.
+  for (let at = 0; at < body.length; at += 64 * 1024) {
+    socket.write(body.subarray(at, at + 64 * 1024));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 2);
     });
-    request.flushHeaders();
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    response.resume();
-    expect(response.statusCode).toBe(413);
-    expect(response.headers).not.toMatchObject({ connection: 'close' });
-    request.destroy();
+  }
+  let answer = '';
+  socket.on('data', (chunk) => (answer += String(chunk)));
+  socket.resume();
+  socket.once('end', () => socket.end());
+  await once(socket, 'close');
+  return { answer, error };
+}
+
+describe('an answer before the body has arrived', () => {
+  const json = 'Content-Type: application/json\r\n';
+  const size = 2 * MIB;
+  const body = Buffer.alloc(size, ' ');
+  const chunk = Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
+  const length = `Content-Length: ${size}\r\n`;
+  const chunked = 'Transfer-Encoding: chunked\r\n';
+
+  it.each<[string, string, Buffer, number]>([
+    ['too large, by its length', `POST /api/calls HTTP/1.1\r\n${json}${length}`, body, 413],
+    ['too large, in chunks', `POST /api/calls HTTP/1.1\r\n${json}${chunked}`, chunk, 413],
+    ['of another type', `POST /api/calls HTTP/1.1\r\nContent-Type: text/plain\r\n${length}`, body, 415],
+    ['of another type, in chunks', `POST /api/calls HTTP/1.1\r\nContent-Type: text/plain\r\n${chunked}`, chunk, 415],
+    [
+      'below the path, of another type',
+      `POST /api/calls/0 HTTP/1.1\r\nContent-Type: text/plain\r\n${length}`,
+      body,
+      415,
+    ],
+    ['of another method', `PUT /api/calls HTTP/1.1\r\n${json}${length}`, body, 405],
+    ['for nobody', `POST /nowhere HTTP/1.1\r\n${json}${length}`, body, 404],
+    ['for health', `POST /readyz HTTP/1.1\r\n${json}${length}`, body, 405],
+  ])('closes the connection, says so, and arrives: %s', async (_what, start, sent, status) => {
+    for (const more of ['', 'Connection: keep-alive\r\n', 'Connection: close\r\n', 'Expect: 100-continue\r\n']) {
+      const { answer, error } = await slowReader(`${start}Host: x\r\n${more}\r\n`, sent);
+      const [, final = ''] = /^(?:HTTP\/1.1 100 Continue\r\n\r\n)?([\s\S]*)$/.exec(answer) ?? [];
+      expect(error, more).toBeUndefined();
+      expect(final, more).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*"error":\\{"code"`));
+      expect(final.match(/^connection: .*$/gim), more).toEqual(['connection: close']);
+    }
+  });
+
+  it('is the last one on its connection, whatever is sent behind it', async () => {
+    const second = `POST /api/calls HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 2\r\n\r\n{}`;
+    const start = `POST /api/calls HTTP/1.1\r\nHost: x\r\n${json}${length}\r\n`;
+    const { answer } = await slowReader(start, Buffer.concat([body, Buffer.from(second)]));
+    expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 413']);
+  });
+
+  it('does not keep a connection for a client that never ends', async () => {
+    const socket = connect(Number(new URL(hook.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write(`POST /api/calls HTTP/1.1\r\nHost: x\r\n${json}${length}\r\n`);
+    const began = performance.now();
+    const drip = setInterval(() => socket.write(' '), 50);
+    await once(socket, 'close');
+    clearInterval(drip);
+    expect(performance.now() - began).toBeLessThan(LINGER_MS + 2_000);
+  });
+
+  it('leaves the connection open where the body has arrived', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const sockets = new Set<unknown>();
+    for (const [status, bearer, type] of [
+      [401, 'x.y.z', 'application/json'],
+      [400, hook.token, 'application/json'],
+    ] as const) {
+      const headers = { authorization: `Bearer ${bearer}`, 'content-type': type };
+      const request = httpRequest(`${hook.url}/api/calls`, { method: 'POST', headers, agent });
+      request.end('{}');
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      sockets.add(response.socket);
+      await text(response);
+      expect([response.statusCode, response.headers.connection]).toEqual([status, 'keep-alive']);
+    }
+    expect(sockets.size).toBe(1);
+    agent.destroy();
   });
 });
 
@@ -383,6 +494,10 @@ describe('the log', () => {
     await logged.post(ROSTER, { headers: { 'content-type': 'text/plain' } });
     await logged.post(ROSTER, { headers: { authorization: 'Bearer secret.secret.secret' } });
     await logged.post('{"value":["Bob"]}');
+    const other = await signToken(logged.key, { claims: { aud: 'another\nline', name: 'Bob' } });
+    for (let sent = 0; sent < 12; sent += 1) {
+      await logged.post(ROSTER, { headers: { authorization: `Bearer ${other}` } });
+    }
     logged.recorder.before = () => Promise.reject(new Error('down'));
     await logged.post(ROSTER);
     await logged.close();
@@ -390,9 +505,14 @@ describe('the log', () => {
       ['warn', 415, 'content-type'],
       ['warn', 401, 'token-malformed'],
       ['warn', 400, 'body-not-an-object'],
+      ...Array.from({ length: 12 }, () => ['warn', 401, 'token-audience']),
       ['error', 503, 'temporal-unavailable'],
     ]);
-    expect(lines[3]?.fields).toMatchObject({ callIds: [CALL] });
+    expect(lines.at(-1)?.fields).toMatchObject({ callIds: [CALL] });
+    // What an operator has to compare with the configuration; a few times, however many come.
+    const told = lines.flatMap(({ fields }) => fields['refused'] ?? []);
+    expect(told[0]).toMatchObject({ iss: ISSUERS[1], aud: 'another?line', tid: TENANT });
+    expect(told).toHaveLength(10);
     expect(JSON.stringify(lines)).not.toMatch(/secret|Bob|displayName/);
   });
 });

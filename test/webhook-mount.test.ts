@@ -1,9 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fastify } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   createWebhookHandler,
   webhookPlugin,
   type OnNotifications,
+  type WebhookHandler,
   type WebhookOptions,
 } from '../src/webhook/index.ts';
 import {
@@ -57,6 +59,48 @@ async function post(url: string, body: string, headers: Record<string, string> =
   return fetch(url, { method: 'POST', headers: all, body, redirect: 'manual' });
 }
 
+type Listen = (request: IncomingMessage, response: ServerResponse) => void;
+
+const echo: Listen = (request, response) => {
+  request.setEncoding('utf8').on('data', (chunk) => response.end(JSON.stringify({ echo: JSON.parse(String(chunk)) })));
+};
+
+/**
+ * What Express 4 and 5, and Connect, do to a request for `app.use(path, handler)` (`router/index.js`, `trimPrefix`): the
+ * path is cut from `url` and appended to `baseUrl`, and `originalUrl` keeps the whole.
+ */
+async function serveAsExpress(mounted: Record<string, Listen>, handler: WebhookHandler): Promise<string> {
+  const { server, url } = await listen((request, response) => {
+    const asked = request.url ?? '';
+    const path = Object.keys(mounted).find((one) => asked === one || /^[/?]/.test(asked.slice(one.length)));
+    const mount = path !== undefined && asked.startsWith(path) ? mounted[path] : undefined;
+    if (mount === undefined || path === undefined) return echo(request, response);
+    const cut = asked.slice(path.length);
+    Object.assign(request, { originalUrl: asked, baseUrl: path, url: cut.startsWith('/') ? cut : `/${cut}` });
+    mount(request, response);
+  });
+  stop = async () => {
+    await shut(server);
+    await handler.close();
+  };
+  return url;
+}
+
+/** What `koa-mount` does: it sets `ctx.path`, and with it the request's `url`; what was there before is on `ctx` alone. */
+async function serveAsKoa(path: string, handler: WebhookHandler): Promise<string> {
+  const { server, url } = await listen((request, response) => {
+    if (request.url?.startsWith(path) !== true) return echo(request, response);
+    const cut = request.url.slice(path.length);
+    request.url = cut.startsWith('/') ? cut : `/${cut}`;
+    handler(request, response);
+  });
+  stop = async () => {
+    await shut(server);
+    await handler.close();
+  };
+  return url;
+}
+
 /** How a bot would mount it, with the bot's own routes around it. */
 const mounts: Record<string, (onNotifications?: OnNotifications) => Promise<string>> = {
   async 'a Node http server'(onNotifications) {
@@ -70,6 +114,18 @@ const mounts: Record<string, (onNotifications?: OnNotifications) => Promise<stri
       await handler.close();
     };
     return url;
+  },
+  async 'Express, by app.use(path, handler)'(onNotifications) {
+    const handler = await createWebhookHandler(options(onNotifications));
+    return await serveAsExpress({ '/api/calls': handler }, handler);
+  },
+  async 'Express, by app.use on a path above'(onNotifications) {
+    const handler = await createWebhookHandler(options(onNotifications));
+    return await serveAsExpress({ '/api': handler }, handler);
+  },
+  async 'Koa, by a mount that keeps nothing of its path'(onNotifications) {
+    const handler = await createWebhookHandler({ ...options(onNotifications), path: '/' });
+    return await serveAsKoa('/api/calls', handler);
   },
   async 'a Fastify server'(onNotifications) {
     const app = fastify();
@@ -91,6 +147,18 @@ describe.each(Object.keys(mounts))('mounted in %s', (name) => {
     expect(recorder.handed).toHaveLength(1);
     expect(await (await post(`${url}/echo`, '{"a":1}')).json()).toEqual({ echo: { a: 1 } });
     expect(await (await post(`${url}/late-echo`, '{"a":1}')).json()).toEqual({ echo: { a: 1 } });
+  });
+
+  it('takes them below its path, too, and tells the bot where', async () => {
+    const below: string[] = [];
+    const url = await mount((_body, request) => void below.push(request.below, request.url));
+    for (const more of ['/', '/0', '/eu/bot-1?key=1']) {
+      expect((await post(`${url}/api/calls${more}`, ROSTER)).status, more).toBe(202);
+    }
+    expect(below.filter((_, at) => at % 2 === 0)).toEqual(['/', '/0', '/eu/bot-1']);
+    expect(below.at(-1)).toMatch(/\/eu\/bot-1\?key=1$/);
+    expect((await post(`${url}/api/calls/a//b`, ROSTER)).status).toBe(404);
+    expect(recorder.handed).toHaveLength(3);
   });
 
   it('answers as it does alone', async () => {
@@ -167,7 +235,17 @@ it('is mounted under a prefix as any plugin is', async () => {
   stop = () => app.close();
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   expect((await post(`${url}/bot/api/calls`, ROSTER)).status).toBe(202);
+  expect((await post(`${url}/bot/api/calls/0`, ROSTER)).status).toBe(202);
   expect((await post(`${url}/api/calls`, ROSTER)).status).toBe(404);
+});
+
+it('takes a path with a slash at its end for the same path', async () => {
+  const app = fastify();
+  await app.register(webhookPlugin, { ...options(), path: '/api/calls/' });
+  stop = () => app.close();
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  expect((await post(`${url}/api/calls`, ROSTER)).status).toBe(202);
+  expect((await post(`${url}/api/calls/0`, ROSTER)).status).toBe(202);
 });
 
 it('does not take two ways to one bot', async () => {

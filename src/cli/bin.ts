@@ -3,6 +3,9 @@ import { ExitCode, run } from '@stricli/core';
 import { app } from './app.ts';
 import type { Context } from './context.ts';
 import { FAILED, printJson, WRONG_USE } from './exit.ts';
+import { describeUncaught } from '../process.ts';
+
+describeUncaught();
 
 const args = process.argv.slice(2);
 let said = '';

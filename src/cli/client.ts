@@ -1,5 +1,5 @@
 import { ModerationClient } from '../client/moderation-client.ts';
-import { loadClientConfig, wantsTraces } from '../config.ts';
+import { configWarnings, loadClientConfig, wantsTraces } from '../config.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startTracing } from '../tracing/tracing.ts';
 import type { Context } from './context.ts';
@@ -10,6 +10,7 @@ export async function withClient<T>(
   work: (moderation: ModerationClient, taskQueue: string) => Promise<T>,
 ): Promise<T> {
   const config = loadClientConfig(process.env);
+  for (const warning of configWarnings(process.env)) process.stderr.write(`Warning: ${warning}\n`);
   const say = (said: string): void => {
     process.stderr.write(`OpenTelemetry: ${said}\n`);
   };

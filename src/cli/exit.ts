@@ -1,5 +1,10 @@
 import { ModerationError } from '../client/errors.ts';
+import { givenOf } from '../environment.ts';
+import { isForPeople } from '../operator-error.ts';
 import { describe } from '../process.ts';
+import { classNameOf } from '../reason.ts';
+import { refusalOf } from '../temporal/refusal.ts';
+import { readTemporal } from '../temporal/settings.ts';
 import type { Context } from './context.ts';
 
 /** Exit codes of every command. */
@@ -15,9 +20,6 @@ export interface Problem {
   details: object;
 }
 
-/** Errors whose message says everything that a person needs. */
-const PLAIN: ReadonlySet<string> = new Set(['DevServerFailed', 'NotSetUpError', 'OperationNotFound', 'PortsTaken', 'UnreadablePayload']);
-
 /**
  * Runs a command and turns what goes wrong into a message and an exit code: 2 where the request itself was wrong, so that
  * nothing was sent, else 1. With `json`, the error is a result too and stands on standard output.
@@ -26,8 +28,8 @@ export async function reporting(context: Context, json: boolean, work: () => Pro
   try {
     context.process.exitCode = await work();
   } catch (error) {
-    if (json) printJson(context, { error: toProblem(error) });
-    else context.process.stderr.write(`${toText(error)}\n`);
+    if (json) printJson(context, { error: toProblem(error, context.process.env) });
+    else context.process.stderr.write(`${toText(error, context.process.env)}\n`);
     const isMisuse = error instanceof ModerationError && error.type === 'InvalidRequest';
     context.process.exitCode = isMisuse ? WRONG_USE : FAILED;
   }
@@ -37,20 +39,16 @@ export function printJson({ process }: Context, value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, env: NodeJS.ProcessEnv): Problem {
   if (error instanceof ModerationError) return { type: error.type, message: error.message, details: error.details };
-  return { type: error instanceof Error ? error.name : 'Error', message: toText(error), details: {} };
+  return { type: classNameOf(error), message: toText(error, env), details: {} };
 }
 
-function toText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+function toText(error: unknown, env: NodeJS.ProcessEnv): string {
   if (error instanceof ModerationError) return `${error.type}: ${error.message}`;
-  if (PLAIN.has(error.name)) return error.message;
-  if (error.name === 'NamespaceNotFoundError')
-    return `${error.message}. Create it, or set TEMPORAL_NAMESPACE to yours.`;
+  if (isForPeople(error)) return error.message;
   // Temporal has answered, and refused: a namespace that does not exist, a key that may not.
-  const { cause } = error;
-  if (cause instanceof Error && 'details' in cause)
-    return `Temporal refused (${error.message}): ${String(cause.details)}`;
-  return describe(error);
+  const { connectionOptions, namespace = 'default' } = readTemporal(givenOf(env)).config ?? {};
+  const refusal = refusalOf(error, connectionOptions?.address ?? 'localhost:7233', namespace);
+  return refusal === undefined ? describe(error) : `${refusal.reason}. ${refusal.remedy}`;
 }

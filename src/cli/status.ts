@@ -7,8 +7,9 @@ import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
+import { OperatorError } from '../operator-error.ts';
 
-class OperationNotFound extends Error {
+class OperationNotFound extends OperatorError {
   override readonly name = 'OperationNotFound';
 
   constructor(callId: string) {

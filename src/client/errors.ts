@@ -1,3 +1,4 @@
+import { OperatorError } from '../operator-error.ts';
 import { bounded, check, type Rule } from '../contract/check.ts';
 import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure.ts';
 
@@ -24,7 +25,7 @@ export type ModerationErrorType =
   | 'PolicyExists'
   | 'PolicyNotFound';
 
-export class ModerationError extends Error {
+export class ModerationError extends OperatorError {
   override readonly name = 'ModerationError';
   readonly type: ModerationErrorType;
   readonly details: FailureDetails;
@@ -37,7 +38,7 @@ export class ModerationError extends Error {
 }
 
 /** The namespace is not made ready for operations, so none was started. */
-export class NotSetUpError extends Error {
+export class NotSetUpError extends OperatorError {
   override readonly name = 'NotSetUpError';
 
   constructor(namespace: string, cause: unknown) {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { OperatorError } from '../operator-error.ts';
 
 /** 0 for any free one. */
 export interface Ports {
@@ -10,7 +11,7 @@ export interface Ports {
 }
 
 /** Thrown before anything is started, with every port that cannot be had and the flag that names another. */
-export class PortsTaken extends Error {
+export class PortsTaken extends OperatorError {
   override readonly name = 'PortsTaken';
 
   constructor(faults: readonly string[]) {

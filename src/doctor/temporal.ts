@@ -1,5 +1,6 @@
-import { isGrpcServiceError, type Client } from '@temporalio/client';
-import { searchAttributesFault } from '../temporal/search-attributes.ts';
+import type { Client } from '@temporalio/client';
+import { refusalOf } from '../temporal/refusal.ts';
+import { searchAttributesFault, SearchAttributesNotShown } from '../temporal/search-attributes.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 
 /** Where Temporal is, and whether the namespace and the task queue are ready for operations. */
@@ -12,8 +13,6 @@ const POLL_MS = 90_000;
 
 /** `temporal.api.enums.v1.TaskQueueType`. */
 const TASKS = { workflow: 1, activity: 2 } as const;
-
-const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
 
 export function temporalChecks(client: Client, taskQueue: string, address: string): Check[] {
   const { connection } = client;
@@ -44,7 +43,10 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
     {
       name: 'search attributes',
       run: async () => {
-        const fault = await asked(() => searchAttributesFault(connection, namespace));
+        const fault = await asked(() => searchAttributesFault(connection, namespace)).catch((error: unknown) => {
+          if (!(error instanceof SearchAttributesNotShown)) throw error;
+          throw new Fault(error.message, 'Look at them where the namespace is managed.', 'warning');
+        });
         if (fault === undefined) return 'all are registered';
         throw new Fault(fault, 'Run `call-moderation setup` as somebody who may register them.');
       },
@@ -90,28 +92,6 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
 }
 
 function faultOf(error: unknown, address: string, namespace: string): unknown {
-  const status = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
-  if (!isGrpcServiceError(status)) return error;
-  const code: number = status.code;
-  switch (code) {
-    case GRPC.deadlineExceeded:
-    case GRPC.unavailable:
-      return new Fault(
-        `Temporal does not answer at ${address}`,
-        'Start it, or set TEMPORAL_ADDRESS (and TEMPORAL_TLS) right.',
-      );
-    case GRPC.notFound:
-      return new Fault(`there is no namespace ${namespace}`, 'Create it, or set TEMPORAL_NAMESPACE to yours.');
-    case GRPC.permissionDenied:
-    case GRPC.unauthenticated:
-      return new Fault(
-        'Temporal refuses these credentials',
-        'Check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and what they may do.',
-      );
-    default:
-      return new Fault(
-        `Temporal refuses (gRPC status ${code}): ${status.details}`,
-        'Look the status up, and the TEMPORAL_* variables.',
-      );
-  }
+  const refusal = refusalOf(error, address, namespace);
+  return refusal === undefined ? error : new Fault(refusal.reason, refusal.remedy);
 }

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import type { WebhookConfig } from '../config.ts';
 import { fetchKeys } from '../webhook/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf } from '../reason.ts';
 
 /** The webhook as Graph meets it, and the keys that it tells Graph by. */
 
@@ -17,7 +17,7 @@ export function webhookChecks({ openIdUrl }: Pick<WebhookConfig, 'openIdUrl'>, w
       run: async () => {
         try {
           const keys = await fetchKeys(openIdUrl, AbortSignal.timeout(CHECK_MS - 1_000));
-          return `${keys.jwks().keys.length} at ${openIdUrl}`;
+          return `${keys.length} at ${openIdUrl}`;
         } catch (error) {
           const remedy =
             'Allow this machine to reach it, or set MODERATION_WEBHOOK_OPENID_URL. Without them every notification is answered 503.';

@@ -1,7 +1,8 @@
 import type { FailureDetails, FailureType } from '../contract/failure.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** What a request to Graph came to when it did not succeed. The message is for people and quotes nothing of a body. */
-export class GraphError extends Error {
+export class GraphError extends OperatorError {
   override readonly name = 'GraphError';
   readonly type: FailureType;
   /** Whether the same request may succeed later. */

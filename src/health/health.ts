@@ -3,6 +3,8 @@ import type { Registry } from 'prom-client';
 import { answerErrors, errorBody, refuseOtherMethods, type Log } from '../http/http-error.ts';
 import { createHttpServer } from '../http/http-server.ts';
 import { inTime } from '../http/in-time.ts';
+import { OperatorError } from '../operator-error.ts';
+import { kindOf } from '../reason.ts';
 
 /**
  * `/livez`, `/readyz` and `/metrics`, for the webhook and the worker alike. Live is the process itself: a failing
@@ -11,7 +13,10 @@ import { inTime } from '../http/in-time.ts';
 
 const CHECK_TIMEOUT_MS = 2000;
 
-/** Fine when it returns or resolves; what it throws says what is wrong. */
+/** Thrown by a check with what is wrong, in fixed words: whoever reaches the address reads them. */
+export class Unhealthy extends OperatorError {}
+
+/** Fine when it returns or resolves. Of what it throws, only an `Unhealthy` is quoted. */
 export type Check = () => void | Promise<void>;
 
 export interface HealthOptions {
@@ -70,10 +75,9 @@ async function runChecks(checks: HealthOptions['checks']): Promise<Record<string
 
 async function faultOf(check: Check): Promise<string | undefined> {
   try {
-    await inTime(CHECK_TIMEOUT_MS, check, () => new Error('no answer in 2 s'));
+    await inTime(CHECK_TIMEOUT_MS, check, () => new Unhealthy('no answer in 2 s'));
     return undefined;
   } catch (error) {
-    const message = error instanceof Error ? error.message : '';
-    return message.split('\n')[0]?.slice(0, 200) || 'failed';
+    return error instanceof Unhealthy ? error.message : (kindOf(error) ?? 'failed');
   }
 }

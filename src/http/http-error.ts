@@ -1,4 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { OperatorError } from '../operator-error.ts';
+import { closeLingering, leavesBodyUnread } from './lingering-close.ts';
+import { toldOf } from '../reason.ts';
 
 /**
  * Every error that leaves over HTTP, ours and the framework's, is `{"error":{"code","message"}}`. The message says what
@@ -31,7 +34,7 @@ export interface HttpErrorOptions extends ErrorOptions {
   log?: object;
 }
 
-export class HttpError extends Error {
+export class HttpError extends OperatorError {
   readonly statusCode: number;
   /** A short stable word for the log: which of the reasons for this status it was. */
   readonly reason: string;
@@ -60,11 +63,12 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
 export function answerError(error: HttpError, log: Log, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { statusCode, reason, cause } = error;
   const fields = { status: statusCode, reason, method: request.method, ...error.log };
-  if (statusCode >= 500) log.error({ ...fields, ...(cause !== undefined && { err: cause }) }, 'request failed');
+  if (statusCode >= 500) log.error({ ...fields, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
   else log.warn(fields, 'request refused');
-  // The framework would close the connection under a body that is still being sent, and the reset that follows would
-  // lose the answer on its way. Left open, the rest of the body is read and dropped, within the server's time limit.
-  if (statusCode === 413) reply.removeHeader('connection');
+  if (leavesBodyUnread(request.raw)) {
+    closeLingering(request.raw);
+    reply.header('connection', 'close');
+  }
   return reply.code(statusCode).headers(error.headers).send(errorBody(statusCode, error.message));
 }
 
@@ -89,12 +93,21 @@ export function notJson(): HttpError {
   return new HttpError(415, 'content-type', 'The content type is not JSON. Send application/json.');
 }
 
+export function notFound(): HttpError {
+  return new HttpError(404, 'path', 'There is nothing at this path. Check the path of the address.');
+}
+
 /** Refuses the other methods of a path, before anything is asked about content type or body. */
-export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly string[]): void {
+export function refuseOtherMethods(
+  app: FastifyInstance,
+  url: string,
+  allowed: readonly string[],
+  isThere: (request: FastifyRequest) => Promise<void> = async () => undefined,
+): void {
   const refuse = (): never => {
     const allow = allowed.join(', ');
     throw new HttpError(405, 'method', `This path takes ${allow} only.`, { headers: { allow } });
   };
   const method = app.supportedMethods.filter((name) => !allowed.includes(name));
-  app.route({ method, url, exposeHeadRoute: false, onRequest: async () => refuse(), handler: refuse });
+  app.route({ method, url, exposeHeadRoute: false, onRequest: [isThere, async () => refuse()], handler: refuse });
 }

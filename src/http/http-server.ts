@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { fastify, type FastifyInstance } from 'fastify';
-import { answerError, answerErrors, errorBody, HttpError, toHttpError, type Log } from './http-error.ts';
+import { answerError, answerErrors, errorBody, notFound, toHttpError, type Log } from './http-error.ts';
 
 export interface HttpServerOptions {
   log: Log;
@@ -49,8 +49,7 @@ export function createHttpServer({ log, requestTimeout = 15_000 }: HttpServerOpt
     app.server.once('close', () => clearInterval(sweep));
   });
   app.setNotFoundHandler((request, reply) => {
-    const error = new HttpError(404, 'path', 'There is nothing at this path. Check the path of the address.');
-    return answerError(error, log, request, reply);
+    return answerError(notFound(), log, request, reply);
   });
   return app;
 }

@@ -1,10 +1,13 @@
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
+
 /** Thrown where an address cannot be listened on, with the settings that choose it. */
-class AddressNotAvailable extends Error {
+class AddressNotAvailable extends OperatorError {
   override readonly name = 'AddressNotAvailable';
 
   constructor({ host, port }: { host: string; port: number }, variables: string, cause: Error) {
     super(
-      `${host}:${port} cannot be listened on (${cause.message}). Free it, or set ${variables} to another address.`,
+      `${host}:${port} cannot be listened on (${reasonOf(cause)}). Free it, or set ${variables} to another address.`,
       { cause },
     );
   }

@@ -9,14 +9,16 @@ import {
 import type { CommonConfig } from '../config.ts';
 import { traceInterceptor } from '../tracing/client.ts';
 import { dataConverterOf } from './payload-codec.ts';
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
-export class TemporalUnreachable extends Error {
+export class TemporalUnreachable extends OperatorError {
   override readonly name = 'TemporalUnreachable';
 
   constructor(address: string | undefined, cause: unknown) {
     super(
-      `Temporal cannot be reached at ${address ?? 'localhost:7233'}: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+      `Temporal cannot be reached at ${address ?? 'localhost:7233'}: ${reasonOf(cause)}. ` +
         "Start it (on your own machine: 'call-moderation dev'), or set TEMPORAL_ADDRESS to where it is.",
       { cause },
     );

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import type { DeploymentVersion } from '../config.ts';
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
 
 /**
  * Worker Deployment Versioning: with it an operation stays on the build that it began on (it is pinned), new ones begin
@@ -12,7 +14,7 @@ import type { DeploymentVersion } from '../config.ts';
 export type WorkflowConnection = Pick<Connection, 'workflowService'>;
 
 /** Thrown where a build cannot be made the current one, with what to do. */
-export class DeploymentVersionError extends Error {
+export class DeploymentVersionError extends OperatorError {
   override readonly name = 'DeploymentVersionError';
 }
 
@@ -59,9 +61,8 @@ export async function setCurrentBuild(
       const isEarly = [NOT_FOUND, FAILED_PRECONDITION].includes(codeOf(error) ?? 0);
       if (!isEarly) throw error;
       if (Date.now() > deadline) {
-        const reason = error instanceof Error && 'details' in error ? String(error.details) : String(error);
         throw new DeploymentVersionError(
-          `Build ${buildId} of deployment ${deploymentName} cannot be made the current one: ${reason}. ` +
+          `Build ${buildId} of deployment ${deploymentName} cannot be made the current one: ${reasonOf(error)}. ` +
             'Start a worker with this MODERATION_DEPLOYMENT_NAME and MODERATION_BUILD_ID first, and wait until it polls.',
           { cause: error },
         );

@@ -4,6 +4,8 @@ import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
 import { freePort } from '../free-port.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Temporal's dev server (`temporal server start-dev`) as a child process. */
 export interface DevServer {
@@ -31,7 +33,7 @@ export interface DevServerOptions {
   dynamicConfig?: Readonly<Record<string, number>>;
 }
 
-export class DevServerFailed extends Error {
+export class DevServerFailed extends OperatorError {
   override readonly name = 'DevServerFailed';
 }
 
@@ -107,7 +109,7 @@ async function ready(child: ChildProcess, address: string): Promise<void> {
   });
   const ended = new Promise<never>((_, reject) => {
     child.once('error', (error) => {
-      reject(new DevServerFailed(`${child.spawnfile} could not be started: ${error.message}`));
+      reject(new DevServerFailed(`${child.spawnfile} could not be started: ${reasonOf(error)}`));
     });
     // Its output has an end too, and what it said last stands there.
     child.once('close', (code, signal) => {
@@ -134,8 +136,7 @@ async function connectAndRegister(address: string, gone: AbortSignal): Promise<v
       return;
     } catch (error) {
       if (Date.now() > deadline) {
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new DevServerFailed(`The Temporal dev server at ${address} does not get ready: ${reason}`);
+        throw new DevServerFailed(`The Temporal dev server at ${address} does not get ready: ${reasonOf(error)}`);
       }
       await new Promise((resolve) => {
         setTimeout(resolve, 100);

@@ -1,5 +1,6 @@
-import type { Connection } from '@temporalio/client';
+import { isGrpcServiceError, type Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** `temporal.api.enums.v1.IndexedValueType` */
 const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 } as const;
@@ -9,14 +10,26 @@ type Attribute = [name: string, type: keyof typeof INDEXED_VALUE_TYPE];
 const ATTRIBUTES: readonly Attribute[] = Object.entries(SEARCH_ATTRIBUTE_TYPE);
 
 /** What both kinds of connection to Temporal, the client's and the worker's, have of each other. */
-export type OperatorConnection = Pick<Connection, 'operatorService'>;
+export type OperatorConnection = Pick<Connection, 'operatorService' | 'workflowService'>;
 
 /** Thrown where operations could not be shown in Temporal's lists, and would not even start. */
-class SearchAttributesError extends Error {
+class SearchAttributesError extends OperatorError {
   override readonly name = 'SearchAttributesError';
 
   constructor(namespace: string, faults: AttributeFaults, cause: unknown) {
     super(`${faultOf(namespace, faults)}, and they could not be registered from here. ${REMEDY}`, { cause });
+  }
+}
+
+/** Thrown where Temporal lets nobody see from here whether they are there. */
+export class SearchAttributesNotShown extends OperatorError {
+  override readonly name = 'SearchAttributesNotShown';
+
+  constructor(namespace: string) {
+    super(
+      `Temporal does not show from here whether namespace ${namespace} has the search attributes that operations need: ` +
+        `${ATTRIBUTES.map(([name, type]) => `${name} (${type})`).join(', ')}. If one is missing, no operation starts. ${REMEDY}`,
+    );
   }
 }
 
@@ -40,12 +53,13 @@ function faultOf(namespace: string, { missing, mistyped }: AttributeFaults): str
   return `Operations need search attributes, and namespace ${namespace} ${faults.join(', and ')}`;
 }
 
-/** What is wrong with the search attributes of a namespace, in a sentence's beginning; nothing where nothing is. */
+/** What is wrong with the search attributes of a namespace, in a sentence's beginning; `undefined` where nothing is. */
 export async function searchAttributesFault(
-  { operatorService }: OperatorConnection,
+  connection: OperatorConnection,
   namespace: string,
 ): Promise<string | undefined> {
-  const faults = await look(operatorService, namespace);
+  const faults = await look(connection, namespace);
+  if (faults === 'not shown') throw new SearchAttributesNotShown(namespace);
   return faults.missing.length + faults.mistyped.length === 0 ? undefined : faultOf(namespace, faults);
 }
 
@@ -55,36 +69,43 @@ export async function searchAttributesFault(
  *
  * @returns the names that were registered just now
  * @throws {SearchAttributesError} where some are missing and may not be registered from here
+ * @throws {SearchAttributesNotShown} where Temporal does not show them
  */
-export async function ensureSearchAttributes(
-  { operatorService }: OperatorConnection,
-  namespace: string,
-): Promise<string[]> {
-  const faults = await look(operatorService, namespace);
+export async function ensureSearchAttributes(connection: OperatorConnection, namespace: string): Promise<string[]> {
+  const faults = await look(connection, namespace);
+  if (faults === 'not shown') throw new SearchAttributesNotShown(namespace);
   if (faults.mistyped.length > 0) throw new SearchAttributesError(namespace, faults, undefined);
   const { missing } = faults;
   if (missing.length === 0) return [];
   try {
-    await operatorService.addSearchAttributes({
+    await connection.operatorService.addSearchAttributes({
       namespace,
       searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]])),
     });
   } catch (error) {
     // Another worker may have been faster.
-    const still = await look(operatorService, namespace);
-    if (still.missing.length > 0) throw new SearchAttributesError(namespace, still, error);
+    const still = await look(connection, namespace);
+    if (still !== 'not shown' && still.missing.length > 0) throw new SearchAttributesError(namespace, still, error);
   }
   return missing.map(([name]) => name);
 }
 
-async function look(
-  operatorService: OperatorConnection['operatorService'],
-  namespace: string,
-): Promise<AttributeFaults> {
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const typeOf = (name: string): number => customAttributes?.[name] ?? 0;
-  return {
-    missing: ATTRIBUTES.filter(([name]) => typeOf(name) === 0),
-    mistyped: ATTRIBUTES.filter(([name, type]) => ![0, INDEXED_VALUE_TYPE[type]].includes(typeOf(name))),
-  };
+/** The operator service is not for everyone: Temporal Cloud has none, and a key of a namespace may not ask it. */
+const NOT_SHOWN: ReadonlySet<unknown> = new Set([7, 12]);
+
+/** The namespace's own description lists the names, and no types, where the operator service does not answer. */
+async function look(connection: OperatorConnection, namespace: string): Promise<AttributeFaults | 'not shown'> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const typeOf = (name: string): number => customAttributes?.[name] ?? 0;
+    return {
+      missing: ATTRIBUTES.filter(([name]) => typeOf(name) === 0),
+      mistyped: ATTRIBUTES.filter(([name, type]) => ![0, INDEXED_VALUE_TYPE[type]].includes(typeOf(name))),
+    };
+  } catch (error) {
+    if (!isGrpcServiceError(error) || !NOT_SHOWN.has(error.code)) throw error;
+    const { config } = await connection.workflowService.describeNamespace({ namespace });
+    const names = new Set(Object.values(config?.customSearchAttributeAliases ?? {}));
+    return ATTRIBUTES.every(([name]) => names.has(name)) ? { missing: [], mistyped: [] } : 'not shown';
+  }
 }

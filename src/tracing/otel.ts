@@ -2,6 +2,7 @@ import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { reasonOf } from '../reason.ts';
 import { VERSION } from '../version.ts';
 import { idGenerator } from './ids.ts';
 
@@ -28,12 +29,12 @@ export function installSdk(process: string, say: (message: string) => void): () 
   return async () => await provider.shutdown();
 }
 
-/** The SDK tells of a failed export as JSON, with its stack. */
+/** The SDK reports a failed export as JSON with its stack, and quotes what it cannot read, such as a header. */
 function readable(message: string): string {
   try {
-    const { message: reason } = JSON.parse(message) as { message?: unknown };
-    return typeof reason === 'string' ? `spans were not sent: ${reason}` : message;
+    const failure = JSON.parse(message) as object;
+    return `spans were not sent: ${reasonOf(failure)}`;
   } catch {
-    return message;
+    return 'the SDK complains of something; look at the OTEL_* variables';
   }
 }

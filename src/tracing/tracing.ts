@@ -1,9 +1,11 @@
 import type { installSdk } from './otel.ts';
+import { OperatorError } from '../operator-error.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Traces are off unless the environment names where they go; then the SDK is loaded, which takes its time. */
 
 /** Thrown where traces are asked for and cannot be had, with what to do. */
-class TracesUnavailable extends Error {
+class TracesUnavailable extends OperatorError {
   override readonly name = 'TracesUnavailable';
 
   constructor(cause: unknown) {
@@ -41,7 +43,7 @@ export async function startTracing(
   return async () => {
     // A collector that is not there must not keep the process from ending in good order.
     await shutdown().catch((error: unknown) => {
-      say(`the last spans were not sent: ${error instanceof Error ? error.message : String(error)}`);
+      say(`the last spans were not sent: ${reasonOf(error)}`);
     });
   };
 }

@@ -1,5 +1,6 @@
 import { isFields, read, readText, type Fields } from './fields.ts';
 import { typeNameOf } from './resource.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /**
  * The envelope: body bytes to a list of entries. Lenient about spelling, strict about shape: what is refused here has
@@ -13,7 +14,7 @@ const FAULTS = {
   'not-an-object': 'An entry of `value` is not an object. Every entry is one commsNotification.',
 } as const;
 
-export class BodyError extends Error {
+export class BodyError extends OperatorError {
   readonly code: keyof typeof FAULTS;
 
   constructor(code: keyof typeof FAULTS) {

@@ -10,6 +10,8 @@ import { inTime } from '../http/in-time.ts';
 export interface BotRequest {
   /** Path and query, as requested. */
   url: string;
+  /** What the path has below the webhook's own, such as `/0`; empty if it is just that. */
+  below: string;
   headers: IncomingHttpHeaders;
   /** Names and values in turn, as received. */
   rawHeaders: readonly string[];

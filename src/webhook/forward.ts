@@ -52,7 +52,7 @@ export function forwardTo(forwardUrl: string, metrics: WebhookMetrics): Forward 
 }
 
 async function pass(forwardUrl: string, request: BotRequest, dispatcher: Agent): Promise<Answer> {
-  const { statusCode, headers, body } = await send(withQueryOf(request.url, forwardUrl), {
+  const { statusCode, headers, body } = await send(targetOf(request, forwardUrl), {
     dispatcher,
     method: 'POST',
     headers: passedOn(request),
@@ -66,9 +66,13 @@ async function pass(forwardUrl: string, request: BotRequest, dispatcher: Agent):
   return { statusCode, headers: Object.fromEntries(passedBack), body: await readAll(body, ANSWER_LIMIT) };
 }
 
-/** Bots keep keys in the query of their callback, so it goes on behind what the bot's address has itself. */
-function withQueryOf(url: string, forwardUrl: string): URL {
+/**
+ * Bots keep keys in the query of their callback, and have one for each instance below its path. So both go on behind what
+ * the bot's address has itself.
+ */
+function targetOf({ url, below }: BotRequest, forwardUrl: string): URL {
   const target = new URL(forwardUrl);
+  if (below !== '') target.pathname = target.pathname.replace(/\/$/, '') + below;
   const at = url.indexOf('?');
   const query = at < 0 ? '' : url.slice(at + 1);
   if (query !== '') target.search = target.search === '' ? query : `${target.search}&${query}`;

@@ -5,6 +5,7 @@ import { liveCallStart } from '../contract/live-call.ts';
 import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../contract/names.ts';
 import { Listeners } from './listeners.ts';
 import type { Notification } from './notification.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** A notification that concerns operations, or the call itself. Its kind is the name of its signal. */
 export type Handed = Extract<Notification, { payload: unknown }>;
@@ -21,7 +22,7 @@ export type Fate = 'handed-over' | 'no-operation';
  */
 export type HandOver = (notification: Handed, deadline: number) => Promise<Fate>;
 
-export class TemporalUnavailable extends Error {
+export class TemporalUnavailable extends OperatorError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'TemporalUnavailable';

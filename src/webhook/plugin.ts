@@ -1,8 +1,9 @@
 import { context, SpanKind } from '@opentelemetry/api';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { answerErrors, HttpError, notJson, refuseOtherMethods } from '../http/http-error.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { answerErrors, HttpError, notFound, notJson, refuseOtherMethods } from '../http/http-error.ts';
 import { inSpan } from '../tracing/span.ts';
 import type { Answer } from './bot.ts';
+import { belowOf, canonicalPath, pathnameOf } from './callback-path.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 
 /**
@@ -32,16 +33,26 @@ export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Prom
   app.addHook('onClose', async () => webhook.close());
   app.addHook('onResponse', async (_request, reply) => metrics.answers.inc({ status: reply.statusCode }));
 
-  app.post(path, { bodyLimit: BODY_LIMIT, onRequest: checkHead }, async (request, reply) => {
-    const { url, rawHeaders } = request.raw;
+  const root = canonicalPath(app.prefix + path);
+  const belowRoot = ({ raw }: FastifyRequest): string | undefined => belowOf(root, pathnameOf(raw.url ?? ''));
+  const receive = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { originalUrl, raw, headers } = request;
     const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
-    const received = { url: url ?? path, headers: request.headers, rawHeaders, body };
+    const received = { url: originalUrl, below: belowRoot(request) ?? '', headers, rawHeaders: raw.rawHeaders, body };
     const answer = await traced(path, async () => await webhook.receive(received));
     reply.code(answer.statusCode).headers(answer.headers ?? {});
     // Given an empty body, the framework would make up a type for it.
     return reply.send(answer.body?.length === 0 ? undefined : answer.body);
-  });
+  };
+  const checkPath = async (request: FastifyRequest): Promise<void> => {
+    if (belowRoot(request) === undefined) throw notFound();
+  };
+  app.post(path, { bodyLimit: BODY_LIMIT, onRequest: checkHead }, receive);
   refuseOtherMethods(app, path, ['POST']);
+  const anyBelow = path === '/' ? '/*' : `${path}/*`;
+  app.post(anyBelow, { bodyLimit: BODY_LIMIT, onRequest: [checkPath, checkHead] }, receive);
+  // Below the root is everything, most of which is not there.
+  if (path !== '/') refuseOtherMethods(app, anyBelow, ['POST'], checkPath);
 }
 
 /** In the bot's trace where it has one; never in one that a request brings along, which might be anyone's. */

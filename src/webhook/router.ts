@@ -2,9 +2,10 @@ import type { Fate, HandOver } from './hand-over.ts';
 import { Lanes } from './lanes.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import type { Notification } from './notification.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** Hand-over failed for these calls; what was sent for them can be sent again. */
-export class NotHandedOver extends Error {
+export class NotHandedOver extends OperatorError {
   readonly callIds: readonly string[];
 
   constructor(callIds: readonly string[], cause: unknown) {

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { createHealthServer, healthPlugin, type Check, type HealthOptions } from '../health/health.ts';
+import { createHealthServer, healthPlugin, Unhealthy, type Check, type HealthOptions } from '../health/health.ts';
 import { createHttpServer } from '../http/http-server.ts';
 import { mountWebhook } from './plugin.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
@@ -84,5 +84,5 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
 }
 
 function demand(holds: boolean, fault: string): void {
-  if (!holds) throw new Error(fault);
+  if (!holds) throw new Unhealthy(fault);
 }

@@ -1,7 +1,10 @@
-import { errors, type CryptoKey, type FlattenedJWSInput, type JWTHeaderParameters, type LocalJWKSet } from 'jose';
+import { errors, type CryptoKey, type FlattenedJWSInput, type JWTHeaderParameters } from 'jose';
 import type { Log } from '../http/http-error.ts';
 import { fetchKeys, isTrustworthy } from './key-document.ts';
+import { KeyRing } from './key-ring.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { OperatorError } from '../operator-error.ts';
+import { toldOf } from '../reason.ts';
 
 /**
  * The cache of Graph's signing keys.
@@ -11,7 +14,8 @@ import { TokenBucket } from './token-bucket.ts';
  *       ▼                   ▼
  *     absent              held, as they were
  *
- * 1. Keys once held are never dropped, only replaced: an outage of the key server must not stop notifications.
+ * 1. A failure drops no key: an outage of the key server must not stop notifications. Nor does a document that lists less
+ *    for a moment (`key-ring.ts`), and while keys are missing it is fetched again soon.
  * 2. At most one fetch runs at a time, and everyone who needs its outcome waits for the same one.
  * 3. A fetch is begun by the clock (every 24 h, sooner after a failure) or by need: keys are absent, or a token names a
  *    key that is not held, which is how a rotation shows. A token is free for anyone to make up, so what need may begin
@@ -27,7 +31,7 @@ const RETRY_HELD_MS = 5 * 60 * 1000;
 const UNKNOWN_KEY_MS = 5_000;
 const RETRY_ABSENT_MS = { first: 500, most: 15_000 };
 
-export class KeysUnavailable extends Error {
+export class KeysUnavailable extends OperatorError {
   constructor(cause?: unknown) {
     super('The signing keys cannot be fetched.', { cause });
     this.name = 'KeysUnavailable';
@@ -38,14 +42,16 @@ export interface SigningKeysOptions {
   openIdUrl: string;
   log: Log;
   onRefresh?: (outcome: 'fetched' | 'failed') => void;
+  /** How long a key is held that the document lists no more, in ms. */
+  graceMs?: number;
 }
 
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
   readonly #forUnknownKey = new TokenBucket(3, UNKNOWN_KEY_MS);
   readonly #forAbsentKeys = new TokenBucket(10, 200);
-  #held: LocalJWKSet | undefined;
-  #fetching: Promise<LocalJWKSet> | undefined;
+  readonly #ring: KeyRing;
+  #fetching: Promise<void> | undefined;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -55,10 +61,11 @@ export class SigningKeys {
       throw new TypeError(`openIdUrl ${options.openIdUrl} must be https:, or http: on a loopback address.`);
     }
     this.#options = options;
+    this.#ring = new KeyRing(options.graceMs);
   }
 
   get held(): boolean {
-    return this.#held !== undefined;
+    return !this.#ring.isEmpty;
   }
 
   /** Fetches the keys now, and from now on by the clock. */
@@ -74,39 +81,38 @@ export class SigningKeys {
 
   /** The key that a token names, as jose asks for it. */
   readonly keyOf = async (header: JWTHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> => {
-    const keys = this.#held ?? (await this.#fetchFor(this.#forAbsentKeys));
-    if (keys === undefined) throw new KeysUnavailable();
+    if (!this.held && !(await this.#fetchFor(this.#forAbsentKeys))) throw new KeysUnavailable();
     try {
-      return await keys(header, token);
+      return await this.#ring.keyOf(header, token);
     } catch (error) {
       const isUnknown = error instanceof errors.JWKSNoMatchingKey;
-      const fresh = isUnknown ? await this.#fetchFor(this.#forUnknownKey) : undefined;
-      if (fresh === undefined) throw error;
-      return fresh(header, token);
+      if (!isUnknown || !(await this.#fetchFor(this.#forUnknownKey))) throw error;
+      return await this.#ring.keyOf(header, token);
     }
   };
 
-  /** `undefined` where the bucket is empty (3). To wait for a fetch that runs already costs nothing (2). */
-  async #fetchFor(bucket: TokenBucket): Promise<LocalJWKSet | undefined> {
-    return this.#fetching !== undefined || bucket.take() ? this.#fetch() : undefined;
+  /** False where the bucket is empty (3). To wait for a fetch that runs already costs nothing (2). */
+  async #fetchFor(bucket: TokenBucket): Promise<boolean> {
+    if (this.#fetching === undefined && !bucket.take()) return false;
+    await this.#fetch();
+    return true;
   }
 
-  #fetch(): Promise<LocalJWKSet> {
+  #fetch(): Promise<void> {
     this.#fetching ??= this.#fetchAndHold().finally(() => (this.#fetching = undefined));
     return this.#fetching;
   }
 
-  async #fetchAndHold(): Promise<LocalJWKSet> {
+  async #fetchAndHold(): Promise<void> {
     const { openIdUrl, log, onRefresh } = this.#options;
     try {
-      this.#held = await fetchKeys(openIdUrl, AbortSignal.timeout(FETCH_TIMEOUT_MS));
+      this.#ring.take(await fetchKeys(openIdUrl, AbortSignal.timeout(FETCH_TIMEOUT_MS)));
       this.#failures = 0;
       onRefresh?.('fetched');
-      return this.#held;
     } catch (error) {
       this.#failures += 1;
       onRefresh?.('failed');
-      log.error({ err: error, held: this.held }, 'signing keys cannot be fetched');
+      log.error({ err: toldOf(error), held: this.held }, 'signing keys cannot be fetched');
       throw new KeysUnavailable(error);
     } finally {
       this.#fetchAgainIn(this.#pause());
@@ -114,7 +120,7 @@ export class SigningKeys {
   }
 
   #pause(): number {
-    if (this.#failures === 0) return REFRESH_MS;
+    if (this.#failures === 0) return this.#ring.isWaning ? RETRY_HELD_MS : REFRESH_MS;
     if (this.held) return RETRY_HELD_MS;
     return Math.min(RETRY_ABSENT_MS.first * 2 ** (this.#failures - 1), RETRY_ABSENT_MS.most);
   }

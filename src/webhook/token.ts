@@ -1,6 +1,14 @@
-import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
+import {
+  canonicalGuid,
+  canonicalIssuer,
+  faultOfAudience,
+  faultOfIssuer,
+  faultOfTenants,
+} from './token-rules.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /**
  * The bearer token that Graph sends with every notification. It holds when a key of Graph's signed it with an
@@ -10,7 +18,9 @@ import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
 
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
 const TENANT_CLAIMS = ['tid', 'http://schemas.microsoft.com/identity/claims/tenantid'];
-const CLOCK_TOLERANCE_SECONDS = 30;
+
+/** What Microsoft's own libraries allow clocks to differ. */
+export const CLOCK_TOLERANCE_SECONDS = 300;
 
 /** Why a token does not hold: for log and metrics. The sender is told nothing but that it does not. */
 export type TokenFault =
@@ -25,13 +35,25 @@ export type TokenFault =
   | 'tenant-missing'
   | 'tenant-not-allowed';
 
-export class TokenRefused extends Error {
-  readonly fault: TokenFault;
+/** Claims of a token whose signature is valid, and which is refused for one of them: bounded, and without odd characters. */
+export interface RefusedClaims {
+  iss?: string;
+  aud?: string;
+  tid?: string;
+  exp?: number;
+  nbf?: number;
+}
 
-  constructor(fault: TokenFault, options?: ErrorOptions) {
-    super(`The token does not hold: ${fault}`, options);
+export class TokenRefused extends OperatorError {
+  readonly fault: TokenFault;
+  /** For the log, so that an operator can compare them with the configuration. Only of what a key of Graph's has signed. */
+  readonly claims: RefusedClaims | undefined;
+
+  constructor(fault: TokenFault, claims?: JWTPayload) {
+    super(`The token does not hold: ${fault}`);
     this.name = 'TokenRefused';
     this.fault = fault;
+    this.claims = claims && refusedClaimsOf(claims);
   }
 }
 
@@ -48,16 +70,26 @@ export interface VerifiedToken {
 
 export class TokenVerifier {
   readonly #keys: SigningKeys;
-  readonly #rules: TokenRules;
+  readonly #rules: JWTVerifyOptions;
   readonly #tenants: ReadonlySet<string>;
 
-  constructor(keys: SigningKeys, rules: TokenRules) {
-    // To jose an empty rule is no rule.
-    if (rules.audience === '') throw new TypeError('audience must be the app ID that tokens are issued for.');
-    if (rules.issuers.length === 0) throw new TypeError('issuers must name at least one issuer.');
+  constructor(keys: SigningKeys, { audience, issuers, tenants = [] }: TokenRules) {
+    // To jose an empty rule is no rule; and what no token can equal would refuse them all.
+    const allowed = tenants.map(canonicalTenantId);
+    demand('audience', faultOfAudience(audience));
+    demand('issuers', issuers.length === 0 ? 'must name at least one issuer' : undefined);
+    for (const issuer of issuers) demand('issuers', faultOfIssuer(issuer));
+    demand('tenants', faultOfTenants(allowed));
     this.#keys = keys;
-    this.#rules = rules;
-    this.#tenants = new Set(rules.tenants?.map(canonicalTenantId));
+    this.#tenants = new Set(allowed);
+    this.#rules = {
+      algorithms: ALGORITHMS,
+      // With and without the slash at its end: clouds differ in it.
+      issuer: issuers.map(canonicalIssuer).flatMap((issuer) => [issuer, `${issuer}/`]),
+      audience: canonicalGuid(audience),
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ['exp'],
+    };
   }
 
   /** Throws `TokenRefused`, or `KeysUnavailable` where it cannot be told. */
@@ -65,29 +97,63 @@ export class TokenVerifier {
     if (authorization === undefined) throw new TokenRefused('missing');
     const token = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization)?.[1];
     if (token === undefined) throw new TokenRefused('malformed');
-    const tenantId = tenantOf(await this.#claimsOf(token));
-    if (tenantId === undefined) throw new TokenRefused('tenant-missing');
+    const claims = await this.#claimsOf(token);
+    const tenantId = tenantOf(claims);
+    if (tenantId === undefined) throw new TokenRefused('tenant-missing', claims);
     if (this.#tenants.size > 0 && !this.#tenants.has(canonicalTenantId(tenantId))) {
-      throw new TokenRefused('tenant-not-allowed');
+      throw new TokenRefused('tenant-not-allowed', claims);
     }
     return { tenantId };
   }
 
   async #claimsOf(token: string): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, this.#keys.keyOf, {
-        algorithms: ALGORITHMS,
-        issuer: [...this.#rules.issuers],
-        audience: this.#rules.audience,
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        requiredClaims: ['exp'],
-      });
-      return payload;
+      return await this.#payloadOf(token);
     } catch (error) {
       if (error instanceof KeysUnavailable) throw error;
-      throw new TokenRefused(faultOf(error), { cause: error });
+      // jose looks at the claims after the signature, and gives them along only then.
+      const isSigned = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
+      throw new TokenRefused(faultOf(error), isSigned ? error.payload : undefined);
     }
   }
+
+  async #payloadOf(token: string): Promise<JWTPayload> {
+    try {
+      return (await jwtVerify(token, this.#keys.keyOf, this.#rules)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      // Several keys under one ID, or a token that names none: it is valid if one of them has signed it.
+      for await (const key of error) {
+        try {
+          return (await jwtVerify(token, key, this.#rules)).payload;
+        } catch (other) {
+          if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
+        }
+      }
+      throw new errors.JWSSignatureVerificationFailed();
+    }
+  }
+}
+
+function demand(field: string, fault: string | undefined): void {
+  if (fault !== undefined) throw new TypeError(`${field} ${fault}.`);
+}
+
+const MOST_OF_A_CLAIM = 128;
+
+function refusedClaimsOf(claims: JWTPayload): RefusedClaims {
+  const { iss, aud, exp, nbf } = claims;
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' ? value.slice(0, MOST_OF_A_CLAIM).replaceAll(/[^\u0020-\u007e]/g, '?') : undefined;
+  const audience = Array.isArray(aud) ? text(aud.slice(0, 3).join(', ')) : text(aud);
+  const [issuer, tenant] = [text(iss), text(tenantOf(claims))];
+  return {
+    ...(issuer !== undefined && { iss: issuer }),
+    ...(audience !== undefined && { aud: audience }),
+    ...(tenant !== undefined && { tid: tenant }),
+    ...(typeof exp === 'number' && { exp }),
+    ...(typeof nbf === 'number' && { nbf }),
+  };
 }
 
 function tenantOf(claims: JWTPayload): string | undefined {
@@ -102,8 +168,6 @@ function faultOf(error: unknown): TokenFault {
     return error.claim === 'aud' ? 'audience' : 'lifetime';
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
-    return 'unknown-key';
-  }
+  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown-key';
   return error instanceof errors.JWSSignatureVerificationFailed ? 'signature' : 'malformed';
 }

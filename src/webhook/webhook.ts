@@ -4,12 +4,14 @@ import { HttpError, type Log } from '../http/http-error.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { BodyError, entriesOf, parseJson } from './body.ts';
 import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot.ts';
+import { canonicalPath } from './callback-path.ts';
 import { forwardTo, type Forward } from './forward.ts';
 import { handOverTo, type HandOver } from './hand-over.ts';
 import { WebhookMetrics } from './metrics.ts';
 import { toNotification, type Notification } from './notification.ts';
 import { NotHandedOver, Router } from './router.ts';
 import { KeysUnavailable, SigningKeys } from './signing-keys.ts';
+import { TokenBucket } from './token-bucket.ts';
 import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
 
 /**
@@ -50,6 +52,7 @@ export class Webhook {
   readonly metrics: WebhookMetrics;
   readonly keys: SigningKeys;
   readonly #verifier: TokenVerifier;
+  readonly #claimLines = new TokenBucket(10, 6_000);
   readonly #arrivals = new ArrivalOrder();
   readonly #router: Router;
   readonly #forward: Forward | undefined;
@@ -60,7 +63,7 @@ export class Webhook {
     if (forwardUrl !== undefined && onNotifications !== undefined) {
       throw new TypeError('forwardUrl and onNotifications are two ways to the one bot: give one of them.');
     }
-    this.path = options.path;
+    this.path = canonicalPath(options.path);
     this.log = log;
     this.metrics = metrics;
     this.keys = new SigningKeys({ openIdUrl, log, onRefresh: (outcome) => metrics.keyFetches.inc({ outcome }) });
@@ -111,7 +114,10 @@ export class Webhook {
       if (error instanceof TokenRefused) {
         this.metrics.tokensRefused.inc({ fault: error.fault });
         const message = 'The token is missing or does not hold. Send the bearer token that Graph issues for this app.';
-        throw new HttpError(401, `token-${error.fault}`, message, { headers: { 'www-authenticate': 'Bearer' } });
+        const { claims } = error;
+        // Any of Graph's tokens does for this, as often as its holder likes.
+        const log = claims !== undefined && this.#claimLines.take() ? { refused: claims } : {};
+        throw new HttpError(401, `token-${error.fault}`, message, { headers: { 'www-authenticate': 'Bearer' }, log });
       }
       if (error instanceof KeysUnavailable) {
         const message = 'The signing keys cannot be fetched, so the token cannot be told. Send it again.';

@@ -1,0 +1,33 @@
+import { CompleteAsyncError } from '@temporalio/activity';
+import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
+import type { ActivityInterceptors } from '@temporalio/worker';
+import { isForPeople } from '../operator-error.ts';
+import { classNameOf, framesOf, reasonOf } from '../reason.ts';
+
+/**
+ * What an activity throws is kept in the history, with all that caused it, and shown in Temporal's UI. So an error of another
+ * library goes there by its kind: its message may quote what it was given.
+ */
+export function ownWords(): ActivityInterceptors {
+  return {
+    inbound: {
+      async execute(input, next) {
+        try {
+          return await next(input);
+        } catch (error) {
+          throw inOwnWords(error);
+        }
+      },
+    },
+  };
+}
+
+/** Failures that are made for Temporal, and its own signs, pass. */
+export function inOwnWords(error: unknown): unknown {
+  const isForTemporal = error instanceof TemporalFailure || error instanceof CompleteAsyncError;
+  if (isForTemporal || classNameOf(error) === 'AbortError') return error;
+  const message = isForPeople(error) ? error.message : `The activity failed: ${reasonOf(error)}.`;
+  const failure = ApplicationFailure.create({ type: classNameOf(error), message });
+  failure.stack = [`${failure.name}: ${message}`, ...framesOf(error).map((frame) => `    ${frame}`)].join('\n');
+  return failure;
+}
