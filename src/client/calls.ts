@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOfLive, canonicalId, isCallId, liveWorkflowIdOf } from '../contract/call-id.ts';
+import { quote } from '../contract/list-filter.ts';
 import {
   CALL_STATES,
   isLabel,
@@ -13,7 +14,8 @@ import {
 import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { isTenantId } from '../contract/request.ts';
 import { ModerationError } from './errors.ts';
-import { quote } from './records.ts';
+import { requireOwnDeployment } from './own-deployment.ts';
+import { andTenant } from './records.ts';
 
 /** A call that is alive, as Temporal lists it. */
 export interface CallRecord {
@@ -61,9 +63,14 @@ export class Calls {
     }
   }
 
-  /** What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago. */
+  /**
+   * What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago.
+   *
+   * @throws {ModerationError} `OtherDeployment` if the call is known to another task queue
+   */
   async get(callId: string): Promise<LiveCallStatus | undefined> {
     try {
+      requireOwnDeployment(await this.#describe(callId), this.#taskQueue, callId);
       return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).query<LiveCallStatus>(QUERY.liveCall);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
@@ -71,12 +78,14 @@ export class Calls {
     }
   }
 
-  /** Whether a call is known to have ended; of a call that was never heard of, nobody can tell. */
+  /**
+   * Whether a call is known to have ended; of a call that was never heard of, or by another deployment only, nobody can
+   * tell.
+   */
   async hasEnded(callId: string): Promise<boolean> {
     try {
-      const { status, typedSearchAttributes } = await this.#client.workflow
-        .getHandle(liveWorkflowIdOf(callId))
-        .describe();
+      const { status, taskQueue, typedSearchAttributes } = await this.#describe(callId);
+      if (taskQueue !== this.#taskQueue) return false;
       const state = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callState, type: 'KEYWORD' });
       return status.name === 'COMPLETED' || state === 'terminated';
     } catch (error) {
@@ -89,7 +98,7 @@ export class Calls {
    * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
    * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.
    *
-   * @throws {ModerationError} `InvalidRequest`
+   * @throws {ModerationError} `InvalidRequest`, or `OtherDeployment` if the call is known to another task queue
    */
   async label(callId: string, { add = [], remove = [], tenantId }: LabelChange): Promise<void> {
     const faults = [
@@ -100,12 +109,27 @@ export class Calls {
       ...faultsOfTenant(tenantId),
     ];
     refuse(faults);
+    await this.#requireOwn(callId);
     const input = { callId: canonicalId(callId), ...(tenantId !== undefined && { tenantId }) };
     await this.#client.workflow.signalWithStart(LIVE_CALL, {
       ...liveCallStart(input, this.#taskQueue),
       signal: LIVE_CALL_SIGNAL.label,
       signalArgs: [{ add, remove }],
     });
+  }
+
+  /** A live call of another deployment that has ended is no obstacle: a new one is started, and it is ours. */
+  async #requireOwn(callId: string): Promise<void> {
+    try {
+      const described = await this.#describe(callId);
+      if (described.closeTime === undefined) requireOwnDeployment(described, this.#taskQueue, callId);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  async #describe(callId: string) {
+    return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
   }
 }
 
@@ -124,10 +148,9 @@ export function toLiveQuery({ tenantId, label, state = 'established' }: CallFilt
     `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
-    ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalId(tenantId))}`]),
     ...(label === undefined ? [] : [`${SEARCH_ATTRIBUTE.labels} = ${quote(label)}`]),
   ];
-  return terms.join(' AND ');
+  return terms.join(' AND ') + andTenant(tenantId);
 }
 
 function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: WorkflowExecutionInfo) {

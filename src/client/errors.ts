@@ -9,6 +9,9 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
  *   or the call is held already
+ * - `OtherDeployment`: it was refused, because the workflow on the call belongs to another task queue
+ * - `NotEnded`: it was waited for as long as it may take, and goes on by itself
+ * - `TemporalUnavailable`: Temporal did not answer, or refused
  */
 export type ModerationErrorType =
   | FailureType
@@ -16,6 +19,9 @@ export type ModerationErrorType =
   | 'Terminated'
   | 'TimedOut'
   | 'OperationInProgress'
+  | 'OtherDeployment'
+  | 'NotEnded'
+  | 'TemporalUnavailable'
   | 'PolicyExists'
   | 'PolicyNotFound';
 

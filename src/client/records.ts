@@ -1,5 +1,6 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOf } from '../contract/call-id.ts';
+import { quote } from '../contract/list-filter.ts';
 import { isAction, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 
 /** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
@@ -27,12 +28,16 @@ export interface ListFilter {
   requestId?: string;
 }
 
-/** The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations. */
-export function toQuery({ callId, action, outcome, tenantId, requestId }: ListFilter): string {
+/**
+ * The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations: those of one
+ * deployment, if its task queue is given.
+ */
+export function toQuery({ callId, action, outcome, tenantId, requestId }: ListFilter, taskQueue?: string): string {
   const terms: [string, string | undefined][] = [
+    ['TaskQueue', taskQueue],
     [SEARCH_ATTRIBUTE.callId, callId],
     ...outcomeTerms(outcome),
-    [SEARCH_ATTRIBUTE.tenantId, tenantId],
+    [SEARCH_ATTRIBUTE.tenantId, tenantId === undefined ? undefined : canonicalTenant(tenantId)],
     [SEARCH_ATTRIBUTE.requestId, requestId],
   ];
   const given = terms.filter((term): term is [string, string] => term[1] !== undefined);
@@ -56,9 +61,14 @@ function outcomeTerms(outcome: string | undefined): [string, string | undefined]
   }
 }
 
-/** A value in a list filter. */
-export function quote(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+/** Tenants are compared in lower case, be they GUIDs or domains; search attributes compare every letter. */
+export function canonicalTenant(tenantId: string): string {
+  return tenantId.toLowerCase();
+}
+
+/** The part of a list filter that keeps to one tenant, or an empty one. */
+export function andTenant(tenantId: string | undefined): string {
+  return tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalTenant(tenantId))}`;
 }
 
 /** The record of a run, or nothing where the run is none of ours. */
