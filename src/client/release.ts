@@ -1,4 +1,5 @@
 import { canonicalId, isCallId, workflowIdOf } from '../contract/call-id.ts';
+import { CANCELLED } from '../contract/failure.ts';
 import type { HoldResult } from '../contract/hold.ts';
 import { isTenantId } from '../contract/request.ts';
 import { grpcStatusOf, toOwnError } from './any-error.ts';
@@ -238,7 +239,8 @@ export class Releaser {
       const released = await this.#releaseHold(callId, work, times);
       if (released !== undefined && 'outcome' in released) return released;
       hold = released?.hold;
-      const outcome = await this.#unmute(callId, work, times);
+      const left = await this.#unmute(callId, work, times);
+      const outcome = left === 'notMuted' && released?.isCancelled === true ? 'released' : left;
       return { outcome, ...(hold !== undefined && { hold, ...unendedHold(callId, hold) }) };
     } catch (error) {
       const own = toOwnError(error, `Releasing call ${callId}`, callId);
@@ -255,7 +257,7 @@ export class Releaser {
     callId: string,
     { dryRun = false }: Work,
     times: Times,
-  ): Promise<{ outcome: ReleaseOutcome } | { hold: Unmuted['hold'] } | undefined> {
+  ): Promise<{ outcome: ReleaseOutcome } | { hold?: Unmuted['hold']; isCancelled?: true } | undefined> {
     let hold: HoldHandle | undefined;
     try {
       hold = await this.#asked(async () => await this.#holds.running(callId));
@@ -275,7 +277,10 @@ export class Releaser {
       return isUnmuted ? { outcome: 'released' } : undefined;
     } catch (error) {
       // It has failed, so it has unmuted nothing; whether there is something to unmute shows by the operations.
-      if (error instanceof ModerationError) return hasEnded(error) ? { outcome: 'callEnded' } : undefined;
+      if (error instanceof ModerationError) {
+        if (error.type === CANCELLED) return { isCancelled: true };
+        return hasEnded(error) ? { outcome: 'callEnded' } : undefined;
+      }
       return grpcStatusOf(error) === undefined ? undefined : { hold: 'goesOn' };
     }
   }
@@ -324,9 +329,9 @@ export class Releaser {
     const tenantId = run?.record.tenantId;
     const first = await this.#operate(callId, tenantId, work, times.standstill);
     if (first === 'ended') return 'unmuted';
-    const isFreed = await this.#isFreed(callId, first);
-    const second = isFreed
-      ? await this.#operate(callId, tenantId, work, times.end)
+    // What was terminated is always followed by an unmute, however late it is.
+    const second = (await this.#isFreed(callId, first))
+      ? await this.#operate(callId, tenantId, work, Math.max(times.end, Date.now() + ASK_WITHIN_MS))
       : await this.#endOf(callId, first, times.end);
     if (second === 'ended') return 'unmuted';
     const why =
