@@ -10,6 +10,7 @@ export {
 export type { HoldHandle } from './client/holds.ts';
 export type { MuteOnEntryHandle } from './client/mutes-on-entry.ts';
 export type { OnRunning } from './client/mutes-on-entry.ts';
+export type { ReleaseRun } from './client/release-run.ts';
 export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
 export type { OnHeld } from './client/holds.ts';
 export { checkHold, holdIdOf } from './contract/hold.ts';

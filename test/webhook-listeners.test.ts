@@ -16,6 +16,8 @@ const [held, joined, free] = [
   '9721c1cd-60e8-45bc-8189-1a15431f1f0f',
 ];
 
+const QUEUE = 'a-queue';
+
 /** Temporal's lists, as far as they are asked. */
 function lists(answer: () => string[]): { client: Client; asked: () => number } {
   let asked = 0;
@@ -38,7 +40,7 @@ async function settled(): Promise<void> {
 describe('the list of those who listen', () => {
   test('is asked for where it is old, once for many notifications', async () => {
     const { client, asked } = lists(() => [holdIdOf(held), muteOnEntryIdOf(held), muteOnEntryIdOf(joined)]);
-    const listeners = new Listeners(client);
+    const listeners = new Listeners(client, QUEUE);
     expect(asked()).toBe(0);
     const both = [holdIdOf(held), muteOnEntryIdOf(held)];
     for (let seen = 0; seen < 1_000; seen += 1) {
@@ -53,7 +55,7 @@ describe('the list of those who listen', () => {
     const { client, asked } = lists(() => {
       throw new Error('Temporal is not there');
     });
-    const listeners = new Listeners(client);
+    const listeners = new Listeners(client, QUEUE);
     expect(await listeners.of(held)).toEqual([]);
     expect(await listeners.of(held)).toEqual([]);
     expect(asked()).toBe(1);
@@ -71,7 +73,7 @@ describe('the list of those who listen', () => {
       },
     };
     const withDeadline = async (_: number, work: () => Promise<void>): Promise<void> => await work();
-    const listeners = new Listeners({ workflow, withDeadline } as unknown as Client);
+    const listeners = new Listeners({ workflow, withDeadline } as unknown as Client, QUEUE);
     const began = performance.now();
     expect(await listeners.of(held)).toEqual([]);
     expect(performance.now() - began).toBeLessThan(3_000);
@@ -82,7 +84,7 @@ describe('the list of those who listen', () => {
 
   test('that is too long is not kept: then every call counts as having both', async () => {
     const { client } = lists(() => Array.from({ length: 10_001 }, (_, index) => holdIdOf(`call-${index}`)));
-    const listeners = new Listeners(client);
+    const listeners = new Listeners(client, QUEUE);
     expect(await listeners.of(free)).toEqual([holdIdOf(free), muteOnEntryIdOf(free)]);
   });
 });

@@ -29,24 +29,40 @@ export async function release(this: Context, flags: ReleaseFlags, callId?: strin
     await withClient(this, async (moderation) => {
       for await (const call of moderation.release(scope, options)) {
         calls.push(call);
-        if (!json) stderr.write(`${call.callId}  ${call.outcome}${entryOf(call)}\n`);
+        if (!json) stderr.write(`${call.callId}  ${call.outcome}${holdOf(call)}${entryOf(call)}\n`);
       }
     });
     if (json) printJson(this, { calls });
     else if (calls.length === 0) stderr.write('No call is held or muted on entry, and none was muted.\n');
     else stdout.write(table([['CALL', 'OUTCOME', 'WHY'], ...calls.map(rowOf)]));
-    return calls.some(({ outcome }) => outcome === 'failed') ? FAILED : DONE;
+    return calls.some(isUndone) ? FAILED : DONE;
   });
+}
+
+/** Something may be left: a call that is muted or will be, people who are muted on entry, or calls that nobody has listed. */
+function isUndone({ outcome, hold, muteOnEntry }: ReleasedCall): boolean {
+  return outcome === 'failed' || outcome === 'incomplete' || hold === 'notKnown' || muteOnEntry === 'failed';
 }
 
 function rowOf(call: ReleasedCall): string[] {
   const { callId, outcome, type, message } = call;
-  return [callId, outcome + entryOf(call), type === undefined ? '' : `${type}: ${message}`];
+  return [callId, outcome + holdOf(call) + entryOf(call), type === undefined ? '' : `${type}: ${message}`];
+}
+
+const HOLD = { goesOn: ', hold told to end', terminated: ', hold terminated', notKnown: ', hold not known' } as const;
+
+const ENTRY = {
+  ended: ', mute on entry ended',
+  wouldEnd: ', mute on entry would end',
+  failed: ', mute on entry not ended',
+} as const;
+
+function holdOf({ hold }: ReleasedCall): string {
+  return hold === undefined ? '' : HOLD[hold];
 }
 
 function entryOf({ muteOnEntry }: ReleasedCall): string {
-  if (muteOnEntry === undefined) return '';
-  return muteOnEntry === 'ended' ? ', mute on entry ended' : ', mute on entry would end';
+  return muteOnEntry === undefined ? '' : ENTRY[muteOnEntry];
 }
 
 function scopeOf({ tenantId, everywhere }: ReleaseFlags, callId: string | undefined): ReleaseScope {

@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOfLive, liveWorkflowIdOf } from '../contract/call-id.ts';
 import { CALL_ID, object, oneOf, TENANT_ID } from '../contract/check.ts';
+import { quote } from '../contract/list-filter.ts';
 import {
   CALL_STATES,
   LABEL,
@@ -13,7 +14,8 @@ import {
 } from '../contract/live-call.ts';
 import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { invalid, valid } from './errors.ts';
-import { quote } from './records.ts';
+import { requireOwnDeployment } from './own-deployment.ts';
+import { andTenant } from './records.ts';
 
 /** A call that is alive, as Temporal lists it. */
 export interface CallRecord {
@@ -61,10 +63,15 @@ export class Calls {
     }
   }
 
-  /** What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago. */
+  /**
+   * What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago.
+   *
+   * @throws {ModerationError} `OtherDeployment` if the call is known to another task queue
+   */
   async get(callId: string): Promise<LiveCallStatus | undefined> {
     try {
       const workflowId = liveWorkflowIdOf(valid(CALL_ID, callId));
+      requireOwnDeployment(await this.#describe(callId), this.#taskQueue, callId);
       return await this.#client.workflow.getHandle(workflowId).query<LiveCallStatus>(QUERY.liveCall);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
@@ -72,12 +79,14 @@ export class Calls {
     }
   }
 
-  /** Whether a call is known to have ended; of a call that was never heard of, nobody can tell. */
+  /**
+   * Whether a call is known to have ended; of a call that was never heard of, or by another deployment only, nobody can
+   * tell.
+   */
   async hasEnded(callId: string): Promise<boolean> {
     try {
-      const { status, typedSearchAttributes } = await this.#client.workflow
-        .getHandle(liveWorkflowIdOf(callId))
-        .describe();
+      const { status, taskQueue, typedSearchAttributes } = await this.#describe(callId);
+      if (taskQueue !== this.#taskQueue) return false;
       const state = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callState, type: 'KEYWORD' });
       return status.name === 'COMPLETED' || state === 'terminated';
     } catch (error) {
@@ -90,16 +99,31 @@ export class Calls {
    * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
    * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.
    *
-   * @throws {ModerationError} `InvalidRequest`
+   * @throws {ModerationError} `InvalidRequest`, or `OtherDeployment` if the call is known to another task queue
    */
   async label(callId: string, change: LabelChange): Promise<void> {
     const { add = [], remove = [], ...input } = valid(CHANGE, { ...change, callId });
     if (add.length + remove.length === 0) throw invalid(['add or remove must name at least one label']);
+    await this.#requireOwn(input.callId);
     await this.#client.workflow.signalWithStart(LIVE_CALL, {
       ...liveCallStart(input, this.#taskQueue),
       signal: LIVE_CALL_SIGNAL.label,
       signalArgs: [{ add, remove }],
     });
+  }
+
+  /** A live call of another deployment that has ended is no obstacle: a new one is started, and it is ours. */
+  async #requireOwn(callId: string): Promise<void> {
+    try {
+      const described = await this.#describe(callId);
+      if (described.closeTime === undefined) requireOwnDeployment(described, this.#taskQueue, callId);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  async #describe(callId: string) {
+    return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
   }
 }
 
@@ -126,10 +150,9 @@ export function toLiveQuery(filter: CallFilter, taskQueue: string): string {
     `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
-    ...(tenantId === undefined ? [] : [`${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`]),
     ...(label === undefined ? [] : [`${SEARCH_ATTRIBUTE.labels} = ${quote(label)}`]),
   ];
-  return terms.join(' AND ');
+  return terms.join(' AND ') + andTenant(tenantId);
 }
 
 function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: WorkflowExecutionInfo) {

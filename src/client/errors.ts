@@ -13,6 +13,9 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `OtherDeployment`: what runs there belongs to another deployment, with a task queue of its own
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
  *   or the call is held already
+ * - `OtherDeployment`: it was refused, because the workflow on the call belongs to another task queue
+ * - `NotEnded`: it was waited for as long as it may take, and goes on by itself
+ * - `TemporalUnavailable`: Temporal did not answer, or refused
  */
 export type ModerationErrorType =
   | FailureType
@@ -22,6 +25,9 @@ export type ModerationErrorType =
   | 'NotEnded'
   | 'OtherDeployment'
   | 'OperationInProgress'
+  | 'OtherDeployment'
+  | 'NotEnded'
+  | 'TemporalUnavailable'
   | 'PolicyExists'
   | 'PolicyNotFound';
 

@@ -1,11 +1,13 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
 import { canonicalId } from '../contract/call-id.ts';
+import { quote } from '../contract/list-filter.ts';
 import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { invalid, ModerationError } from './errors.ts';
 import { LastingHandle, type Spoken } from './lasting-handle.ts';
-import { quote } from './records.ts';
+import { requireOwnDeployment } from './own-deployment.ts';
+import { andTenant } from './records.ts';
 import type { Runs } from './runs.ts';
 import { sameStart } from './same-start.ts';
 
@@ -33,7 +35,10 @@ export interface StartMarks {
 /** Those that end just when they are to be extended: more in a row than this is no accident. */
 const MOST_STARTS = 10;
 
-/** Starts those of one kind, and finds what runs. At most one runs on a call, which Temporal enforces by the workflow ID. */
+/**
+ * Starts those of one kind, and finds what runs. At most one runs on a call, which Temporal enforces by the workflow ID. One
+ * of another deployment is never extended or handed out (`own-deployment.ts`).
+ */
 export class LastingRuns<Request extends OfCall & Lasting, Terms extends object, Status, Result> {
   readonly #runs: Runs;
   readonly #taskQueue: string;
@@ -61,19 +66,25 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
     for (let starts = 1; starts <= MOST_STARTS; starts += 1) {
       const started = await this.#startNew(request, marks);
       if (started !== undefined) return started;
+      const running = await this.running(request.callId);
       if (onRunning === 'reject') break;
-      const running = this.#handle(request.callId);
-      if (await isTaken(running.extend(termsOf(request)))) return running;
+      if (running !== undefined && (await isTaken(running.extend(termsOf(request))))) return running;
     }
     const { callId } = request;
     throw new ModerationError('OperationInProgress', takenOf(callId), { callId });
   }
 
-  /** The one that runs on a call, if one does. */
+  /**
+   * The one that runs on a call, if one does.
+   *
+   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   */
   async running(callId: string): Promise<LastingHandle<Terms, Status, Result> | undefined> {
     try {
-      const { closeTime } = await this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)).describe();
-      return closeTime === undefined ? this.#handle(canonicalId(callId)) : undefined;
+      const described = await this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)).describe();
+      if (described.closeTime !== undefined) return undefined;
+      requireOwnDeployment(described, this.#taskQueue, callId);
+      return this.#handle(canonicalId(callId));
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
@@ -85,10 +96,10 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
     return this.#handle(canonicalId(callId));
   }
 
-  /** The calls that one runs on, of one tenant or of all, as Temporal's lists show them. */
-  async *calls(tenantId?: string): AsyncIterable<string> {
-    const ofTenant = tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(tenantId)}`;
-    for await (const { callId } of this.#listed(ofTenant)) yield callId;
+  /** The list filter for those that run, of one tenant or of all. */
+  queryOf(tenantId?: string): string {
+    const { workflowType } = this.#kind;
+    return `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}${andTenant(tenantId)}`;
   }
 
   /** The calls where one runs that a policy has started, as Temporal's lists show them. */
@@ -96,9 +107,9 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
     for await (const { callId, memo } of this.#listed()) if (memo?.[POLICY_MEMO] === policyId) yield callId;
   }
 
-  async *#listed(and = ''): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
-    const { workflowType, workflowIdOf } = this.#kind;
-    const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'${and}`;
+  async *#listed(): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
+    const { workflowIdOf } = this.#kind;
+    const query = this.queryOf();
     for await (const { typedSearchAttributes, workflowId, memo } of this.#runs.client.workflow.list({ query })) {
       const callId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callId, type: 'KEYWORD' });
       if (callId !== undefined && workflowIdOf(callId) === workflowId) yield { callId, memo };

@@ -16,7 +16,8 @@ import { OperationHandle, type StartedOperation } from './operation-handle.ts';
 import { newestOwn } from './newest.ts';
 import { Policies } from './policies.ts';
 import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
-import { Releaser, type ReleasedCall, type ReleaseOptions, type ReleaseScope } from './release.ts';
+import { Releaser, type ReleaseOptions, type ReleaseScope } from './release.ts';
+import type { ReleaseRun } from './release-run.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
 
@@ -71,17 +72,19 @@ export class ModerationClient {
   /** Actions on many calls by the clock. */
   readonly policies: Policies;
   readonly #runs: Runs;
+  readonly #taskQueue: string;
   readonly #starter: Starter;
   readonly #holds: Holds;
   readonly #mutesOnEntry: MutesOnEntry;
 
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, eagerStart = false }: ModerationClientOptions) {
     this.#runs = new Runs(client);
+    this.#taskQueue = taskQueue;
     this.calls = new Calls(client, taskQueue);
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
     this.#holds = new LastingRuns(this.#runs, taskQueue, HOLDS);
     this.#mutesOnEntry = new LastingRuns(this.#runs, taskQueue, MUTES_ON_ENTRY);
-    const latest = async (callId: string) => await newestOwn(this.#runs, callId);
+    const latest = async (callId: string) => (await newestOwn(this.#runs, callId)).record;
     this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
   }
 
@@ -121,7 +124,11 @@ export class ModerationClient {
     return await this.#holds.start({ ...request, enforce: false }, onHeld);
   }
 
-  /** The hold or pause that runs on a call, if one does. */
+  /**
+   * The hold or pause that runs on a call, if one does.
+   *
+   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   */
   async held(callId: string): Promise<HoldHandle | undefined> {
     return await this.#holds.running(valid(CALL_ID, callId));
   }
@@ -139,19 +146,24 @@ export class ModerationClient {
     return await this.#mutesOnEntry.start(request, onRunning);
   }
 
-  /** The mute on entry that runs on a call, if one does. */
+  /**
+   * The mute on entry that runs on a call, if one does.
+   *
+   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   */
   async mutingOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
     return await this.#mutesOnEntry.running(valid(CALL_ID, callId));
   }
 
   /**
-   * Ends mutes on entry and holds, and unmutes the application where an operation of ours has left it muted, in one call,
-   * in those of a tenant, or everywhere. Begins when the results are taken, and gives one for each call as it comes.
+   * Ends mutes on entry and holds, and unmutes the application if an operation of ours has left it muted: in one call, in
+   * those of a tenant, or in all calls of this client's task queue. It begins at once, whether or not the results are
+   * taken; iterate over them as they come, or await `all()`.
    *
-   * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call stands in its result
+   * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call is in its result
    */
-  release(scope: ReleaseScope, options: ReleaseOptions = {}): AsyncIterable<ReleasedCall> {
-    return new Releaser(this.#runs, this.#holds, this.#mutesOnEntry, this).release(scope, options);
+  release(scope: ReleaseScope, options: ReleaseOptions = {}): ReleaseRun {
+    return new Releaser(this.#runs, this.#taskQueue, this.#holds, this.#mutesOnEntry, this).release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
@@ -188,12 +200,12 @@ export class ModerationClient {
   }
 
   /**
-   * Operations, the latest first, as many as the caller takes.
+   * The operations of this client's task queue, the latest first, as many as the caller takes.
    *
    * @throws {ModerationError} `InvalidRequest` if the filter is not valid
    */
   async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
-    for await (const info of this.#runs.client.workflow.list({ query: toQuery(filter) })) {
+    for await (const info of this.#runs.client.workflow.list({ query: toQuery(filter, this.#taskQueue) })) {
       const record = toRecord(info);
       if (record !== undefined) yield record;
     }

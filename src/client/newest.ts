@@ -1,28 +1,29 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
-import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
-import { toQuery, toRecord, type OperationRecord } from './records.ts';
+import { pastRuns } from './past-runs.ts';
+import type { OperationRecord } from './records.ts';
 import type { Runs } from './runs.ts';
 
-/**
- * The newest operation on the application's own mute in a call, running or ended. The newest run of the call's workflow ID
- * the server always knows; where that is a mute of others, the one before it is looked for in Temporal's lists.
- */
-export async function newestOwn({ client }: Runs, callId: string): Promise<OperationRecord | undefined> {
-  try {
-    const newest = toRecord(await client.workflow.getHandle(workflowIdOf(callId)).describe());
-    if (newest === undefined || newest.target === undefined) return newest;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
-  const records: OperationRecord[] = [];
-  for await (const info of client.workflow.list({ query: toQuery({ callId: canonicalId(callId) }), pageSize: 20 })) {
-    const record = toRecord(info);
-    if (record !== undefined && record.target === undefined) records.push(record);
-    if (records.length >= MOST_LOOKED_AT) break;
-  }
-  return records.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt))[0];
+export interface NewestOwn {
+  /** Absent if the call has no such operation, or none is known. */
+  record?: OperationRecord;
+  /** False if a newer one may be missing: Temporal's list has not caught up yet, or cannot be read. */
+  isCertain: boolean;
 }
 
-/** The lists are in about the order of the starts. */
-const MOST_LOOKED_AT = 5;
+/**
+ * The newest operation on the application's own mute in a call, running or ended. It is certain if it is the newest
+ * operation of the call. Behind mutes of others it is looked for in Temporal's list (`past-runs.ts`), and whoever would
+ * mute because of what was found must ask `isCertain`: an unmute may be missing.
+ */
+export async function newestOwn(runs: Runs, callId: string): Promise<NewestOwn> {
+  const past = pastRuns(runs, callId);
+  try {
+    for (;;) {
+      const next = await past.next();
+      if (next.done === true) return { isCertain: next.value };
+      const { record, isCertain } = next.value;
+      if (record.target === undefined) return { record, isCertain };
+    }
+  } finally {
+    await past.return(false);
+  }
+}

@@ -1,10 +1,12 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOf } from '../contract/call-id.ts';
-import { CALL_ID, object, oneOf, shown, TENANT_ID } from '../contract/check.ts';
+import { CALL_ID, object, oneOf, TENANT_ID } from '../contract/check.ts';
 import { CANCELLED, FAILURE_TYPES } from '../contract/failure.ts';
 import { isAction, PARTIAL, PENDING, SEARCH_ATTRIBUTE, WISHED_AT_MEMO, type Action } from '../contract/names.ts';
 import { REQUEST_ID } from '../contract/request.ts';
-import { invalid, valid } from './errors.ts';
+import { valid } from './errors.ts';
+import { quote } from '../contract/list-filter.ts';
+import { canonicalTenantId } from '../contract/tenant.ts';
 
 /** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
 export interface OperationRecord {
@@ -51,16 +53,18 @@ const FILTER = object<ListFilter>({
 });
 
 /**
- * The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations.
+ * The list filter of Temporal's visibility (https://docs.temporal.io/list-filter) for our operations: those
+ * of one deployment, if its task queue is given.
  *
  * @throws {ModerationError} `InvalidRequest` if the filter is not valid
  */
-export function toQuery(filter: ListFilter): string {
-  return queryOf(valid(FILTER, filter));
+export function toQuery(filter: ListFilter, taskQueue?: string): string {
+  return queryOf(valid(FILTER, filter), taskQueue);
 }
 
-function queryOf({ callId, action, outcome, tenantId, requestId }: ListFilter): string {
+function queryOf({ callId, action, outcome, tenantId, requestId }: ListFilter, taskQueue?: string): string {
   const terms: [string, string | undefined][] = [
+    ['TaskQueue', taskQueue],
     [SEARCH_ATTRIBUTE.callId, callId],
     ...outcomeTerms(outcome),
     [SEARCH_ATTRIBUTE.tenantId, tenantId],
@@ -87,13 +91,9 @@ function outcomeTerms(outcome: string | undefined): [string, string | undefined]
   }
 }
 
-/**
- * A value in a list filter. Temporal's server reads quotes, backslashes and control characters in its own way, which has
- * changed, and then finds nothing. So they never reach it: what is looked up is of a form that has none.
- */
-export function quote(value: string): string {
-  if (/^[^\p{Cc}\p{Cs}'"`\\]{1,1000}$/u.test(value)) return `'${value}'`;
-  throw invalid([`${shown(value)} cannot be looked up: it must have no quotes, backslashes or control characters`]);
+/** The part of a list filter that keeps to one tenant, or an empty one. */
+export function andTenant(tenantId: string | undefined): string {
+  return tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalTenantId(tenantId))}`;
 }
 
 /** The record of a run, or nothing where the run is none of ours. */

@@ -28,6 +28,7 @@ import { sameTarget } from '../contract/target.ts';
 import { ModerationError, NotSetUpError } from './errors.ts';
 import { askedOf } from './input.ts';
 import type { Run } from './operation-handle.ts';
+import { requireOwnDeployment } from './own-deployment.ts';
 import { Requested } from './requested.ts';
 import type { Runs } from './runs.ts';
 import { sameStart } from './same-start.ts';
@@ -191,7 +192,7 @@ export class Starter {
         .getHandle(workflowId)
         .describe();
       if (closeTime !== undefined) return undefined;
-      if (taskQueue !== this.#taskQueue) throw otherDeployment(callId, taskQueue);
+      requireOwnDeployment({ workflowId, taskQueue }, this.#taskQueue, callId);
       if (!isAction(type)) {
         const message = `A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute. End it.`;
         throw new ModerationError('OperationInProgress', message, { callId });
@@ -279,11 +280,6 @@ function memoOf({ startId, wishedAt, watcher }: Marks): Record<string, unknown> 
     [WISHED_AT_MEMO]: wishedAt,
     ...(watcher !== undefined && { [WATCHER_MEMO]: watcher }),
   };
-}
-
-function otherDeployment(callId: string, taskQueue: string): ModerationError {
-  const message = `Nothing was started, because an operation of another deployment (task queue ${taskQueue}) runs on call ${callId}. Use a client of that task queue.`;
-  return new ModerationError('OtherDeployment', message, { callId });
 }
 
 function inProgress(callId: string, action: Action): ModerationError {

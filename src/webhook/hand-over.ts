@@ -42,7 +42,7 @@ export class TemporalUnavailable extends OperatorError {
  * for them.
  */
 export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
-  const listeners = new Listeners(client);
+  const listeners = new Listeners(client, taskQueue);
   const signal = async (workflowId: string, { kind, payload }: ToOperation): Promise<Fate> => {
     try {
       await client.workflow.getHandle(workflowId).signal(SIGNAL[kind], payload);

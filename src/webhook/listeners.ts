@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { HOLD, holdIdOf } from '../contract/hold.ts';
+import { quote } from '../contract/list-filter.ts';
 import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../contract/mute-on-entry.ts';
 import { inTime } from '../http/in-time.ts';
 
@@ -8,7 +9,8 @@ import { inTime } from '../http/in-time.ts';
  * costs one more signal for each of them, and one of any other call costs what it always does: nothing is asked of
  * Temporal for it.
  *
- * The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come. A
+ * Only those of the webhook's own task queue count: another deployment in the namespace hears its calls by a webhook of its
+ * own. The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come. A
  * notification that finds it older than that waits for the next one, beside the signal to the operation: in a quiet call it
  * may be the only one for long. So the list is FRESH_MS out of date at the most, and what Temporal's own lists lag. That is
  * enough: one that has just begun has read the call, and looks at the roster by itself (H6 of `workflows/holding.ts`, E7 of
@@ -29,12 +31,14 @@ const MOST_LISTENERS = 10_000;
 
 export class Listeners {
   readonly #client: Client;
+  readonly #taskQueue: string;
   #workflowIds: ReadonlySet<string> | 'any' = new Set();
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, taskQueue: string) {
     this.#client = client;
+    this.#taskQueue = taskQueue;
   }
 
   /** Their workflow IDs. */
@@ -53,7 +57,7 @@ export class Listeners {
     try {
       await this.#client.withDeadline(Date.now() + FETCH_WITHIN_MS, async () => {
         const found = new Set<string>();
-        const query = `WorkflowType IN ('${HOLD}', '${MUTE_ON_ENTRY}') AND ExecutionStatus = 'Running'`;
+        const query = `WorkflowType IN ('${HOLD}', '${MUTE_ON_ENTRY}') AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}`;
         for await (const { workflowId } of this.#client.workflow.list({ query })) {
           if (found.add(workflowId).size > MOST_LISTENERS) break;
         }
