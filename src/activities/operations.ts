@@ -59,8 +59,12 @@ export async function runOperation(order: OperationOrder): Promise<OperationOutc
 
 async function start(
   context: Context,
-  { action, request: input, onConflict = 'supersede' }: OperationOrder,
+  { action, request: input, onConflict = 'supersede', notAfter }: OperationOrder,
 ): Promise<OperationHandle> {
+  if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) {
+    const message = `Call ${input.callId} was not ${action}d, because the time for that is over.`;
+    throw new ModerationError('Cancelled', message, { callId: input.callId });
+  }
   const checked = checkRequest(input, action);
   if (!checked.ok) throw invalid(checked.faults);
   const { request } = checked;

@@ -7,6 +7,7 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `Cancelled`: somebody cancelled it
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
+ * - `OtherDeployment`: it belongs to another deployment in the namespace, which works on another task queue
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
  *   or the call is held already
  */
@@ -17,7 +18,8 @@ export type ModerationErrorType =
   | 'TimedOut'
   | 'OperationInProgress'
   | 'PolicyExists'
-  | 'PolicyNotFound';
+  | 'PolicyNotFound'
+  | 'OtherDeployment';
 
 export class ModerationError extends Error {
   override readonly name = 'ModerationError';
