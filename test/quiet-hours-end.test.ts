@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Policies } from '../src/client/policies.ts';
 import { workflowIdOf } from '../src/contract/call-id.ts';
 import type { Policy, QuietHours } from '../src/contract/policy.ts';
@@ -18,8 +18,10 @@ beforeAll(async () => {
   service = await Service.start();
   ({ policies } = service.moderation);
 });
-afterEach(async () => await made.delete(service.client));
-afterAll(async () => await service.stop());
+afterAll(async () => {
+  await made.delete(service.client);
+  await service.stop();
+});
 
 const policyOf = (given: Partial<Policy>): Policy => made.of(given);
 
@@ -36,14 +38,14 @@ async function untilClock(at: number): Promise<void> {
 
 const never = { requests: [{ on: 'mute' as const, answer: { status: 503 }, times: 'forever' as const }] };
 
-describe('after quiet hours every call is unmuted', () => {
+describe.concurrent('after quiet hours every call is unmuted', () => {
   test('while a call that Graph does not answer for keeps the first run going', async () => {
     const [good, bad] = [service.call(), service.call({ faults: never })];
-    const { quietHours } = hours(4, 20);
+    const { quietHours } = hours(-60, 40);
     const policy = policyOf({ target: { calls: [good.id, bad.id] }, when: { quietHours } });
     await policies.create(policy);
     await good.until(() => good.self.serverMuted);
-    await good.until(() => !good.self.serverMuted, 60_000);
+    await good.until(() => !good.self.serverMuted, 90_000);
     expect(await policies.describe(policy.id)).toMatchObject({ skipped: 0, missed: 0, runs: 2 });
     expect(bad.self.serverMuted).toBe(false);
   });
@@ -56,21 +58,21 @@ describe('after quiet hours every call is unmuted', () => {
       taskQueue: `nobody-${randomUUID()}`,
       args: [{ callId: bad.id }],
     });
-    const { quietHours } = hours(4, 16);
+    const { quietHours } = hours(-60, 40);
     const policy = policyOf({ target: { calls: [bad.id, good.id] }, when: { quietHours }, concurrency: 2 });
     await policies.create(policy);
     await good.until(() => good.self.serverMuted);
-    await good.until(() => !good.self.serverMuted, 60_000);
+    await good.until(() => !good.self.serverMuted, 90_000);
     await stuck.terminate();
   });
 
   test('when no worker was there at their end', { timeout: 200_000 }, async () => {
     const own = await Service.start();
     const [call, late] = [own.call(), own.call()];
-    const { quietHours, end } = hours(5, 15);
+    const { quietHours, end } = hours(-60, 40);
     const policy = policyOf({ target: { calls: [call.id] }, when: { quietHours } });
     // Nobody was there for the beginning either: its run comes after the end, and mutes nothing.
-    const { quietHours: missed } = hours(12, 15);
+    const { quietHours: missed } = hours(39, 40);
     const another = policyOf({ target: { calls: [late.id] }, when: { quietHours: missed } });
     await own.moderation.policies.create(policy);
     await own.moderation.policies.create(another);
@@ -86,48 +88,50 @@ describe('after quiet hours every call is unmuted', () => {
   });
 
   test('that was muted too late, because its operation took so long', async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 7_000 }] } });
-    const { quietHours, end } = hours(3, 7);
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 9_000 }] } });
+    const { quietHours, end } = hours(-60, 12);
     const policy = policyOf({ target: { calls: [call.id] }, when: { quietHours } });
     await policies.create(policy);
-    await call.untilAsked('mute');
+    await untilClock(end);
     await call.untilAsked('unmute');
-    await call.until(() => !call.self.serverMuted && !call.self.isMuted, 60_000);
-    expect(Date.now()).toBeGreaterThan(end);
+    await untilRun(policies, policy.id, 2, 90_000);
+    await service.graph.settled();
+    expect(call.self).toEqual({ isMuted: false, serverMuted: false });
   });
 
-  test('that was established just before their end', async () => {
+  test('that was established just before their end', { timeout: 180_000 }, async () => {
     const label = `late-${randomUUID()}`;
-    const { quietHours, end } = hours(1, 12);
+    const { quietHours, end } = hours(-60, 40);
     const policy = policyOf({ target: { live: { label } }, when: { quietHours } });
     await policies.create(policy);
     await sleep(5_100); // Workers remember for so long what policies there are.
-    const call = service.call({ state: 'establishing', faults: { requests: [{ on: 'mute', latencyMs: 2_000 }] } });
+    const call = service.call({ state: 'establishing', faults: { requests: [{ on: 'mute', latencyMs: 5_000 }] } });
     await service.moderation.calls.label(call.id, { add: [label] });
-    await untilClock(end - 1_500);
+    await untilClock(end - 4_000);
     await service.graph.setCallState(call.id, 'established');
-    await call.untilAsked('mute');
-    await call.untilAsked('unmute');
+    // Whether it is muted depends on how quick the machine is; if so, it is unmuted.
+    await untilClock(end + 15_000);
     await call.until(() => !call.self.serverMuted && !call.self.isMuted, 60_000);
+    expect(call.posts.at(-1)).not.toBe('mute');
   });
 
-  test('that a policy muted as it was established, and that was deleted since', async () => {
+  test('that a policy muted as it was established, and that was deleted since', { timeout: 300_000 }, async () => {
     const label = `gone-${randomUUID()}`;
-    const { quietHours, end } = hours(1, 16);
+    const { quietHours, end } = hours(-60, 50);
     const policy = policyOf({ target: { live: { label } }, when: { quietHours } });
     await policies.create(policy);
     await sleep(5_100);
     const call = await established(label);
     await call.until(() => call.self.serverMuted);
     await policies.delete(policy.id);
-    await call.until(() => !call.self.serverMuted, 60_000);
+    await call.until(() => !call.self.serverMuted, 240_000);
     expect(Date.now()).toBeGreaterThan(end);
   });
 
   test('when the last date of the policy cuts them', async () => {
     const call = service.call();
-    const { quietHours, end } = hours(3, 600);
-    const cut = new Date(Date.now() + 12_000).toISOString();
+    const { quietHours, end } = hours(-60, 600);
+    const cut = new Date(Date.now() + 40_000).toISOString();
     const policy = policyOf({ target: { calls: [call.id] }, when: { quietHours, end: cut } });
     await policies.create(policy);
     await call.until(() => call.self.serverMuted);
@@ -136,31 +140,31 @@ describe('after quiet hours every call is unmuted', () => {
     expect((await policies.describe(policy.id)).nextTimes).toEqual([]);
   });
 
-  test('unless the hours of another policy go on there', async () => {
+  test('unless the hours of another policy go on there', { timeout: 240_000 }, async () => {
     const [both, one] = [service.call(), service.call()];
-    const { quietHours } = hours(4, 12);
-    const { quietHours: longer, end } = hours(4, 30);
+    const { quietHours } = hours(-60, 40);
+    const { quietHours: longer, end } = hours(-60, 90);
     await policies.create(
       policyOf({ id: `b-${randomUUID()}`, target: { calls: [both.id] }, when: { quietHours: longer } }),
     );
     const policy = policyOf({ target: { calls: [both.id, one.id] }, when: { quietHours } });
     await policies.create(policy);
     await one.until(() => one.self.serverMuted);
-    await one.until(() => !one.self.serverMuted, 60_000);
+    await one.until(() => !one.self.serverMuted, 90_000);
     const { report } = await untilRun(policies, policy.id, 2);
     expect(report.outcomes).toEqual({ Confirmed: 1, StillQuiet: 1 });
     expect(both.self.serverMuted).toBe(true);
-    await both.until(() => !both.self.serverMuted, 60_000);
+    await both.until(() => !both.self.serverMuted, 120_000);
     expect(Date.now()).toBeGreaterThan(end);
   });
 
   test('that could not be unmuted at once', { timeout: 240_000 }, async () => {
     const unmutes = { on: 'unmute' as const, answer: { status: 503 }, times: 'forever' as const };
     const call = service.call({ faults: { requests: [unmutes] } });
-    const { quietHours } = hours(3, 8);
+    const { quietHours } = hours(-60, 30);
     await policies.create(policyOf({ target: { calls: [call.id] }, when: { quietHours } }));
     await call.until(() => call.self.serverMuted);
-    await call.untilAsked('unmute');
+    await call.until(() => call.posts.includes('unmute'), 90_000);
     // Longer than an operation asks.
     await sleep(75_000);
     service.graph.setFaults(call.id, {});
@@ -168,7 +172,7 @@ describe('after quiet hours every call is unmuted', () => {
   });
 });
 
-describe('a policy that is changed', () => {
+describe.concurrent('a policy that is changed', () => {
   test('in its quiet hours unmutes the calls that its new terms leave alone', async () => {
     const [before, after] = [service.call(), service.call()];
     const { quietHours } = hours(-60, 600);
@@ -185,7 +189,7 @@ describe('a policy that is changed', () => {
 
   test('is made up for as it is resumed, if hours ended while it was paused', async () => {
     const call = service.call();
-    const { quietHours, end } = hours(3, 10);
+    const { quietHours, end } = hours(-60, 45);
     const policy = policyOf({ target: { calls: [call.id] }, when: { quietHours } });
     await policies.create(policy);
     await call.until(() => call.self.serverMuted);

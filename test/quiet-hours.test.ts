@@ -9,7 +9,7 @@ import type { PolicyWhen } from '../src/contract/policy.ts';
 /** Quiet hours and times of day when the clock changes: as instants, and as Temporal's server fires. */
 
 const HOUR_MS = 3_600_000;
-const FIRST_YEAR = 2026;
+const FIRST_YEAR = new Date().getUTCFullYear() - 1;
 
 const clock = (local: number): string => new Date(local).toISOString().slice(11, 19);
 const iso = (at: number): string => new Date(at).toISOString();
@@ -71,7 +71,7 @@ describe('in every zone whose clock changes', () => {
     const faults: string[] = [];
     let checked = 0;
     for (const timeZone of zones) {
-      for (const change of changesOf(timeZone, FIRST_YEAR).slice(0, 4)) {
+      for (const change of changesOf(timeZone).slice(0, 6)) {
         for (const quietHours of hoursAround(change)) {
           const when = { quietHours, timeZone };
           const intervals = new Set(specOf(when, now).intervals?.map(({ every }) => Number(every)));
@@ -95,7 +95,7 @@ describe('in every zone whose clock changes', () => {
   test('a local has one instant, and a later one has no earlier instant', () => {
     const faults: string[] = [];
     for (const timeZone of zones) {
-      for (const { instant, before, after } of changesOf(timeZone, FIRST_YEAR).slice(0, 4)) {
+      for (const { instant, before, after } of changesOf(timeZone).slice(0, 6)) {
         let last = Number.NEGATIVE_INFINITY;
         const [from, to] = [Math.min(before, after) - HOUR_MS, Math.max(before, after) + HOUR_MS];
         for (let local = from; local <= to; local += 15 * 60_000) {

@@ -17,6 +17,12 @@ export const DAY_MS = 24 * HOUR_MS;
 /** More than any zone's distance from UTC. */
 const FARTHEST_MS = 16 * HOUR_MS;
 
+/** Changes of the clock are known from last year on, for so many years. */
+const YEARS = 32;
+
+/** Clocks that change twice in a short time (Ramadan in Morocco) stay changed for more than three weeks. */
+const STEP_MS = 20 * DAY_MS;
+
 /** What the clock of the zone shows at an instant. */
 export function localAt(instant: number, zone: string): number {
   return instant + offsetAt(instant, zone);
@@ -27,9 +33,10 @@ export function instantOf(local: number, zone: string): number {
   const [from, to] = [local - FARTHEST_MS, local + FARTHEST_MS];
   const [before, after] = [offsetAt(from, zone), offsetAt(to, zone)];
   if (before === after) return local - after;
-  const change = changeBetween(from, to, zone);
-  if (local - after >= change) return local - after; // W3
-  return Math.min(local - before, change); // W2
+  const change = changesOf(zone).find(({ instant }) => instant > from && instant <= to)?.instant;
+  const instant = change ?? changeBetween(from, to, zone);
+  if (local - after >= instant) return local - after; // W3
+  return Math.min(local - before, instant); // W2
 }
 
 /** A change of the clock: at `instant` it goes on from `before` to `after`, which are locals. */
@@ -39,61 +46,65 @@ export interface Change {
   after: number;
 }
 
-const all = new Map<string, readonly Change[]>();
-
-/** The changes of the next YEARS. */
-export function changesOf(zone: string, firstYear = new Date().getUTCFullYear()): readonly Change[] {
-  const key = `${zone} ${firstYear}`;
-  const changes = all.get(key) ?? findChanges(zone, firstYear);
-  all.set(key, changes);
-  return changes;
+/** What is known of a zone. To ask for each instant would be slow. */
+interface Table {
+  from: number;
+  to: number;
+  /** Before the first change. */
+  offset: number;
+  changes: readonly Change[];
 }
 
-const YEARS = 30;
+const tables = new Map<string, Table>();
 
-/** Clocks that change twice in a short time (Ramadan in Morocco) stay changed for more than three weeks. */
-const STEP_MS = 20 * DAY_MS;
+/** The changes that are known, in order. */
+export function changesOf(zone: string): readonly Change[] {
+  return tableOf(zone).changes;
+}
 
-function findChanges(zone: string, firstYear: number): Change[] {
+function tableOf(zone: string): Table {
+  const table = tables.get(zone) ?? readTable(zone);
+  tables.set(zone, table);
+  return table;
+}
+
+function readTable(zone: string): Table {
+  const year = new Date().getUTCFullYear();
+  const [from, to] = [Date.UTC(year - 1, 0, 1), Date.UTC(year - 1 + YEARS, 0, 1)];
   const changes: Change[] = [];
-  const last = Date.UTC(firstYear + YEARS, 0, 1);
-  let [at, before] = [Date.UTC(firstYear, 0, 1), offsetAt(Date.UTC(firstYear, 0, 1), zone)];
-  while (at < last) {
-    const next = Math.min(at + STEP_MS, last);
-    const after = offsetAt(next, zone);
+  const offset = askedOffset(from, zone);
+  let [at, before] = [from, offset];
+  while (at < to) {
+    const next = Math.min(at + STEP_MS, to);
+    const after = askedOffset(next, zone);
     if (after !== before) {
       const instant = changeBetween(at, next, zone);
       changes.push({ instant, before: instant + before, after: instant + after });
     }
     [at, before] = [next, after];
   }
-  return changes;
+  return { from, to, offset, changes };
 }
 
-/** Changes that were found, by zone: to search is slow. */
-const found = new Map<string, number[]>();
-
-/** The instant of the one change of the clock after an instant, up to another one. */
+/** The instant of the one change of the clock between two. */
 function changeBetween(from: number, to: number, zone: string): number {
-  const known = found.get(zone) ?? [];
-  const before = known.find((change) => change > from && change <= to);
-  if (before !== undefined) return before;
-  const change = search(from, to, zone);
-  found.set(zone, [...known, change]);
-  return change;
-}
-
-function search(from: number, to: number, zone: string): number {
   let [low, high] = [Math.floor(from / 1_000), Math.ceil(to / 1_000)];
-  const before = offsetAt(low * 1_000, zone);
+  const before = askedOffset(low * 1_000, zone);
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (offsetAt(middle * 1_000, zone) === before) low = middle;
+    if (askedOffset(middle * 1_000, zone) === before) low = middle;
     else high = middle;
   }
   return high * 1_000;
 }
 
 function offsetAt(instant: number, zone: string): number {
+  const { from, to, offset, changes } = tableOf(zone);
+  if (instant < from || instant >= to) return askedOffset(instant, zone);
+  const last = changes.findLast((change) => change.instant <= instant);
+  return last === undefined ? offset : last.after - last.instant;
+}
+
+function askedOffset(instant: number, zone: string): number {
   return Math.round(IANAZone.create(zone).offset(instant) * 60_000);
 }
