@@ -8,9 +8,8 @@ import { APPLY_POLICY, checkPolicy, policyIdOf, scheduleIdOf, type Policy } from
  * The policies of this deployment that say something of a call at any moment: mute on join, mute on entry, quiet hours. All
  * activities of a worker share what is known of them.
  *
- * K1. They are read every REMEMBER_MS at most, and if a read takes long, no more often than leaves Temporal two thirds of
- *     the time. A list names them; each is then read by itself, AT_ONCE at a time, because only that tells whether it is
- *     ours, paused and valid.
+ * K1. They are read every REMEMBER_MS at most, and by one read at a time. A list names them; each is then read by itself,
+ *     AT_ONCE at a time, because only that tells whether it is ours, paused and valid.
  * K2. What was read survives a read that fails: the next one goes on with the rest.
  * K3. Whoever is in a hurry gets what was known before if a read takes longer than PATIENCE_MS, unless that is older than
  *     STALE_MS.
@@ -18,7 +17,7 @@ import { APPLY_POLICY, checkPolicy, policyIdOf, scheduleIdOf, type Policy } from
 
 const REMEMBER_MS = 5_000;
 const AT_ONCE = 50;
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
 const PAGE_SIZE = 1_000;
@@ -27,8 +26,6 @@ interface Known {
   /** When the read of them began. */
   at: number;
   policies: readonly Policy[];
-  /** How long it took. */
-  ms: number;
 }
 
 interface One {
@@ -54,7 +51,7 @@ class KnownPolicies {
   async soon(): Promise<readonly Policy[]> {
     const known = this.#known;
     const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
-    if (known !== undefined && age < Math.max(REMEMBER_MS, 3 * known.ms)) return known.policies;
+    if (known !== undefined && age < REMEMBER_MS) return known.policies;
     const reading = this.#read();
     if (known === undefined || age > STALE_MS) return (await reading).policies;
     return (await patiently(reading, known)).policies; // K3
@@ -93,7 +90,7 @@ class KnownPolicies {
       }
       if (failures.length > 0) throw failures[0];
       const policies = listed.toSorted().flatMap((id) => this.#found.get(id)?.policy ?? []);
-      this.#known = { at: since, policies, ms: Date.now() - begun };
+      this.#known = { at: since, policies };
       this.#since = undefined;
       this.#found = new Map();
       return this.#known;

@@ -19,7 +19,7 @@ import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
  *     the first of two equal times it does nothing (`isFirstOfTwo`).
  */
 
-export interface Hours {
+interface Hours {
   /** Seconds since midnight. */
   from: number;
   to: number;
@@ -51,7 +51,7 @@ interface Span {
 }
 
 /** Whether an instant is quiet, and when that changes next; `until` is undefined if it never does. */
-export interface Quiet {
+interface Quiet {
   isQuiet: boolean;
   until?: Date;
 }
