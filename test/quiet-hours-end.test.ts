@@ -66,7 +66,7 @@ describe.concurrent('after quiet hours every call is unmuted', () => {
     await stuck.terminate();
   });
 
-  test('when no worker was there at their end', { timeout: 200_000 }, async () => {
+  test('when no worker was there at their end', { timeout: 400_000 }, async () => {
     const own = await Service.start();
     const [call, late] = [own.call(), own.call()];
     const { quietHours, end } = hours(-60, 40);
