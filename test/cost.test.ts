@@ -73,7 +73,7 @@ const COSTS = {
     billableActions: 8,
   },
   /** A run of a policy, beside its operations; each call is an activity. */
-  policy: { calls: 3, activityTasks: 3, timers: 0, signals: 0, upserts: 0, billableActions: 4 },
+  policy: { calls: 3, activityTasks: 3, timers: 1, signals: 0, upserts: 0, billableActions: 5 },
   /** A mute on entry that a policy has started, until its release; how it stands is asked beside that. */
   onEntry: {
     cost: { activityTasks: 1, localActivities: 0, signals: 1, upserts: 1 },

@@ -136,11 +136,46 @@ describe('a policy', () => {
       setTimeout(resolve, 11_000);
     });
     await late.startWorker();
-    const { report } = await untilRun(policies, policy.id);
+    const { report } = await untilRun(late.moderation.policies, policy.id);
     expect(report).toMatchObject({ missed: true, calls: 0 });
     expect(call.posts).toEqual([]);
     await late.stop();
   });
+});
+
+test("another deployment's policy is neither listed nor touched", async () => {
+  const other = await Service.start();
+  const theirs = other.moderation.policies;
+  const policy = policyOf({});
+  await theirs.create(policy);
+  const before = await theirs.describe(policy.id);
+  expect(await policies.get(policy.id)).toBeUndefined();
+  for (const touch of [
+    policies.create(policy),
+    policies.describe(policy.id),
+    policies.update(policy.id, { when: { at: '18:00' } }),
+    policies.pause(policy.id),
+    policies.resume(policy.id),
+    policies.trigger(policy.id),
+    policies.backfill(policy.id, { start: '2026-01-01', end: '2026-01-02' }),
+    policies.delete(policy.id),
+  ]) {
+    const refused = await refusal(touch);
+    expect(refused).toMatchObject({ type: 'OtherDeployment' });
+    expect(refused.message).toContain(other.taskQueue);
+  }
+  const ids = async (all: Policies): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { id } of all.list()) found.push(id);
+    return found;
+  };
+  expect(await ids(policies)).not.toContain(policy.id);
+  await until(
+    async () => await ids(theirs),
+    (found) => found.includes(policy.id),
+  );
+  expect(await theirs.describe(policy.id)).toEqual(before);
+  await other.stop();
 });
 
 describe('what is wrong is told before anything is created', () => {

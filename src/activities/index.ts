@@ -19,7 +19,7 @@ import { readMuteOnEntry, startMuteOnEntry } from './entries.ts';
 import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readNewest } from './newest.ts';
-import { actionAt, policyOnJoin } from './rules.ts';
+import { isLeftMuted, policyLevel, policyOnJoin, quietCalls, quietUntil } from './rules.ts';
 import { readOperation, startOperation } from './operations.ts';
 import type {
   Acceptance,
@@ -61,8 +61,11 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
     readCrowd: (target) => inTenant(target, () => readCrowd(graph, target)),
-    actionAt,
+    policyLevel,
     policyOnJoin,
+    quietCalls,
+    quietUntil,
+    isLeftMuted,
     listLiveCalls,
     startOperation,
     readOperation,

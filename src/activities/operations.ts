@@ -11,6 +11,7 @@ import { toModerationError } from '../client/failure.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
+import { CANCELLED } from '../contract/failure.ts';
 import {
   CONTINUES_MEMO,
   PENDING,
@@ -39,7 +40,7 @@ import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, Op
  */
 
 export async function startOperation(order: GivenOrder): Promise<OperationStart> {
-  const { action, request: input, onConflict = 'supersede', startId, wishedAt } = order;
+  const { action, request: input, onConflict = 'supersede', startId, wishedAt, notAfter } = order;
   const { client, info } = Context.current();
   const checked = checkRequest(input, action);
   if (!checked.ok) return ended(invalid(checked.faults));
@@ -53,6 +54,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
       return { kind: 'running', runId: newest.runId, joined: false };
     if (newest !== undefined && isOutOfDate(order, request, newest, info.attempt))
       return { kind: 'ended', outcome: outdated(order) };
+    if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) return ended(tooLate(order));
     const step = await starter.step(action, request, onConflict, marks);
     if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, joined: step.run.joined };
     if (step.kind === 'superseding') return { kind: 'superseding', runId: step.running.runId };
@@ -62,6 +64,11 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     if (error instanceof ModerationError) return ended(error);
     throw error;
   }
+}
+
+function tooLate({ action, request: { callId } }: GivenOrder): ModerationError {
+  const message = `Call ${callId} was not ${action}d, because the time for that is over.`;
+  return new ModerationError(CANCELLED, message, { callId });
 }
 
 async function describeNewest({ request: { callId } }: GivenOrder): Promise<WorkflowExecutionDescription | undefined> {

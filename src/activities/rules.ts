@@ -1,88 +1,161 @@
-import { Context, log } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { ModerationError } from '../client/errors.ts';
-import { isQuiet, readQuietHours } from '../client/quiet-hours.ts';
-import { ModerationClient } from '../client/moderation-client.ts';
 import { toDate, toZone } from '../client/dates.ts';
 import { bounded } from '../contract/check.ts';
-import { actionFor, type Action } from '../contract/names.ts';
+import { ModerationError } from '../client/errors.ts';
+import { inParallel } from '../client/in-parallel.ts';
+import { ModerationClient } from '../client/moderation-client.ts';
+import { newestOwn } from '../client/newest.ts';
+import { isFirstOfTwo, quietAt, readQuietHours } from '../client/quiet-hours.ts';
+import { Runs } from '../client/runs.ts';
+import { liveWorkflowIdOf } from '../contract/call-id.ts';
+import { actionFor, PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import type { Policy } from '../contract/policy.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
-import type { EntryOnJoin, JoiningCall } from './types.ts';
+import { knownPolicies } from './known-policies.ts';
+import type { JoiningCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnJoin } from './types.ts';
 
 /**
  * The rules of policies beside the clock, all of them in this one place. They are decided in activities, as they ask what
  * time it is in a zone, and what policies there are.
+ *
+ * Quiet hours are a level and no event: whether a call is muted is decided by what is true when somebody works on it, so
+ * that neither a late nor a repeated run, nor one that never came, leaves it as it should not be.
  */
 
-/** How long what policies there are may be remembered, in ms. */
-const REMEMBER_MS = 5_000;
+/** Calls that are looked up at a time. */
+const LOOKS = 20;
 
 /**
- * What a policy with quiet hours does at a moment: it mutes where they begin, and unmutes where they end. Whoever starts a
- * run without our client may have got them wrong, and then nothing is done.
+ * What a run of a policy with quiet hours does at a moment. A run of the schedule looks whether the policy is still the
+ * same: hours that were changed since, or that nobody will end any more, mute nothing.
  */
-export async function actionAt({ action, when }: Policy, at: string): Promise<Action> {
-  const { quietHours, timeZone = 'UTC' } = when;
-  if (quietHours === undefined) return action;
-  const ofHours: string[] = [];
-  readQuietHours(quietHours, ofHours);
-  const zone = toZone(timeZone);
-  if (zone !== undefined && ofHours.length === 0) return actionFor(isQuiet(quietHours, zone, new Date(at)));
-  const faults = bounded(zone === undefined ? [...ofHours, 'when.timeZone is not known'] : ofHours);
-  const message = `Nothing was done, for the policy is not valid: ${faults.join('; ')}.`;
+export async function policyLevel(policy: Policy, { at, scheduledAt }: LevelAt): Promise<PolicyLevel> {
+  refuseUnreadable(policy);
+  const { when } = policy;
+  if (scheduledAt !== undefined && isFirstOfTwo(when, new Date(scheduledAt))) return { stop: 'notDue' };
+  const { isQuiet, until } = quietAt(when, new Date(at));
+  if (scheduledAt !== undefined) {
+    const current = await currentOf(policy.id);
+    const isSame = current !== undefined && JSON.stringify(current) === JSON.stringify(policy);
+    if (!isSame && (isQuiet || current !== undefined)) return { stop: 'changed' };
+  }
+  return { action: actionFor(isQuiet), ...(until !== undefined && { until: until.toISOString() }) };
+}
+
+/** Whoever starts a run without our client may have got the hours wrong, and then nothing is done. */
+function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
+  const found: string[] = [];
+  readQuietHours(quietHours, found);
+  if (timeZone !== undefined && toZone(timeZone) === undefined) found.push('when.timeZone is not known');
+  if (found.length === 0) return;
+  const faults = bounded(found);
+  const message = `Nothing was done, because the policy is not valid: ${faults.join('; ')}.`;
   throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ faults }], nonRetryable: true });
+}
+
+/** The policy as its schedule has it now. */
+async function currentOf(id: string): Promise<Policy | undefined> {
+  const { client, info } = Context.current();
+  try {
+    return await new ModerationClient({ client, taskQueue: info.taskQueue }).policies.get(id);
+  } catch (error) {
+    if (error instanceof ModerationError) return undefined; // It contains no policy any more.
+    throw error;
+  }
 }
 
 /**
  * The policy that mutes the application in a call as it is established, and the one that mutes who comes after that, if
  * there are such: of each kind the first, by ID, that says so, is not paused, and has the call among its own; with quiet
- * hours, only in those. What policies there are is asked every REMEMBER_MS at most.
+ * hours, only in those.
  */
-export async function policyOnJoin(call: JoiningCall, also?: 'entry'): Promise<Policy | EntryOnJoin | undefined> {
-  const { client, info } = Context.current();
+export async function policyOnJoin(call: JoiningCall): Promise<WantedOnJoin> {
   const now = new Date();
-  const concerned = (await current(client, info.taskQueue, now)).filter(
-    (policy) => isInForce(policy, now) && concerns(policy, call),
-  );
+  const concerned = (await known().soon()).filter((policy) => isInForce(policy, now) && concerns(policy, call));
   const join = concerned.find((policy) => isOnJoin(policy, now));
-  const entry = also && concerned.find(({ rules }) => entryRuleOf(rules) !== undefined);
-  return entry === undefined ? join : { entry, ...(join !== undefined && { join }) };
+  const entry = concerned.find(({ rules }) => entryRuleOf(rules) !== undefined);
+  const until = join?.when.quietHours && quietAt(join.when, now).until?.toISOString();
+  return { ...(join !== undefined && { join }), ...(entry !== undefined && { entry }), ...(until && { until }) };
 }
 
-interface Remembered {
-  until: number;
-  policies: Promise<Policy[]>;
+export async function quietUntil(call: JoiningCall, at: string): Promise<string | undefined> {
+  const ends = (await quietNow(new Date(at)))
+    .filter(({ policy }) => concerns(policy, call))
+    .flatMap(({ until }) => until?.toISOString() ?? []);
+  return ends.toSorted().at(-1);
 }
 
-const remembered = new WeakMap<Client, Remembered>();
-
-async function current(client: Client, taskQueue: string, now: Date): Promise<Policy[]> {
-  const known = remembered.get(client);
-  if (known !== undefined && known.until > now.getTime()) return await known.policies;
-  const policies = read(client, taskQueue);
-  remembered.set(client, { until: now.getTime() + REMEMBER_MS, policies });
-  // What failed is not worth remembering.
-  policies.catch(() => remembered.delete(client));
-  return await policies;
-}
-
-async function read(client: Client, taskQueue: string): Promise<Policy[]> {
-  const { policies } = new ModerationClient({ client, taskQueue });
-  const found: Policy[] = [];
-  for await (const { id, paused } of policies.list()) {
-    const policy = paused ? undefined : await policies.get(id).catch(orNone);
-    if (policy !== undefined) found.push(policy);
+export async function quietCalls(calls: readonly PolicyCall[], at: string): Promise<string[]> {
+  const quiet = await quietNow(new Date(at));
+  if (quiet.length === 0) return [];
+  const { client } = Context.current();
+  const kept: string[] = [];
+  const look = async ({ callId }: PolicyCall): Promise<string | undefined> => {
+    const live = quiet.some(({ policy }) => 'live' in policy.target) ? await liveCall(client, callId) : undefined;
+    const isKept = ({ policy }: { policy: Policy }): boolean =>
+      'calls' in policy.target ? policy.target.calls.includes(callId) : live !== undefined && concerns(policy, live);
+    return quiet.some(isKept) ? callId : undefined;
+  };
+  for await (const found of inParallel(calls, LOOKS, async (call) => await outcomeOf(look(call)))) {
+    if ('error' in found) throw found.error;
+    if (found.value !== undefined) kept.push(found.value);
   }
-  return found.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return kept;
 }
 
-/** A schedule that somebody else has made, and that holds no policy, must not keep those that do from being heard. */
-function orNone(error: unknown): undefined {
-  if (!(error instanceof ModerationError)) throw error;
-  log.warn('A schedule with the name of a policy holds none', { faults: error.details.faults?.length });
+/** `inParallel` is given no work that throws. */
+async function outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Policies whose hours an instant lies in, and when they end. */
+async function quietNow(at: Date): Promise<{ policy: Policy; until: Date | undefined }[]> {
+  return (await known().now()).flatMap((policy) => {
+    const { isQuiet, until } = quietAt(policy.when, at);
+    return isQuiet ? [{ policy, until }] : [];
+  });
+}
+
+/** What is known of a call that is established, from its own run. */
+async function liveCall(client: Client, callId: string): Promise<JoiningCall | undefined> {
+  try {
+    const { status, typedSearchAttributes } = await client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
+    const word = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
+    if (status.name !== 'RUNNING' || word(SEARCH_ATTRIBUTE.callState) !== 'established') return undefined;
+    const labels = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.labels, type: 'KEYWORD_LIST' }) ?? [];
+    const tenantId = word(SEARCH_ATTRIBUTE.tenantId);
+    return { callId, labels, ...(tenantId !== undefined && { tenantId }) };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+const OVER: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
+
+/**
+ * Decided by the newest operation on the application's own mute. Whoever has asked for something since the hours ended
+ * wanted that; what was asked for before ends with them, and an unmute that has failed has ended nothing.
+ */
+export async function isLeftMuted({ callId, until, runId }: QuietCall): Promise<'yes' | 'no' | 'wait'> {
+  const { record: newest, isCertain } = await newestOwn(new Runs(Context.current().client), callId);
+  if (!isCertain) return 'wait'; // A list has not caught up yet.
+  if (newest === undefined || OVER.has(newest.outcome)) return 'no';
+  if (newest.action === 'mute') return newest.runId === runId || newest.wishedAt < Date.parse(until) ? 'yes' : 'no';
+  if (newest.outcome === PENDING) return 'wait';
+  return newest.outcome === 'Confirmed' ? 'no' : 'yes';
+}
+
+function known() {
+  const { client, info } = Context.current();
+  return knownPolicies(client, info.taskQueue);
 }
 
 /** Its first date has come, and its last has not passed. */
@@ -92,8 +165,7 @@ function isInForce({ when: { start, end } }: Policy, now: Date): boolean {
 }
 
 function isOnJoin({ when, rules }: Policy, now: Date): boolean {
-  const { quietHours, timeZone = 'UTC' } = when;
-  return quietHours === undefined ? rules?.onJoin === true : isQuiet(quietHours, timeZone, now);
+  return when.quietHours === undefined ? rules?.onJoin === true : quietAt(when, now).isQuiet;
 }
 
 function concerns({ target }: Policy, { callId, tenantId, labels }: JoiningCall): boolean {

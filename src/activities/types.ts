@@ -54,6 +54,8 @@ export interface OperationOrder {
   request: ModerationRequest;
   /** What to do while another operation runs on the call that cannot be joined; `supersede` if absent. */
   onConflict?: OnConflict;
+  /** Not to be started after this moment, because it would be wrong by then. ISO 8601, UTC. */
+  notAfter?: string;
 }
 
 /** An order as it is given to the activities. All attempts at it have these in common. */
@@ -114,6 +116,14 @@ export interface LivePage {
   pageSize: number;
   /** Of the page before. */
   pageToken?: string;
+  /** Only calls whose workflow's run has started then or later. ISO 8601. */
+  startedAfter?: string;
+}
+
+/** A call that is alive. */
+export interface ListedCall extends PolicyCall {
+  /** When its workflow's run started, in ms: a call that continues as new has a new run. */
+  startedAt: number;
 }
 
 /** A call that has just been established. */
@@ -121,10 +131,37 @@ export interface JoiningCall extends PolicyCall {
   labels: readonly string[];
 }
 
-/** Where a policy mutes who comes into such a call: that one, and the one that mutes the application, if one does. */
-export interface EntryOnJoin {
-  entry: Policy;
+/** What policies want of such a call. */
+export interface WantedOnJoin {
+  /** The policy that mutes the application. */
   join?: Policy;
+  /** The policy that mutes who comes after that. */
+  entry?: Policy;
+  /** If `join` does so because of its quiet hours: when they end. ISO 8601, UTC. */
+  until?: string;
+}
+
+/**
+ * What a policy with quiet hours does at a moment, and until when that is right (ISO 8601, UTC; absent if for good); or why
+ * the run does nothing.
+ */
+export type PolicyLevel = { action: Action; until?: string } | { stop: 'changed' | 'notDue' };
+
+/** When a level is asked for. */
+export interface LevelAt {
+  /** ISO 8601, UTC. */
+  at: string;
+  /** If the policy's schedule started the run: when it was due. */
+  scheduledAt?: string;
+}
+
+/** A call that quiet hours have muted, after their end. */
+export interface QuietCall {
+  callId: string;
+  /** The end of the hours. ISO 8601, UTC. */
+  until: string;
+  /** The mute, if it was confirmed. */
+  runId?: string;
 }
 
 /** A mute on entry that a policy wants on a call. */
@@ -207,15 +244,18 @@ export interface Activities {
   postUnmute(target: ActionTarget): Promise<Acceptance>;
   /** GET the call and its roster, for how many are in it. */
   readCrowd(target: CallTarget): Promise<Crowd>;
-  /** What a policy does at a moment (ISO 8601). */
-  actionAt(policy: Policy, at: string): Promise<Action>;
-  /**
-   * The policy that mutes a call as it is established; with `also`, beside it the one that mutes who comes after that, where
-   * there is one. Workflows of 0.2.0 do not ask for it, and would take it for the other.
-   */
-  policyOnJoin(call: JoiningCall, also?: 'entry'): Promise<Policy | EntryOnJoin | undefined>;
+  /** What a policy with quiet hours does at a moment. */
+  policyLevel(policy: Policy, when: LevelAt): Promise<PolicyLevel>;
+  /** What policies want of a call as it is established. */
+  policyOnJoin(call: JoiningCall): Promise<WantedOnJoin>;
+  /** Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). */
+  quietCalls(calls: readonly PolicyCall[], at: string): Promise<string[]>;
+  /** When the quiet hours end that keep an established call muted at a moment (both ISO 8601), if any do. */
+  quietUntil(call: JoiningCall, at: string): Promise<string | undefined>;
+  /** Whether a call that quiet hours have muted is still muted because of them; `wait` if an operation on it is under way. */
+  isLeftMuted(call: QuietCall): Promise<'yes' | 'no' | 'wait'>;
   /** Calls that are established, page by page; `next` leads to the next one. */
-  listLiveCalls(page: LivePage): Promise<{ calls: PolicyCall[]; next?: string }>;
+  listLiveCalls(page: LivePage): Promise<{ calls: ListedCall[]; next?: string }>;
   /** Starts, joins or supersedes an operation, under the call's workflow ID. Waits for nothing. */
   startOperation(order: GivenOrder): Promise<OperationStart>;
   /** How a run stands that a workflow waits for. */

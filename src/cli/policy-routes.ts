@@ -29,7 +29,7 @@ const overlap = {
   kind: 'enum',
   values: OVERLAPS,
   optional: true,
-  brief: 'What to do while the run before has not ended (skip)',
+  brief: 'What to do while the run before has not ended (skip; bufferOne for unmute)',
 } as const;
 
 const note = words('For people: why');
@@ -65,7 +65,7 @@ const flags = {
   end: words('Not after this date'),
   jitter: words('Run up to so much later, by chance, such as 30s'),
   overlap,
-  catchupWindow: words('How late it may run after an outage, such as 15m (60s)'),
+  catchupWindow: words('How late it may run after an outage, such as 15m (60s; 1h for unmute)'),
   onConflict: {
     kind: 'enum',
     values: ['supersede', 'queue', 'reject'],

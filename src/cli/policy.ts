@@ -4,7 +4,16 @@ import { inParallel } from '../client/in-parallel.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
 import type { Action } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
-import type { Policy, PolicyOverlap, PolicyRules, PolicyTarget, PolicyWhen, QuietHours } from '../contract/policy.ts';
+import type {
+  Policy,
+  PolicyOverlap,
+  PolicyReport,
+  PolicyRules,
+  PolicyStop,
+  PolicyTarget,
+  PolicyWhen,
+  QuietHours,
+} from '../contract/policy.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
@@ -261,16 +270,25 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
     ...nextTimes.slice(1, 3).map((time): [string, string] => ['', time]),
     ['note', note === '' ? undefined : note],
     ['runs', `${runs}, missed ${missed}, skipped ${skipped}`],
-    [
-      'last run',
-      lastRun && `${lastRun.takenAt} ${lastRun.status}${report?.missed === true ? ', too late to act' : ''}`,
-    ],
+    ['last run', lastRun && `${lastRun.takenAt} ${lastRun.status}${wordsOfEnd(report)}`],
     ['came to', came.length > 0 ? came.join(', ') : undefined],
     ['others', report?.others && `${report.others.muted} of ${report.others.of} muted`],
     ['created', createdAt],
   ];
   context.process.stdout.write(table(rows.filter((row): row is [string, string] => row[1] !== undefined)));
   return DONE;
+}
+
+const STOPPED = {
+  hours: ', stopped as the quiet hours began or ended',
+  changed: ', stopped as the policy was changed',
+  notDue: ', nothing was due',
+  deadline: ', stopped because it took too long',
+} as const satisfies Record<PolicyStop, string>;
+
+function wordsOfEnd({ missed, stopped }: Pick<PolicyReport, 'missed' | 'stopped'> = {}): string {
+  if (missed === true) return ', too late to act';
+  return stopped === undefined ? '' : STOPPED[stopped];
 }
 
 function stateOf({ paused, nextTimes }: PolicySummary, rules?: PolicyRules): string {

@@ -9,8 +9,6 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `Cancelled`: somebody cancelled it
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
- * - `NotEnded`: it was waited for as long as may be, and goes on; only workflows that order operations see it
- * - `OtherDeployment`: what runs there belongs to another deployment, with a task queue of its own
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
  *   or the call is held already
  * - `OtherDeployment`: it was refused, because the workflow on the call belongs to another task queue
@@ -22,8 +20,6 @@ export type ModerationErrorType =
   | typeof CANCELLED
   | 'Terminated'
   | 'TimedOut'
-  | 'NotEnded'
-  | 'OtherDeployment'
   | 'OperationInProgress'
   | 'OtherDeployment'
   | 'NotEnded'

@@ -8,15 +8,17 @@ import {
   type ScheduleSpec,
 } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
-import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
+import { DURATION_RULE } from '../contract/duration.ts';
 import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import { checkPolicy, faultsOfNote } from '../contract/policy-check.ts';
 import {
   APPLY_POLICY,
-  DEFAULT_CATCHUP_SECONDS,
+  catchupSecondsOf,
+  overlapOf,
   policyIdOf,
   scheduleIdOf,
+  type Closing,
   type Policy,
   type PolicyOverlap,
   type PolicyReport,
@@ -24,8 +26,10 @@ import {
 import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
 import { invalidPolicy as invalid, ModerationError } from './errors.ts';
+import { inParallel } from './in-parallel.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
+import { quietAt } from './quiet-hours.ts';
 import { isNever, readWhen } from './when.ts';
 
 export interface PolicyState {
@@ -114,8 +118,14 @@ const LOOKS = 20;
 type Latest = (callId: string) => Promise<OperationRecord | undefined>;
 
 /**
- * Policies: an action on many calls by the clock, each kept as a Temporal Schedule. Whatever is wrong with one is told,
+ * Policies: an action on many calls by the clock, each kept as a Temporal Schedule. Whatever is wrong with one is reported,
  * field by field, before anything is created or changed.
+ *
+ * A namespace may be shared. A schedule belongs to the deployment on whose task queue its runs start: what belongs to another
+ * one is not listed, and neither read nor changed.
+ *
+ * Quiet hours are a level: if they, or the clock, say something else than when the policy last ran, a run is started at once,
+ * as it is created, changed or resumed.
  */
 export class Policies {
   readonly #client: Client;
@@ -139,19 +149,24 @@ export class Policies {
   }
 
   /**
-   * @throws {ModerationError} `InvalidRequest` where something is wrong, `PolicyExists` where there is one of this ID
+   * In the middle of quiet hours, the calls of the target are muted at once.
+   *
+   * @throws {ModerationError} `InvalidRequest` if something is wrong, `PolicyExists` if there is one with this ID,
+   *   `OtherDeployment` if that is another deployment's
    */
   async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
     const { policy, options } = this.#read(input);
     refuse(faultsOfNote(note));
+    const triggerImmediately = !paused && quietAt(policy.when, new Date()).isQuiet;
     try {
       await this.#client.schedule.create({
         scheduleId: scheduleIdOf(policy.id),
         ...options,
-        state: { paused, note },
+        state: { paused, note, triggerImmediately },
       });
     } catch (error) {
       if (error instanceof ScheduleAlreadyRunning) {
+        await this.#asking(policy.id, async () => undefined);
         throw new ModerationError(
           'PolicyExists',
           `There is a policy ${policy.id} already. Update it, or choose another ID.`,
@@ -162,21 +177,74 @@ export class Policies {
     return await this.describe(policy.id);
   }
 
-  /** Changes a policy. Whether it is paused stays as it is. */
+  /**
+   * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else now, those
+   * calls are unmuted, and the calls that the new terms want muted are muted.
+   */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
-    const { policy: before } = await this.describe(id);
-    const { options } = this.#read({ ...before, ...change, id });
+    const before = await this.describe(id);
+    const { policy, options } = this.#read({ ...before.policy, ...change, id });
     await this.#asking(id, async (handle) => {
-      await handle.update(({ state }) => ({ ...options, state: { ...state, ...(note !== undefined && { note }) } }));
+      await handle.update((now) => {
+        this.#requireOwn(id, now);
+        return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
+      });
     });
+    const isSame = JSON.stringify(policy) === JSON.stringify(before.policy);
+    if (!isSame && !before.paused) await this.#settle(before, policy);
     return await this.describe(id);
   }
 
+  /** Ends what the terms before have muted, and begins what the new ones want at this moment. */
+  async #settle(before: PolicyDescription, policy: Policy): Promise<void> {
+    const now = new Date();
+    const isQuiet = quietAt(policy.when, now).isQuiet;
+    if (isMutedByHours(before, now)) await this.#close(before.policy);
+    if (isQuiet) await this.trigger(policy.id);
+  }
+
+  /** Unmutes the calls of a policy that has had quiet hours, but for those that some hours still keep muted. */
+  async #close(policy: Policy): Promise<void> {
+    const { id } = policy;
+    const closing: Closing = { closing: true };
+    await this.#client.workflow.start(APPLY_POLICY, {
+      workflowId: `${scheduleIdOf(id)}-closing-${new Date().toISOString()}`,
+      taskQueue: this.#taskQueue,
+      args: [policy, closing],
+      typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, 'unmute')],
+      staticSummary: `Policy ${id}: unmute, because its terms were changed`,
+    });
+  }
+
+  /** Those of this deployment. */
   async *list(): AsyncIterable<PolicySummary> {
-    for await (const { scheduleId, state, info } of this.#client.schedule.list()) {
+    const order: string[] = [];
+    for await (const { scheduleId } of this.#client.schedule.list()) {
       const id = policyIdOf(scheduleId);
-      if (id !== undefined) yield summaryOf(id, state, info.nextActionTimes);
+      if (id === undefined) continue;
+      order.push(id);
+      if (order.length % LOOKS !== 0) continue;
+      yield* await this.#summaries(order.splice(0));
+    }
+    yield* await this.#summaries(order);
+  }
+
+  async #summaries(ids: readonly string[]): Promise<PolicySummary[]> {
+    const found = new Map<string, PolicySummary>();
+    for await (const summary of inParallel(ids, LOOKS, async (id) => await this.#summary(id))) {
+      if (summary !== undefined) found.set(summary.id, summary);
+    }
+    return ids.flatMap((id) => found.get(id) ?? []);
+  }
+
+  async #summary(id: string): Promise<PolicySummary | undefined> {
+    try {
+      const { action, state, info } = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
+      return action.taskQueue === this.#taskQueue ? summaryOf(id, state, info.nextActionTimes) : undefined;
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return undefined; // Deleted since it was listed.
+      throw error;
     }
   }
 
@@ -193,7 +261,7 @@ export class Policies {
 
   /** @throws {ModerationError} `PolicyNotFound` */
   async describe(id: string): Promise<PolicyDescription> {
-    const description = await this.#asking(id, async (handle) => await handle.describe());
+    const description = await this.#asking(id, async (_handle, found) => await Promise.resolve(found));
     const { state, info } = description;
     const lastRun = await this.#lastRun(description);
     return {
@@ -219,10 +287,16 @@ export class Policies {
     return await this.#leftBehind(before);
   }
 
-  /** What was due while it was paused is not made up for. */
+  /** What was due while it was paused is not made up for, but quiet hours are: the calls are muted, or unmuted, at once. */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
+    const before = await this.describe(id);
     await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    const now = new Date();
+    const { quietHours } = before.policy.when;
+    if (before.paused && quietHours !== undefined) {
+      if (isMutedByHours(before, now) !== quietAt(before.policy.when, now).isQuiet) await this.trigger(id);
+    }
     return await this.describe(id);
   }
 
@@ -237,6 +311,11 @@ export class Policies {
     const { policy } = await this.describe(id);
     const [from, to] = [toDate(start, policy.when.timeZone), toDate(end, policy.when.timeZone)];
     const faults = [...faultsOfOverlap(overlap)];
+    if (policy.when.quietHours !== undefined) {
+      faults.push(
+        'a run of quiet hours does what is right when it runs, so there is nothing to make up for: use trigger',
+      );
+    }
     if (Object.keys(policy.when).length === 0) {
       faults.push('the policy has no times, so nothing was due: use trigger to run it now');
     }
@@ -287,7 +366,7 @@ export class Policies {
   }
 
   #optionsOf(policy: Policy, spec: ScheduleSpec, catchupSeconds: number) {
-    const { id, action, overlap = 'skip', rules } = policy;
+    const { id, action, rules } = policy;
     return {
       spec,
       action: {
@@ -299,13 +378,17 @@ export class Policies {
         typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, action)],
         staticSummary: `Policy ${id}: ${entryRuleOf(rules) === undefined ? action : 'mute on entry'}`,
       },
-      policies: { overlap: OVERLAP[overlap], catchupWindow: catchupSeconds * 1_000 },
+      policies: { overlap: OVERLAP[overlapOf(policy)], catchupWindow: catchupSeconds * 1_000 },
     };
   }
 
-  async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
+  /** Asks something of a policy of this deployment. */
+  async #asking<T>(id: string, ask: (handle: ScheduleHandle, found: ScheduleDescription) => Promise<T>): Promise<T> {
     try {
-      return await ask(this.#client.schedule.getHandle(scheduleIdOf(id)));
+      const handle = this.#client.schedule.getHandle(scheduleIdOf(id));
+      const found = await handle.describe();
+      this.#requireOwn(id, found);
+      return await ask(handle, found);
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw refusedByServer(error);
       throw new ModerationError(
@@ -313,6 +396,15 @@ export class Policies {
         `There is no policy ${id}. 'policy list' shows those that there are.`,
       );
     }
+  }
+
+  #requireOwn(id: string, { action }: Pick<ScheduleDescription, 'action'>): void {
+    if (action.taskQueue === this.#taskQueue) return;
+    throw new ModerationError(
+      'OtherDeployment',
+      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${action.taskQueue}, and this one on ${this.#taskQueue}. ` +
+        'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
+    );
   }
 
   async #lastRun({ info }: ScheduleDescription): Promise<PolicyRunRecord | undefined> {
@@ -396,6 +488,11 @@ function messageOnEntry(id: string, count: number): string {
 }
 
 function policyOf(id: string, { action }: ScheduleDescription): Policy {
+  if (action.workflowType !== APPLY_POLICY) {
+    const fault = `it starts the workflow ${action.workflowType}, and not ${APPLY_POLICY}`;
+    const message = `Schedule ${scheduleIdOf(id)} holds no policy (${fault}). Delete it and create it anew.`;
+    throw new ModerationError('InvalidRequest', message, { faults: [fault] });
+  }
   const checked = checkPolicy(action.args?.[0]);
   if (checked.ok) return checked.policy;
   const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.faults.join('; ')}). Delete it and create it anew.`;
@@ -412,11 +509,17 @@ function summaryOf(id: string, state: { paused: boolean; note?: string }, next: 
   };
 }
 
+/** In seconds, or what is wrong with it. */
 function catchupOf(policy: Policy): number | string {
-  const catchupWindow = policy?.catchupWindow;
-  const seconds = catchupWindow === undefined ? DEFAULT_CATCHUP_SECONDS : toSeconds(catchupWindow);
+  const seconds = policy?.when ? catchupSecondsOf(policy) : LEAST_CATCHUP_SECONDS;
   const isLong = seconds !== undefined && seconds >= LEAST_CATCHUP_SECONDS;
   return isLong ? seconds : `catchupWindow ${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`;
+}
+
+/** Whether a policy's quiet hours have muted calls that no run of it has unmuted yet, as far as its last run tells. */
+function isMutedByHours({ policy, lastRun }: PolicyDescription, now: Date): boolean {
+  if (policy.when.quietHours === undefined) return false;
+  return lastRun?.report === undefined ? quietAt(policy.when, now).isQuiet : lastRun.report.action === 'mute';
 }
 
 function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {

@@ -1,11 +1,26 @@
-import type { CalendarSpec } from '@temporalio/client';
-import { DateTime } from 'luxon';
-import type { QuietHours } from '../contract/policy.ts';
-import { DAYS, readDays, readTime } from './times.ts';
+import type { ScheduleSpec } from '@temporalio/client';
+import type { PolicyWhen, QuietHours } from '../contract/policy.ts';
+import { calendarAt, changedInstantsOf, intervalAt } from './calendars.ts';
+import { toDate } from './dates.ts';
+import { DAYS, fullSecond, readDays, readTime } from './times.ts';
+import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
 
-/** Hours of the day in which calls are kept muted. They may pass midnight, and then belong to the day they begin on. */
+/**
+ * Hours of the day in which calls are kept muted. They may pass midnight, and then belong to the day they begin on.
+ *
+ * Everybody who asks for them asks here: the schedule when it fires, a run what it does, a call that is established whether
+ * it is muted, and a live call when it looks again.
+ *
+ * Q1. The hours of a day are one span of instants, `[begin, end)`, by the rules of `wall-clock.ts`: what the clock skips
+ *     comes at the end of the gap, and what it shows twice counts the second time. Hours that lie in a gap are empty.
+ * Q2. `start` and `end` of the policy cut spans. Spans that touch are one.
+ * Q3. The schedule fires at every begin and at every end (`firingOf`). In the nights in which the clock changes it may fire
+ *     at other instants, too (`calendars.ts`). A run decides by the clock, so it repeats there what the hours say, and at
+ *     the first of two equal times it does nothing (`isFirstOfTwo`).
+ */
 
-interface Read {
+interface Hours {
+  /** Seconds since midnight. */
   from: number;
   to: number;
   /** Of the beginning, 0 for Sunday; all where absent. */
@@ -13,7 +28,7 @@ interface Read {
 }
 
 /** Adds what is wrong to `faults`. */
-export function readQuietHours(given: unknown, faults: string[]): Read | undefined {
+export function readQuietHours(given: unknown, faults: string[]): Hours | undefined {
   if (typeof given !== 'object' || given === null) {
     faults.push("when.quietHours must be an object such as { from: '22:00', to: '06:00' }");
     return undefined;
@@ -29,37 +44,91 @@ export function readQuietHours(given: unknown, faults: string[]): Read | undefin
   return { from: start, to: end, days: on?.map((day) => DAYS.indexOf(day)) };
 }
 
-/** The moments at which they begin and end. */
-export function calendarsOf({ from, to, days }: Read): CalendarSpec[] {
-  const later = to < from ? 1 : 0;
-  return [
-    calendar(from, days),
-    calendar(
-      to,
-      days?.map((day) => (day + later) % 7),
-    ),
-  ];
+/** From the first instant of the hours to the first one after them. */
+interface Span {
+  begin: number;
+  end: number;
 }
 
-function calendar(time: number, days: readonly number[] | undefined): CalendarSpec {
-  const dayOfWeek = days?.flatMap((day) => DAYS[day] ?? []);
+/** Whether an instant is quiet, and when that changes next; `until` is undefined if it never does. */
+interface Quiet {
+  isQuiet: boolean;
+  until?: Date;
+}
+
+type Bounds = Pick<PolicyWhen, 'start' | 'end'>;
+type QuietWhen = Pick<PolicyWhen, 'quietHours' | 'timeZone' | 'start' | 'end'>;
+
+/** Days to look ahead: hours on one day of the week come again after seven. */
+const aheadOf = ({ days }: Hours): number => (days === undefined ? 2 : 9);
+
+/** What the hours of a policy say of an instant. Hours that cannot be read are never quiet. */
+export function quietAt(when: QuietWhen, at: Date): Quiet {
+  const { quietHours, timeZone = 'UTC' } = when;
+  const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);
+  if (hours === undefined) return { isQuiet: false };
+  const bounds = boundsOf(when);
+  const start = bounds.from > at.getTime() && Number.isFinite(bounds.from) ? bounds.from : at.getTime();
+  const next = spansAround(hours, timeZone, start, bounds).find(({ end }) => end > at.getTime());
+  if (next === undefined) return { isQuiet: false };
+  const isQuiet = next.begin <= at.getTime();
+  return { isQuiet, until: new Date(isQuiet ? next.end : next.begin) };
+}
+
+/** An instant of the hours' own times of day at which they neither begin nor end, because the clock shows it once more (Q3). */
+export function isFirstOfTwo({ quietHours, timeZone = 'UTC' }: QuietWhen, at: Date): boolean {
+  const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);
+  if (hours === undefined) return false;
+  const local = localAt(at.getTime(), timeZone);
+  const time = (((local % DAY_MS) + DAY_MS) % DAY_MS) / 1_000;
+  return (time === hours.from || time === hours.to) && instantOf(local, timeZone) !== at.getTime();
+}
+
+/** When the schedule of a policy with these hours fires, in its zone (Q3). */
+export function firingOf(hours: Hours, zone: string, bounds: Bounds): Pick<ScheduleSpec, 'calendars' | 'intervals'> {
+  const { from, to, days } = hours;
+  const later = to < from ? 1 : 0;
+  const endDays = days?.map((day) => (day + later) % 7);
+  const { from: start, to: end } = boundsOf(bounds);
+  const instants = [
+    ...changedInstantsOf(from, days, zone),
+    ...changedInstantsOf(to, endDays, zone),
+    ...[start, end].filter(Number.isFinite), // Q2
+  ].filter((instant) => isChange(instant, hours, zone, bounds));
+  return { calendars: [calendarAt(from, days), calendarAt(to, endDays)], intervals: instants.map(intervalAt) };
+}
+
+/** Whether the hours begin or end at an instant. */
+function isChange(at: number, hours: Hours, zone: string, bounds: Bounds): boolean {
+  return spansAround(hours, zone, at, boundsOf(bounds)).some(({ begin, end }) => begin === at || end === at);
+}
+
+/** Calendars know full seconds, so the bounds are rounded up to them. */
+function boundsOf({ start, end }: Bounds): { from: number; to: number } {
   return {
-    hour: Math.floor(time / 3_600),
-    minute: Math.floor(time / 60) % 60,
-    second: time % 60,
-    ...(dayOfWeek !== undefined && { dayOfWeek }),
+    from: fullSecond(toDate(start))?.getTime() ?? Number.NEGATIVE_INFINITY,
+    to: fullSecond(toDate(end))?.getTime() ?? Number.POSITIVE_INFINITY,
   };
 }
 
-/** Whether a moment lies in them: their beginning does, their end does not. */
-export function isQuiet(given: QuietHours, timeZone: string, at: Date): boolean {
-  const hours = readQuietHours(given, []);
-  if (hours === undefined) return false;
-  const local = DateTime.fromJSDate(at, { zone: timeZone });
-  const time = (local.hour * 60 + local.minute) * 60 + local.second;
-  const { from, to, days } = hours;
-  const isOn = (day: number): boolean => days === undefined || days.includes(day);
-  const today = local.weekday % 7;
-  if (from < to) return isOn(today) && time >= from && time < to;
-  return (isOn(today) && time >= from) || (isOn((today + 6) % 7) && time < to);
+/** The spans of the days around an instant, in order, cut (Q2), and without those that are empty. */
+function spansAround(hours: Hours, zone: string, at: number, { from, to }: { from: number; to: number }): Span[] {
+  const today = Math.floor(localAt(at, zone) / DAY_MS) * DAY_MS;
+  const spans: Span[] = [];
+  for (let day = today - 2 * DAY_MS; day <= today + aheadOf(hours) * DAY_MS; day += DAY_MS) {
+    const whole = spanOn(day, hours, zone);
+    const span = whole && { begin: Math.max(whole.begin, from), end: Math.min(whole.end, to) };
+    const last = spans.at(-1);
+    if (span === undefined || span.end <= span.begin) continue;
+    if (last !== undefined && span.begin <= last.end) last.end = Math.max(last.end, span.end);
+    else spans.push(span);
+  }
+  return spans;
+}
+
+/** Q1. The hours that begin on a day, which is given by its local midnight. */
+function spanOn(day: number, { from, to, days }: Hours, zone: string): Span | undefined {
+  if (days !== undefined && !days.includes(new Date(day).getUTCDay())) return undefined;
+  const lastDay = to < from ? day + DAY_MS : day;
+  return { begin: instantOf(day + from * 1_000, zone), end: instantOf(lastDay + to * 1_000, zone) };
 }

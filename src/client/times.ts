@@ -38,3 +38,8 @@ export function readDays(field: string, given: unknown, faults: string[]): DayOf
   });
   return [...new Set(days)];
 }
+
+/** Calendars know seconds; a moment that is rounded down may have passed when the schedule is made. */
+export function fullSecond(date: Date | undefined): Date | undefined {
+  return date && new Date(Math.ceil(date.getTime() / 1_000) * 1_000);
+}

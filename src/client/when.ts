@@ -1,10 +1,11 @@
-import type { CalendarSpec, ScheduleSpec } from '@temporalio/client';
+import type { CalendarSpec, IntervalSpec, ScheduleSpec } from '@temporalio/client';
 import { shown } from '../contract/check.ts';
 import { DURATION_RULE, toSeconds } from '../contract/duration.ts';
 import type { PolicyWhen } from '../contract/policy.ts';
+import { calendarAt, changedInstantsOf, intervalAt } from './calendars.ts';
 import { DATE_RULE, toDate, toZone } from './dates.ts';
-import { calendarsOf, readQuietHours } from './quiet-hours.ts';
-import { readDays, readTime } from './times.ts';
+import { firingOf, readQuietHours } from './quiet-hours.ts';
+import { DAYS, fullSecond, readDays, readTime } from './times.ts';
 
 /** The times of a policy: what people write, to what Temporal's schedules take, or every fault with its remedy. */
 
@@ -70,7 +71,10 @@ export function readWhen(given: unknown, isByRules = false, now = new Date()): R
       faults.push(`when.${field} ${DURATION_RULE}, and at least ${least} s`);
     return seconds;
   };
-  const [start, end] = [dateOf('start'), dateOf('end')];
+  // Quiet hours begin and end with full seconds, as Temporal's calendars fire.
+  const boundOf = (field: 'start' | 'end'): Date | undefined =>
+    when.quietHours === undefined ? dateOf(field) : fullSecond(dateOf(field));
+  const [start, end] = [boundOf('start'), boundOf('end')];
   const once = fullSecond(dateOf('once'));
   if (start !== undefined && end !== undefined && end <= start) {
     faults.push('when.end must come after when.start; exchange them, or leave one out');
@@ -80,37 +84,35 @@ export function readWhen(given: unknown, isByRules = false, now = new Date()): R
   if (once !== undefined && once <= now) faults.push('when.once has passed; name a later date, or trigger the policy');
   const [every, jitter] = [secondsOf('every', 1), secondsOf('jitter', 0)];
   const quietHours = when.quietHours === undefined ? undefined : readQuietHours(when.quietHours, faults);
-  const calendars = [
-    ...readTimes(when, faults),
-    ...(once === undefined ? [] : [calendarOf(once)]),
-    ...(quietHours === undefined ? [] : calendarsOf(quietHours)),
-    ...(ways.length === 0 ? [NEVER] : []),
+  const dates = {
+    ...(once !== undefined && { once: once.toISOString() }),
+    ...(start !== undefined && { start: start.toISOString() }),
+    ...(end !== undefined && { end: end.toISOString() }),
+  };
+  const firing: Firing[] = [
+    readTimes(when, zone ?? 'UTC', faults),
+    ...(once === undefined ? [] : [{ calendars: [calendarOf(once)] }]),
+    ...(every === undefined ? [] : [{ intervals: [{ every: every * 1_000 }] }]),
+    ...(quietHours === undefined || zone === undefined ? [] : [firingOf(quietHours, zone, dates)]),
+    ...(ways.length === 0 ? [{ calendars: [NEVER] }] : []),
   ];
+  const calendars = firing.flatMap(({ calendars: some = [] }) => some);
+  const intervals = firing.flatMap(({ intervals: some = [] }) => some);
   const cronExpressions = readCron(when.cron, faults);
   if (faults.length > 0) return { ok: false, faults };
   const spec: ScheduleSpec = {
     ...(calendars.length > 0 && { calendars }),
-    ...(every !== undefined && { intervals: [{ every: every * 1_000 }] }),
+    ...(intervals.length > 0 && { intervals }),
     ...(cronExpressions.length > 0 && { cronExpressions }),
     ...(start !== undefined && { startAt: start }),
     ...(end !== undefined && { endAt: end }),
     ...(jitter !== undefined && { jitter: jitter * 1_000 }),
     timezone: once === undefined && zone !== undefined ? zone : 'UTC',
   };
-  const dates = {
-    ...(once !== undefined && { once: once.toISOString() }),
-    ...(start !== undefined && { start: start.toISOString() }),
-    ...(end !== undefined && { end: end.toISOString() }),
-  };
   return { ok: true, spec, dates };
 }
 
-/** Calendars know seconds; a moment that is rounded down may have passed when the schedule is made. */
-function fullSecond(date: Date | undefined): Date | undefined {
-  return date && new Date(Math.ceil(date.getTime() / 1_000) * 1_000);
-}
-
-/** One moment, in UTC. */
+/** One moment, in UTC. A schedule that has no time left after it is deleted by Temporal. */
 function calendarOf(date: Date): CalendarSpec {
   return {
     year: date.getUTCFullYear(),
@@ -137,20 +139,26 @@ const MONTHS = [
   'DECEMBER',
 ] as const;
 
-function readTimes({ at, days }: PolicyWhen, faults: string[]): CalendarSpec[] {
+/** What makes a schedule fire. */
+interface Firing {
+  calendars?: CalendarSpec[];
+  intervals?: IntervalSpec[];
+}
+
+/** A time that the zone skips on a day comes at the end of the gap. */
+function readTimes({ at, days }: PolicyWhen, zone: string, faults: string[]): Firing {
   if (at === undefined) {
     if (days !== undefined) faults.push('when.days goes with when.at; add times of day, or leave it out');
-    return [];
+    return {};
   }
-  const dayOfWeek = days === undefined ? undefined : readDays('when.days', days, faults);
+  const on = days === undefined ? undefined : readDays('when.days', days, faults).map((day) => DAYS.indexOf(day));
   const times: unknown[] = Array.isArray(at) ? at : [at];
   if (times.length === 0) faults.push('when.at is empty; name a time of day such as 18:00');
-  return times.flatMap((given) => {
-    const time = readTime('when.at', given, faults);
-    if (time === undefined) return [];
-    const clock = { hour: Math.floor(time / 3_600), minute: Math.floor(time / 60) % 60, second: time % 60 };
-    return [{ ...clock, ...(dayOfWeek !== undefined && { dayOfWeek }) }];
-  });
+  const read = times.flatMap((given) => readTime('when.at', given, faults) ?? []);
+  return {
+    calendars: read.map((time) => calendarAt(time, on)),
+    intervals: read.flatMap((time) => changedInstantsOf(time, on, zone)).map(intervalAt),
+  };
 }
 
 /**

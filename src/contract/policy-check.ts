@@ -176,13 +176,24 @@ function faultsOfCombination(policy: Policy): string[] {
   return fault === undefined ? [] : [fault];
 }
 
+/** An end that may be skipped, or missed, would leave calls muted. */
+function faultOfQuietHours({ when, overlap, catchupWindow: catchup }: Policy): string | undefined {
+  if (when.quietHours === undefined) return undefined;
+  if (overlap !== undefined) {
+    return 'overlap does not go with when.quietHours, whose runs are never skipped and never wait for each other; leave it out';
+  }
+  return catchup === undefined
+    ? undefined
+    : 'catchupWindow does not go with when.quietHours, whose end is made up for after any outage; leave it out';
+}
+
 function faultOfCombination(policy: Policy): string | undefined {
   const {
     action,
     rules: decides,
     when: { quietHours },
   } = policy;
-  const fault = faultOfOthers(policy);
+  const fault = faultOfOthers(policy) ?? faultOfQuietHours(policy);
   if (fault !== undefined || (decides?.onJoin !== true && quietHours === undefined)) return fault;
   if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
   return decides?.moreThan === undefined

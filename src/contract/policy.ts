@@ -1,3 +1,4 @@
+import { toSeconds } from './duration.ts';
 import type { EntryRule } from './mute-on-entry.ts';
 import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
@@ -15,11 +16,15 @@ export interface Policy {
   action: Action;
   target: PolicyTarget;
   when: PolicyWhen;
-  /** What to do when it is due and the run before has not ended; `skip` where absent. */
+  /**
+   * What to do if it is due and the run before has not ended. By default `skip` if it mutes, and `bufferOne` if it unmutes.
+   * Not with `when.quietHours`: no run of them is ever skipped, and none waits for another.
+   */
   overlap?: PolicyOverlap;
   /**
-   * How late it may still run, after an outage of Temporal or of all workers: seconds, or such as `15m`. What was missed
-   * for longer is not made up for. At least 10 seconds; a minute where absent.
+   * How late it may still run after an outage of Temporal or of all workers: seconds, or such as `15m`, at least 10 seconds.
+   * What was missed for longer is not made up for. By default a minute if it mutes, and an hour if it unmutes. Not with
+   * `when.quietHours`: a late run of them does what is right when it runs.
    */
   catchupWindow?: number | string;
   /** What decides beside the clock. */
@@ -74,7 +79,10 @@ export interface PolicyWhen {
   cron?: string | readonly string[];
   /** A date. */
   once?: string;
-  /** With `mute`: mute as they begin, and calls that are established meanwhile; unmute as they end. */
+  /**
+   * With `mute`: the calls of the target are muted in these hours, also those that are established meanwhile, and unmuted
+   * after them. A run looks at the clock, so it does what is right when it works, however late that is.
+   */
   quietHours?: QuietHours;
   /** The zone of all of these, such as `Europe/Berlin`; UTC where absent. */
   timeZone?: string;
@@ -95,7 +103,26 @@ export interface QuietHours {
 
 export const DEFAULT_CONCURRENCY = 10;
 export const DEFAULT_PER_SECOND = 10;
-export const DEFAULT_CATCHUP_SECONDS = 60;
+
+/** How long ago a begin or an end of quiet hours may be and still start a run: an end must survive any outage. */
+const QUIET_CATCHUP_SECONDS = 7 * 86_400;
+const MUTE_CATCHUP_SECONDS = 60;
+
+/** An unmute is how people end things: it is made up for longer, and not dropped because another one is still going. */
+const UNMUTE_CATCHUP_SECONDS = 3_600;
+
+/** What a policy does if a run is due while another one goes on. */
+export function overlapOf({ action, overlap, when }: Policy): PolicyOverlap {
+  if (when.quietHours !== undefined) return 'allowAll';
+  return overlap ?? (action === 'unmute' ? 'bufferOne' : 'skip');
+}
+
+/** How late a run of a policy may be; `undefined` if its `catchupWindow` is no duration. */
+export function catchupSecondsOf({ action, catchupWindow, when }: Policy): number | undefined {
+  if (when.quietHours !== undefined) return QUIET_CATCHUP_SECONDS;
+  if (catchupWindow !== undefined) return toSeconds(catchupWindow);
+  return action === 'unmute' ? UNMUTE_CATCHUP_SECONDS : MUTE_CATCHUP_SECONDS;
+}
 
 /** Calls that a policy can list; with more, address them by a label. */
 export const MOST_CALLS = 1_000;
@@ -110,7 +137,8 @@ export interface PolicyReport {
   /** Calls that were addressed. */
   calls: number;
   /**
-   * How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule.
+   * How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule,
+   * and `StillQuiet` if another policy's quiet hours keep the call muted.
    * Where the policy mutes on entry: `Started`, `Extended` where one ran already, `NotBegun` where it has not read yet who
    * is there, or why it could not.
    */
@@ -123,12 +151,27 @@ export interface PolicyReport {
   others?: MutedOthers & { inCalls: (MutedOthers & { callId: string })[] };
   /** No worker was there when it was due, for longer than `catchupWindow`: nothing was done. */
   missed?: true;
+  /** Why the run ended before it had addressed every call. */
+  stopped?: PolicyStop;
 }
+
+/**
+ * - `hours`: quiet hours began or ended meanwhile, so another run does what is right now
+ * - `changed`: the policy was changed or deleted meanwhile
+ * - `notDue`: the clock shows this time once more, and quiet hours begin or end the second time
+ * - `deadline`: the run took longer than a run may
+ */
+export type PolicyStop = 'hours' | 'changed' | 'notDue' | 'deadline';
 
 /** Of those who were to be muted: everyone meant but who has left, and who waits in the lobby. */
 export interface MutedOthers {
   muted: number;
   of: number;
+}
+
+/** An argument of a run, beside the policy: unmute what the quiet hours have muted, because these terms are over. */
+export interface Closing {
+  closing: true;
 }
 
 export const APPLY_POLICY = 'applyPolicy';

@@ -1,13 +1,7 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
-import {
-  canonicalGuid,
-  canonicalIssuer,
-  faultOfAudience,
-  faultOfIssuer,
-  faultOfTenants,
-} from './token-rules.ts';
+import { canonicalGuid, canonicalIssuer, faultOfAudience, faultOfIssuer, faultOfTenants } from './token-rules.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /**

@@ -10,6 +10,9 @@ export const REQUEST_MS = 60_000;
 /** After a restore, until a read shows it. */
 export const VERIFY_MS = 10_000;
 
+/** One attempt to read what policies there are: a thousand take a few seconds if each request takes 100 ms. */
+const RULES_MS = 30_000;
+
 /**
  * Graph's answers decide which failures are retried (`src/graph/errors.ts` marks the others as not retryable), and a
  * `Retry-After` of Graph takes the place of the interval.
@@ -75,9 +78,11 @@ export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
-/** What the rules of policies say: asked of Temporal and of the clock. */
-export const rules = proxyActivities<Pick<Activities, 'actionAt' | 'policyOnJoin'>>({
-  startToCloseTimeout: ATTEMPT_MS,
-  scheduleToCloseTimeout: REQUEST_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
+/** What the rules of policies say, asked until Temporal answers: nobody is left muted because it was slow for a moment. */
+export const rules = proxyActivities<
+  Pick<Activities, 'policyLevel' | 'policyOnJoin' | 'quietCalls' | 'quietUntil' | 'isLeftMuted'>
+>({
+  startToCloseTimeout: RULES_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
 });

@@ -1,30 +1,34 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   defineQuery,
   isCancellation,
+  log,
   makeContinueAsNewFunc,
   setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { OperationOutcome, PolicyCall } from '../activities/types.ts';
-import { toSeconds } from '../contract/duration.ts';
+import type { PolicyCall } from '../activities/types.ts';
 import { isFailureType } from '../contract/failure.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
-import { PARTIAL, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
-import { isEveryoneMuted, type OthersResult } from '../contract/operation.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import {
-  DEFAULT_CATCHUP_SECONDS,
+  catchupSecondsOf,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
-  type MutedOthers,
+  type Closing,
   type Policy,
   type PolicyReport,
+  type PolicyStop,
 } from '../contract/policy.ts';
-import { lists, reads, rules } from './activities.ts';
+import { reads, rules } from './activities.ts';
+import { Patience } from './patience.ts';
+import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
+import { cameOf, countCall, newReport, type Came } from './policy-report.ts';
 import { invalidRequest } from './failures.ts';
 import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
@@ -34,41 +38,69 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
  * with the rule `onEntry`, a mute on entry there.
  *
- *     batch ──▶ batch ──▶ … ──▶ report
+ *     batch ──▶ batch ──▶ … ──▶ (after quiet hours: again ──▶ …) ──▶ report
  *
- * P1. Each call succeeds or fails alone: what becomes of one is counted, and nothing of it reaches another.
- * P2. At most `concurrency` operations are waited for at a time, and at most `perSecond` are started in a second.
+ * P1. Each call succeeds or fails alone: what becomes of one is counted, and nothing of it reaches another. Nothing that
+ *     one call does ends the run: it is waited for no longer than CALL_MS, and after SLOW_MS others take its place.
+ * P2. At most `concurrency` operations are waited for at a time, but for slow ones (P1), and at most `perSecond` are started
+ *     in a second.
  * P3. A batch is BATCH calls, and a run of Temporal's: after each the workflow continues as new, so neither its history
  *     nor its input grows with the number of calls. The report is bounded too.
- * P4. A run for which no worker was there in time is not made up for: an unmute that is an hour late may be wrong by now.
+ * P4. A run for which no worker was there in time is not made up for, unless it is one of quiet hours.
  * P5. A run that is cancelled starts nothing more, and leaves what it has started to itself.
+ * P6. A run takes RUN_MS at most.
+ *
+ * Quiet hours are a level: what a run does is decided by the clock when it works, and not by what started it.
+ *
+ * P7. Every batch asks anew whether it is quiet, and until when that is so. From that moment on the run starts nothing more:
+ *     the schedule starts another one for the next level, and runs of a policy never wait for each other.
+ * P8. What a run has muted, and finds confirmed only after the hours, it unmutes itself unless somebody else has: the run at
+ *     their end may not have seen it.
+ * P9. After the hours, a call is left muted if another policy's hours still go on there.
+ * P10. After the hours, a call that cannot be unmuted is asked again, in growing intervals (AGAIN_MS), unless it is over, was
+ *     refused for good, or somebody has asked for something else.
  */
 
-const BATCH = 200;
-const MOST_CONFIRMED = 2_000;
-const MOST_FAILURES = 100;
-const MOST_MESSAGE = 300;
-const MOST_IN_CALLS = 1_000;
+const CALL_MS = 10 * 60_000;
+const SLOW_MS = 60_000;
+const RUN_MS = 6 * 3_600_000;
 
-/** What became of a call. */
-interface Came {
-  outcome: string;
-  message?: string;
-  /** Where others were muted. */
-  others?: MutedOthers;
+/** Before each further round of P10. */
+const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
+
+/** Calls that are asked again at most. */
+const MOST_AGAIN = 1_000;
+
+/** Outcomes after which a call is not asked again (P10). */
+const FINAL: ReadonlySet<string> = new Set([
+  'Confirmed',
+  'StillQuiet',
+  'CallEnded',
+  'CallNotFound',
+  'CallNotEstablished',
+  'NotAGroupCall',
+  'InvalidRequest',
+  'PermissionDenied',
+  'Superseded',
+]);
+
+/** A call that could not be unmuted yet, and why. */
+interface Unfinished extends PolicyCall {
+  came: Came;
 }
-
-/** What rules have decided is no failure. */
-const BY_RULE: ReadonlySet<string> = new Set(['NotCrowded', 'AlreadyDone']);
-
-/** A mute on entry runs now, and whom it will mute nobody knows. */
-const ON_ENTRY: ReadonlySet<string> = new Set(['Started', 'Extended']);
 
 /** What a run leaves to the one that it continues as. */
 interface Carried {
   report: PolicyReport;
-  /** Where the next batch begins: in the list of calls, or in Temporal's. */
-  from: string;
+  /** Where the next batch begins; absent after the last one. */
+  place?: Place;
+  /** P10. */
+  again: Unfinished[];
+  rounds: number;
+  /** Of `again`: how many of the present round are still to be asked. */
+  due: number;
+  /** P6. */
+  startedAt: number;
 }
 
 export async function runPolicy(input: unknown, rest: readonly unknown[]): Promise<PolicyReport> {
@@ -77,86 +109,183 @@ export async function runPolicy(input: unknown, rest: readonly unknown[]): Promi
     const { type, message, details } = invalidRequest(checked.faults);
     throw ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
   }
-  return await new PolicyRun(checked.policy, carriedOf(rest)).run();
+  return await new PolicyRun(checked.policy, carriedOf(rest), isClosingOf(rest)).run();
 }
 
 class PolicyRun {
   readonly #policy: Policy;
-  readonly #report: PolicyReport;
-  readonly #from: string | undefined;
+  readonly #carried: Carried;
+  readonly #isFirst: boolean;
+  /** The terms of the policy are over, whatever the clock says. */
+  readonly #isClosing: boolean;
+  readonly #scope = CancellationScope.current();
+  /** P7. */
+  #until = Number.POSITIVE_INFINITY;
+  /** P9. */
+  #kept: ReadonlySet<string> = new Set();
   readonly #operations = new Operations();
   #second = Date.now();
   #startedInSecond = 0;
 
-  constructor(policy: Policy, carried: Carried | undefined) {
-    const { id: policyId, action } = policy;
+  constructor(policy: Policy, carried: Carried | undefined, isClosing: boolean) {
+    const { id, action } = policy;
     this.#policy = policy;
-    this.#from = carried?.from;
-    this.#report = carried?.report ?? {
-      policyId,
-      action,
-      startedAt: new Date().toISOString(),
-      calls: 0,
-      outcomes: {},
-      confirmed: [],
-      failures: [],
+    this.#isFirst = carried === undefined;
+    this.#isClosing = isClosing;
+    this.#carried = carried ?? {
+      report: newReport(id, action),
+      place: firstPlace(),
+      again: [],
+      rounds: 0,
+      due: 0,
+      startedAt: Date.now(),
     };
     setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
       description: 'What came of the run so far',
     });
   }
 
+  get #report(): PolicyReport {
+    return this.#carried.report;
+  }
+
   async run(): Promise<PolicyReport> {
-    if (this.#from === undefined && this.#isMissed()) return this.#end({ missed: true }); // P4
-    if (this.#from === undefined && this.#policy.when.quietHours !== undefined) {
-      this.#report.action = await this.#actionNow();
-    }
-    const { calls, next } = await this.#batch();
+    if (this.#isFirst && this.#isMissed()) return this.#end({ missed: true }); // P4
+    const stop = await this.#decide();
+    if (stop !== undefined) return this.#end({ stopped: stop });
+    const { place } = this.#carried;
+    if (place === undefined) return await this.#again();
+    const { calls, next } = await nextCalls(this.#policy.target, place);
     await this.#apply(calls);
-    if (next === undefined) return this.#end();
+    if (this.#stop() !== undefined) return this.#end({ stopped: this.#stop() });
+    if (next === undefined) return await this.#again();
+    if (calls.length === 0 || next.from === undefined) {
+      const { calls: more, next: later } = await nextCalls(this.#policy.target, next);
+      if (more.length === 0 && later === undefined) return await this.#again();
+    }
+    return await this.#continue(next); // P3
+  }
+
+  async #continue(place?: Place): Promise<never> {
+    const { place: _before, ...rest } = this.#carried;
+    const carried: Carried = { ...rest, ...(place !== undefined && { place }) };
+    if (this.#isClosing) {
+      const continueAsNew = makeContinueAsNewFunc<(...args: [Policy, Carried, Closing]) => Promise<never>>();
+      return await continueAsNew(this.#policy, carried, CLOSING);
+    }
     const continueAsNew = makeContinueAsNewFunc<(...args: [Policy, Carried]) => Promise<never>>();
-    return await continueAsNew(this.#policy, { report: this.#report, from: next }); // P3
+    return await continueAsNew(this.#policy, carried);
+  }
+
+  /** P7. What the policy's hours say now; gives why the run ends if they say that. */
+  async #decide(): Promise<PolicyStop | undefined> {
+    if (this.#policy.when.quietHours === undefined) return undefined;
+    if (this.#isClosing) {
+      this.#report.action = 'unmute';
+      return undefined;
+    }
+    const { scheduledAt, isBySchedule } = schedule();
+    // The schedule's clock may be a little ahead.
+    const at = new Date(Math.max(Date.now(), scheduledAt.getTime())).toISOString();
+    const level = await this.#asked(async () =>
+      rules.policyLevel(this.#policy, { at, ...(isBySchedule && { scheduledAt: scheduledAt.toISOString() }) }),
+    );
+    if ('stop' in level) return level.stop;
+    if (!this.#isFirst && level.action !== this.#report.action) return 'hours';
+    this.#report.action = level.action;
+    if (level.until !== undefined) this.#until = Date.parse(level.until);
+    return undefined;
   }
 
   /** What the rules refuse is the failure of the run. */
-  async #actionNow(): Promise<Action> {
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await rules.actionAt(this.#policy, scheduledAt().toISOString());
+      return await ask();
     } catch (error) {
       throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
     }
   }
 
   #isMissed(): boolean {
-    const allowed = toSeconds(this.#policy.catchupWindow) ?? DEFAULT_CATCHUP_SECONDS;
+    const allowed = catchupSecondsOf(this.#policy) ?? 0;
     return Date.now() - workflowInfo().startTime.getTime() > allowed * 1_000;
   }
 
-  #end(more: Pick<PolicyReport, 'missed'> = {}): PolicyReport {
-    return Object.assign(this.#report, more, { endedAt: new Date().toISOString() });
+  /** Why nothing more is to be started, if so. */
+  #stop(): PolicyStop | undefined {
+    if (Date.now() >= this.#until) return 'hours'; // P7
+    return Date.now() >= this.#carried.startedAt + RUN_MS ? 'deadline' : undefined; // P6
   }
 
-  async #batch(): Promise<{ calls: PolicyCall[]; next?: string }> {
-    const { target } = this.#policy;
-    if ('live' in target) {
-      const page = { ...target.live, pageSize: BATCH, ...(this.#from !== undefined && { pageToken: this.#from }) };
-      return await lists.listLiveCalls.executeWithOptions({ summary: 'List the calls that are alive' }, [page]);
+  #end({ missed, stopped }: { missed?: true; stopped?: PolicyStop | undefined } = {}): PolicyReport {
+    for (const { callId, came } of this.#carried.again.splice(0)) countCall(this.#report, callId, came);
+    return Object.assign(
+      this.#report,
+      { ...(missed && { missed }), ...(stopped !== undefined && { stopped }) },
+      { endedAt: new Date().toISOString() },
+    );
+  }
+
+  /** P10. A batch of a round, and a run of Temporal's for each. */
+  async #again(): Promise<PolicyReport> {
+    const carried = this.#carried;
+    if (carried.due === 0) {
+      const pause = AGAIN_MS[carried.rounds];
+      if (carried.again.length === 0 || pause === undefined) return this.#end();
+      await sleep(pause, { summary: `Until ${carried.again.length} call(s) are asked again` });
+      const stop = await this.#decide();
+      if (stop !== undefined) return this.#end({ stopped: stop });
+      carried.rounds += 1;
+      carried.due = carried.again.length;
     }
-    const from = Number(this.#from ?? 0);
-    const calls = target.calls.slice(from, from + BATCH).map((callId) => ({ callId }));
-    return { calls, ...(from + BATCH < target.calls.length && { next: String(from + BATCH) }) };
+    const calls = carried.again.splice(0, Math.min(BATCH, carried.due));
+    carried.due -= calls.length;
+    await this.#apply(calls);
+    if (this.#stop() !== undefined) return this.#end({ stopped: this.#stop() });
+    return carried.again.length === 0 ? this.#end() : await this.#continue();
   }
 
-  async #apply(calls: readonly PolicyCall[]): Promise<void> {
+  async #apply(calls: readonly (PolicyCall | Unfinished)[]): Promise<void> {
     const { concurrency = DEFAULT_CONCURRENCY } = this.#policy;
+    await this.#keepQuiet(calls);
+    if (calls.length === 0) return;
     const waiting = [...calls];
+    const all: Promise<void>[] = [];
+    const patience = new Patience(SLOW_MS, CALL_MS); // P1
     const lane = async (): Promise<void> => {
       for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
         await this.#pace();
-        this.#count(call.callId, (await this.#ruledOut(call)) ?? (await this.#act(call)));
+        if (this.#stop() !== undefined) return;
+        const next = call;
+        const { ended, quick } = patience.begin(async () => await this.#one(next));
+        all.push(ended);
+        await quick;
       }
     };
-    await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane)); // P2
+    await patience.during(async () => {
+      await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane)); // P2
+      await Promise.all(all);
+    });
+  }
+
+  async #one(call: PolicyCall | Unfinished): Promise<void> {
+    const { callId } = call;
+    const came = (await this.#ruledOut(call)) ?? (await this.#act(call));
+    const isAgain = this.#isUnmuteOfHours() && !FINAL.has(came.outcome) && this.#carried.again.length < MOST_AGAIN;
+    const { tenantId } = call;
+    if (isAgain) this.#carried.again.push({ callId, ...(tenantId !== undefined && { tenantId }), came }); // P10
+    else countCall(this.#report, callId, came);
+  }
+
+  #isUnmuteOfHours(): boolean {
+    return this.#policy.when.quietHours !== undefined && this.#report.action === 'unmute';
+  }
+
+  /** P9. */
+  async #keepQuiet(calls: readonly PolicyCall[]): Promise<void> {
+    if (!this.#isUnmuteOfHours() || calls.length === 0) return;
+    const plain = calls.map(({ callId }) => ({ callId }));
+    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString())));
   }
 
   /** Waits for the next second where this one is used up. Those who wait are counted in the second they wait for. */
@@ -176,7 +305,10 @@ class PolicyRun {
   }
 
   /** What the rules have against it, if anything. */
-  async #ruledOut({ callId, tenantId }: PolicyCall): Promise<Came | undefined> {
+  async #ruledOut(call: PolicyCall | Unfinished): Promise<Came | undefined> {
+    const { callId, tenantId } = call;
+    if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
+    if ('came' in call && !(await this.#isStillMuted(call))) return call.came; // P10
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -190,9 +322,21 @@ class PolicyRun {
     });
   }
 
-  async #act(call: PolicyCall): Promise<Came | undefined> {
+  /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
+  async #isStillMuted({ callId, came }: Unfinished): Promise<boolean> {
+    const until = this.#report.startedAt;
+    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
+    if (left.outcome === 'no') came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
+    return left.outcome !== 'no';
+  }
+
+  async #act(call: PolicyCall): Promise<Came> {
     const rule = entryRuleOf(this.#policy.rules);
-    return await (rule === undefined ? this.#operate(call) : this.#muteOnEntry(rule, call));
+    if (rule !== undefined) return await this.#muteOnEntry(rule, call);
+    const { action } = this.#report;
+    const came = await this.#operate(action, call);
+    const isTooLate = action === 'mute' && Date.now() >= this.#until;
+    return isTooLate ? ((await this.#takenBack(call, came)) ?? came) : came;
   }
 
   async #muteOnEntry(rule: EntryRule, call: PolicyCall): Promise<Came> {
@@ -200,9 +344,18 @@ class PolicyRun {
     return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
   }
 
-  async #operate(call: PolicyCall): Promise<Came | undefined> {
-    const order = policyOrder(this.#policy, this.#report.action, call);
+  async #operate(action: Action, call: PolicyCall): Promise<Came> {
+    const order = policyOrder(this.#policy, action, call, action === this.#report.action ? this.#until : undefined);
     return await this.#alone(async () => cameOf(await this.#operations.run(order)));
+  }
+
+  /** P8. */
+  async #takenBack(call: PolicyCall, { runId }: Came): Promise<Came | undefined> {
+    const { callId } = call;
+    const until = new Date(this.#until).toISOString();
+    const look = { callId, until, ...(runId !== undefined && { runId }) };
+    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted(look) }));
+    return left.outcome === 'yes' ? await this.#operate('unmute', call) : undefined;
   }
 
   /** P1. What fails is what became of this call. */
@@ -210,54 +363,32 @@ class PolicyRun {
     try {
       return await work();
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error; // P5
-      const { cause } = error;
-      const type = cause instanceof ApplicationFailure && isFailureType(cause.type) ? cause.type : 'Unknown';
-      return { outcome: type, message: cause?.message ?? error.message };
+      if (this.#scope.consideredCancelled) throw error; // P5
+      if (isCancellation(error)) {
+        const message = `It has not ended within ${CALL_MS / 60_000} minutes, and goes on. Look at it in Temporal.`;
+        return { outcome: 'NotEnded', message };
+      }
+      const cause = error instanceof ActivityFailure ? error.cause : undefined;
+      if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
+        return { outcome: cause.type, message: cause.message };
+      }
+      log.warn('A call of a policy came to what nobody has foreseen', { policyId: this.#policy.id });
+      return { outcome: 'Unknown', message: 'It could not be done. The history of this run says why.' };
     }
   }
-
-  #count(callId: string, came: Came | undefined): void {
-    const report = this.#report;
-    const { outcome: type, message = '', others }: Came = came ?? { outcome: 'Unknown' };
-    report.calls += 1;
-    report.outcomes[type] = (report.outcomes[type] ?? 0) + 1;
-    if (others !== undefined) this.#countOthers(callId, others);
-    if (type === 'Confirmed') {
-      if (report.confirmed.length < MOST_CONFIRMED) report.confirmed.push(callId);
-    } else if (!BY_RULE.has(type) && !ON_ENTRY.has(type) && report.failures.length < MOST_FAILURES) {
-      report.failures.push({ callId, type, message: message.slice(0, MOST_MESSAGE) });
-    }
-  }
-
-  #countOthers(callId: string, { muted, of }: MutedOthers): void {
-    const others = (this.#report.others ??= { muted: 0, of: 0, inCalls: [] });
-    others.muted += muted;
-    others.of += of;
-    if (others.inCalls.length < MOST_IN_CALLS) others.inCalls.push({ callId, muted, of });
-  }
 }
 
-/** An operation on others is confirmed, too, where only some of them are muted. */
-function cameOf(outcome: OperationOutcome): Came {
-  if (outcome.outcome !== 'Confirmed' || !('participants' in outcome.result)) return outcome;
-  const { result } = outcome;
-  const others = mutedOf(result);
-  if (isEveryoneMuted(result)) return { outcome: 'Confirmed', others };
-  const rest = result.isRosterComplete ? '' : ', and the roster ended at 100, so there may be more';
-  return { outcome: PARTIAL, message: `${others.muted} of ${others.of} are muted${rest}.`, others };
-}
-
-function mutedOf({ target, participants }: OthersResult): MutedOthers {
-  const isByName = target !== 'others' && 'participantIds' in target;
-  const meant = participants.filter(({ outcome }) => outcome !== 'left' && (isByName || outcome !== 'inLobby'));
-  return { muted: meant.filter(({ outcome }) => outcome === 'confirmed').length, of: meant.length };
-}
-
-/** When the schedule meant this run to start: a late one still knows whether it stands for a beginning or an end. */
-function scheduledAt(): Date {
+/** When the schedule meant this run to start, and whether one did start it. */
+function schedule(): { scheduledAt: Date; isBySchedule: boolean } {
   const { typedSearchAttributes, startTime } = workflowInfo();
-  return typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' }) ?? startTime;
+  const scheduledAt = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
+  return { scheduledAt: scheduledAt ?? startTime, isBySchedule: scheduledAt !== undefined };
+}
+
+const CLOSING: Closing = { closing: true };
+
+function isClosingOf(rest: readonly unknown[]): boolean {
+  return rest.some((one) => typeof one === 'object' && one !== null && 'closing' in one && one.closing === true);
 }
 
 /** Set by a run that continues as this one, and by nothing else. */

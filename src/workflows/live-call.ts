@@ -1,16 +1,18 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   condition,
   defineQuery,
   isCancellation,
   log,
   makeContinueAsNewFunc,
   setHandler,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { EntryOnJoin, JoiningCall } from '../activities/types.ts';
+import type { JoiningCall, OperationOutcome } from '../activities/types.ts';
 import { keyword, keywordList } from '../contract/attributes.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import {
@@ -23,8 +25,9 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../contract/live-call.ts';
-import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
+import type { Policy } from '../contract/policy.ts';
 import { toCallEnd } from '../contract/signals.ts';
 import { reads, rules } from './activities.ts';
 import { invalidRequest } from './failures.ts';
@@ -51,7 +54,12 @@ import { ensureAttributes } from './visibility.ts';
  * L4. A run continues as new after MOST_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
  *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
  * L5. As it is established, once, the policies are asked whether one mutes it, and whether one mutes who comes from then on.
- *     Both are done side by side, for the moment of a mute on entry matters, and what comes of them ends nothing here.
+ *     They are asked until Temporal answers or the call ends. Both are done side by side, because the moment of a mute on
+ *     entry matters. All of this goes on beside the rest: it delays neither a read nor the end of the run.
+ * L6. A call that quiet hours have muted is looked at again after their end, because the policy's run at that moment may not
+ *     have found it, or may not have come. If the hours still go on, of whichever policy, it waits for their end. If nobody has
+ *     asked for anything since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is
+ *     tried again MOST_TRIES times.
  */
 
 /** Pauses before the reads of the call, from its start on. The last one repeats. */
@@ -60,6 +68,20 @@ const READ_PAUSES_MS = [10_000, 60_000, 120_000, 240_000, 480_000, 900_000] as c
 const TOMBSTONE_MS = 60_000;
 const MOST_SILENCE_MS = 24 * 3_600_000;
 const MOST_SIGNALS = 500;
+
+/** So many signals, or events, end a run even while an operation is waited for. That goes on by itself. */
+const MOST_SIGNALS_WAITING = 5_000;
+const MOST_EVENTS_WAITING = 20_000;
+
+/**
+ * When a call is looked at after quiet hours (L6): soon if it was muted shortly before their end, so that the list that the
+ * run of the policy works by may not have it yet, else when that run has had time to do its work.
+ */
+const LAG_MS = 60_000;
+const GRACE_MS = 120_000;
+const SOON_MS = 2_000;
+const TRY_AGAIN_MS = 60_000;
+const MOST_TRIES = 20;
 
 /** What a run leaves to the one that it continues as. */
 interface Carried {
@@ -72,9 +94,21 @@ interface Carried {
   /** Set once the policies were asked (L5). */
   onJoin?: LiveCallStatus['onJoin'];
   onEntry?: LiveCallStatus['onEntry'];
+  /** Until the call has been looked at after quiet hours (L6). */
+  quiet?: Quiet;
   tenantId?: string;
   endedAt?: number;
   endedBy?: LiveCallStatus['endedBy'];
+}
+
+/** Quiet hours that have muted the call. */
+interface Quiet {
+  policy: Policy;
+  until: number;
+  lookAt: number;
+  tries: number;
+  /** The mute, if it was confirmed. */
+  runId?: string;
 }
 
 export async function runLiveCall(input: unknown, rest: readonly unknown[]): Promise<LiveCallStatus> {
@@ -93,6 +127,8 @@ class LiveCall {
   readonly #now: Carried;
   readonly #operations = new Operations();
   #signals = 0;
+  #ordered = 0;
+  #isAttended = false;
 
   constructor(input: LiveCallInput, carried: Carried | undefined) {
     const { tenantId } = input;
@@ -106,41 +142,109 @@ class LiveCall {
 
   async run(): Promise<LiveCallStatus> {
     const now = this.#now;
+    const policies = new CancellationScope();
     for (;;) {
-      if (this.#isLong()) await this.#continue(); // L4
-      if (now.state === 'established' && now.onJoin === undefined) await this.#join();
+      if (this.#isLong()) {
+        policies.cancel(); // What was decided, and what is to be looked at, is carried.
+        await this.#continue(); // L4
+      }
+      if (now.state === 'established') this.#attend(policies);
       const { endedAt } = now;
+      if (endedAt !== undefined) policies.cancel();
       const due = endedAt === undefined ? this.#pause() : endedAt + TOMBSTONE_MS - Date.now();
       if (endedAt !== undefined && due <= 0) return this.#status();
-      const isJoining = (): boolean => now.state === 'established' && now.onJoin === undefined;
-      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isJoining();
+      const isNew = (): boolean => now.state === 'established' && !this.#isAttended;
+      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isNew();
       const summary = endedAt === undefined ? 'Until the call is read' : 'Until nobody tells of the call any more';
       if (!(await condition(isStirred, due, { summary })) && endedAt === undefined) await this.#read();
     }
   }
 
+  /** What policies want of the call, beside the rest (L5, L6). */
+  #attend(scope: CancellationScope): void {
+    if (this.#isAttended) return;
+    this.#isAttended = true;
+    const work = async (): Promise<void> => {
+      if (this.#now.onJoin === undefined) await this.#join();
+      while (this.#now.quiet !== undefined) await this.#look(this.#now.quiet);
+    };
+    scope
+      .run(async () => await this.#orWarn(work))
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+  }
+
   /** L5. What policies want of a call as it is established. */
   async #join(): Promise<void> {
     const now = this.#now;
-    now.onJoin = {};
     const { callId } = this.#input;
-    const call = { callId, labels: now.labels, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
-    await this.#orWarn(async () => {
-      const { join, entry } = await wantedOnJoin(call);
-      await Promise.all([
-        this.#orWarn(async () => {
-          const rule = entryRuleOf(entry?.rules);
-          if (entry === undefined || rule === undefined) return;
-          const { outcome } = await beginMuteOnEntry(this.#operations, entryOrder(entry, rule, call));
-          now.onEntry = { policyId: entry.id, outcome };
-        }),
-        this.#orWarn(async () => {
-          if (join === undefined) return;
-          const { outcome } = await this.#operations.run(policyOrder(join, 'mute', call));
-          now.onJoin = { policyId: join.id, outcome };
-        }),
-      ]);
-    });
+    const call = this.#call();
+    const { join, entry, until } = await rules.policyOnJoin(call);
+    now.onJoin = {};
+    await Promise.all([
+      this.#orWarn(async () => {
+        const rule = entryRuleOf(entry?.rules);
+        if (entry === undefined || rule === undefined) return;
+        const order = entryOrder(entry, rule, call);
+        const start = async () => await beginMuteOnEntry(this.#operations, order);
+        const { outcome } = await this.#ordering(start);
+        now.onEntry = { policyId: entry.id, outcome };
+      }),
+      this.#orWarn(async () => {
+        if (join === undefined) return;
+        const end = until === undefined ? undefined : Date.parse(until);
+        // Known from now on, whatever becomes of the mute.
+        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, tries: 0 };
+        const came = await this.#operate(join, 'mute', end);
+        now.onJoin = { policyId: join.id, outcome: came.outcome };
+        if (now.quiet === undefined) return;
+        if (came.outcome === 'Confirmed') now.quiet.runId = came.runId;
+        if (Date.now() + LAG_MS > now.quiet.until) now.quiet.lookAt = now.quiet.until + SOON_MS;
+      }),
+    ]);
+  }
+
+  /** L6. */
+  async #look(quiet: Quiet): Promise<void> {
+    const wait = quiet.lookAt - Date.now();
+    if (wait > 0) {
+      await sleep(wait, { summary: `Until the quiet hours of policy ${quiet.policy.id} are over` });
+    }
+    const { callId } = this.#input;
+    const later = await rules.quietUntil(this.#call(), new Date().toISOString());
+    if (later !== undefined) {
+      Object.assign(quiet, { until: Date.parse(later), lookAt: Date.parse(later) + GRACE_MS });
+      return;
+    }
+    const look = { callId, until: new Date(quiet.until).toISOString() };
+    const left = await rules.isLeftMuted({ ...look, ...(quiet.runId !== undefined && { runId: quiet.runId }) });
+    quiet.tries += 1;
+    if (left === 'no' || quiet.tries > MOST_TRIES) {
+      delete this.#now.quiet;
+      return;
+    }
+    quiet.lookAt = Date.now() + TRY_AGAIN_MS;
+    if (left === 'yes') await this.#orWarn(async () => void (await this.#operate(quiet.policy, 'unmute')));
+  }
+
+  #call(): JoiningCall {
+    const { labels, tenantId } = this.#now;
+    return { callId: this.#input.callId, labels, ...(tenantId !== undefined && { tenantId }) };
+  }
+
+  async #operate(policy: Policy, action: Action, until?: number): Promise<OperationOutcome> {
+    const order = policyOrder(policy, action, this.#call(), until);
+    return await this.#ordering(async () => await this.#operations.run(order));
+  }
+
+  async #ordering<T>(work: () => Promise<T>): Promise<T> {
+    this.#ordered += 1;
+    try {
+      return await work();
+    } finally {
+      this.#ordered -= 1;
+    }
   }
 
   /** L5. What an activity could not do is no failure of this. */
@@ -157,8 +261,11 @@ class LiveCall {
     return READ_PAUSES_MS[Math.min(this.#now.round, READ_PAUSES_MS.length - 1)] ?? 0;
   }
 
+  /** What was ordered is waited for as long as that may be: what comes of it belongs to the call. */
   #isLong(): boolean {
-    return this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested;
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (this.#ordered > 0) return this.#signals >= MOST_SIGNALS_WAITING || historyLength >= MOST_EVENTS_WAITING;
+    return this.#signals >= MOST_SIGNALS || continueAsNewSuggested;
   }
 
   #listen(): void {
@@ -265,16 +372,6 @@ class LiveCall {
     const continueAsNew = makeContinueAsNewFunc<(...args: [LiveCallInput, Carried]) => Promise<never>>();
     return await continueAsNew(this.#input, this.#now);
   }
-}
-
-/**
- * Where no policy mutes on entry the answer is that of 0.2.0, in whose histories there is no other. So what was recorded
- * decides what is replayed, and no `patched` is needed, which would cost every call an upsert of search attributes.
- */
-async function wantedOnJoin(call: JoiningCall): Promise<Partial<EntryOnJoin>> {
-  const answer = await rules.policyOnJoin(call, 'entry');
-  if (answer === undefined) return {};
-  return 'entry' in answer ? answer : { join: answer };
 }
 
 function refused(fault: string, callId?: string): ApplicationFailure {

@@ -1,0 +1,149 @@
+import { log } from '@temporalio/activity';
+import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import { inParallel } from '../client/in-parallel.ts';
+import { isByRules } from '../contract/on-entry.ts';
+import { checkPolicy } from '../contract/policy-check.ts';
+import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
+
+/**
+ * The policies of this deployment that say something of a call at any moment: mute on join, mute on entry, quiet hours. All
+ * activities of a worker share what is known of them.
+ *
+ * K1. They are read every REMEMBER_MS at most, and by one read at a time. A list names them; each is then read by itself,
+ *     AT_ONCE at a time, because only that tells whether it is ours, paused and valid.
+ * K2. What was read survives a read that fails: the next one goes on with the rest.
+ * K3. Whoever is in a hurry gets what was known before if a read takes longer than PATIENCE_MS, unless that is older than
+ *     STALE_MS.
+ */
+
+const REMEMBER_MS = 5_000;
+const AT_ONCE = 50;
+const PATIENCE_MS = 5_000;
+const STALE_MS = 60_000;
+const REQUEST_MS = 10_000;
+const PAGE_SIZE = 1_000;
+
+interface Known {
+  /** When the read of them began. */
+  at: number;
+  policies: readonly Policy[];
+}
+
+interface One {
+  at: number;
+  policy: Policy | undefined;
+}
+
+class KnownPolicies {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+  #known: Known | undefined;
+  #reading: Promise<Known> | undefined;
+  /** Since when a read has been tried, and what it has found. */
+  #since: number | undefined;
+  #found = new Map<string, One>();
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /** As they are now, or were a few seconds ago. */
+  async soon(): Promise<readonly Policy[]> {
+    const known = this.#known;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
+    if (known !== undefined && age < REMEMBER_MS) return known.policies;
+    const reading = this.#read();
+    if (known === undefined || age > STALE_MS) return (await reading).policies;
+    return (await patiently(reading, known)).policies; // K3
+  }
+
+  /** As they are at this moment or later. */
+  async now(): Promise<readonly Policy[]> {
+    const asked = Date.now();
+    const found = await this.#read();
+    return found.at >= asked ? found.policies : (await this.#read()).policies;
+  }
+
+  /** One read at a time. */
+  async #read(): Promise<Known> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+    return await this.#reading;
+  }
+
+  async #readAll(): Promise<Known> {
+    // No activity's end may abort what others wait for, too.
+    return await this.#client.withAbortSignal(new AbortController().signal, async () => {
+      const begun = Date.now();
+      if (this.#since === undefined || begun - this.#since > STALE_MS) this.#since = begun;
+      const since = this.#since;
+      const listed: string[] = [];
+      for await (const { scheduleId } of this.#client.schedule.list({ pageSize: PAGE_SIZE })) {
+        const id = policyIdOf(scheduleId);
+        if (id !== undefined) listed.push(id);
+      }
+      const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // K2
+      const failures: unknown[] = [];
+      for await (const failure of inParallel(missing, AT_ONCE, async (id) => await this.#find(id))) {
+        if (failure !== undefined) failures.push(failure);
+      }
+      if (failures.length > 0) throw failures[0];
+      const policies = listed.toSorted().flatMap((id) => this.#found.get(id)?.policy ?? []);
+      this.#known = { at: since, policies };
+      this.#since = undefined;
+      this.#found = new Map();
+      return this.#known;
+    });
+  }
+
+  /** Gives why it could not be read. */
+  async #find(id: string): Promise<unknown> {
+    const at = Date.now();
+    try {
+      const read = async () => await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
+      const { action, state } = await this.#client.withDeadline(at + REQUEST_MS, read);
+      const isOurs = action.taskQueue === this.#taskQueue && action.workflowType === APPLY_POLICY;
+      this.#found.set(id, { at, policy: isOurs && !state.paused ? policyOf(id, action.args?.[0]) : undefined });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ScheduleNotFoundError)) return error;
+      this.#found.set(id, { at, policy: undefined });
+      return undefined;
+    }
+  }
+}
+
+/** A schedule that somebody else has made, and that contains no policy, must not keep those that do from being heard. */
+function policyOf(id: string, given: unknown): Policy | undefined {
+  const checked = checkPolicy(given);
+  if (!checked.ok) {
+    log.warn('A schedule with the name of a policy contains none', { policyId: id, faults: checked.faults.length });
+    return undefined;
+  }
+  const { policy } = checked;
+  return isByRules(policy.rules) || policy.when.quietHours !== undefined ? policy : undefined;
+}
+
+/** What comes first: the work, or the end of patience. */
+async function patiently(work: Promise<Known>, known: Known): Promise<Known> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Known>((resolve) => {
+    timer = setTimeout(() => resolve(known), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([work.catch(() => known), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const all = new WeakMap<Client, KnownPolicies>();
+
+/** What is known to the worker of this client. */
+export function knownPolicies(client: Client, taskQueue: string): KnownPolicies {
+  const known = all.get(client) ?? new KnownPolicies(client, taskQueue);
+  all.set(client, known);
+  return known;
+}
