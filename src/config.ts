@@ -27,6 +27,8 @@ import {
   isDomain,
   isGuid,
 } from './webhook/token-rules.ts';
+import { proxyFaults } from './outbound.ts';
+import { grpcProxyFaults } from './temporal/proxy.ts';
 
 /**
  * The environment, read here and nowhere else. Each process asks for what it needs, and hears of every fault at once: also
@@ -341,7 +343,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
       'MODERATION_GRAPH_TOKEN: a fixed token is for a Graph on this machine; set MODERATION_GRAPH_URL to a loopback address, or leave it out and set AZURE_*',
     );
   }
-  faults.push(...halfVersion(given));
+  faults.push(...halfVersion(given), ...proxyFaults(given));
   // A fixed token is shown in place of what `@azure/identity` would get.
   if (given['MODERATION_GRAPH_TOKEN'] === undefined) {
     faults.push(...untrimmedOf(env, 'identity'), ...faultsIn(identity.safeParse(given).error));
@@ -377,6 +379,7 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
       `MODERATION_WEBHOOK_OPENID_URL: required in ${given['MODERATION_GRAPH_CLOUD']}, for Microsoft has not published where its signing keys are; ask its support`,
     );
   }
+  faults.push(...proxyFaults(given));
   const { values, temporal } = read(webhook, env, given, faults);
   const listen = { host: values.MODERATION_WEBHOOK_HOST, port: values.MODERATION_WEBHOOK_PORT };
   const health = {
@@ -507,6 +510,7 @@ function read<T extends z.ZodType>(
   const faults = [
     ...faultsIn(parsed.error),
     ...found,
+    ...grpcProxyFaults(given),
     ...(wantsTraces(env) ? untrimmedOf(env, 'traces') : []),
     ...temporal.faults,
   ];

@@ -31,11 +31,13 @@ import { tokensOf } from './graph/tokens.ts';
 import { createHealthServer, Unhealthy } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { seldom } from './outbound.ts';
 import { exitOnFault } from './process.ts';
 import { stopSignal } from './stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
+import { workerProxy } from './temporal/proxy.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { refusalOf, TemporalRefused } from './temporal/refusal.ts';
 import { ensureSearchAttributes, SearchAttributesNotShown } from './temporal/search-attributes.ts';
@@ -199,7 +201,8 @@ async function tellVersion(
 
 async function connect({ temporal }: WorkerConfig): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect(temporal.connectionOptions);
+    const { connectionOptions } = temporal;
+    return await NativeConnection.connect({ ...connectionOptions, ...workerProxy(connectionOptions.address) });
   } catch (error) {
     throw new TemporalUnreachable(temporal.connectionOptions.address, error);
   }
@@ -239,7 +242,7 @@ async function serveHealth({ config, log, coreMetrics, worker, connection, regis
 }
 
 async function textOf({ host, port }: Address): Promise<string> {
-  const { body } = await request(`http://${host}:${port}/metrics`);
+  const { body } = await request(`http://${host}:${port}/metrics`, { dispatcher: seldom(), reset: true });
   return await body.text();
 }
 

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { CLOCK_TOLERANCE_SECONDS } from '../webhook/token.ts';
+import { seldom } from '../outbound.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 import { reasonOf } from '../reason.ts';
 
@@ -40,7 +41,11 @@ export function clockCheck(addresses: readonly string[]): Check {
 /** Seconds that our clock is ahead. */
 async function skewOf(address: string): Promise<number> {
   const asked = Date.now();
-  const { headers, body } = await request(address, { signal: AbortSignal.timeout(CHECK_MS - 1_000), reset: true });
+  const { headers, body } = await request(address, {
+    dispatcher: seldom(),
+    signal: AbortSignal.timeout(CHECK_MS - 1_000),
+    reset: true,
+  });
   const answered = Date.now();
   await body.dump();
   const theirs = Date.parse(String(headers['date']));

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import type { WebhookConfig } from '../config.ts';
+import { seldom } from '../outbound.ts';
 import { fetchKeys } from '../webhook/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 import { reasonOf } from '../reason.ts';
@@ -44,6 +45,7 @@ async function refusesBadToken(url: string): Promise<string> {
 async function post(url: string): Promise<number> {
   try {
     const { statusCode, body } = await request(url, {
+      dispatcher: seldom(),
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: BAD_TOKEN },
       body: '{"value":[]}',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { context, SpanKind, type Attributes } from '@opentelemetry/api';
-import { Agent, request, type Dispatcher } from 'undici';
+import { request, type Dispatcher } from 'undici';
+import { outbound } from '../outbound.ts';
 import { inSpan } from '../tracing/span.ts';
 import { fieldOf, fromAnswer, GraphError, requestIdOf } from './errors.ts';
 import { templateOf, type GraphMetrics } from './metrics.ts';
@@ -43,7 +44,7 @@ export interface Success {
 
 export class GraphClient {
   readonly #options: GraphOptions;
-  readonly #agent = new Agent({
+  readonly #agent = outbound({
     keepAliveTimeout: 30_000,
     connectTimeout: ATTEMPT_MS,
     headersTimeout: ATTEMPT_MS,

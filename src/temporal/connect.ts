@@ -11,6 +11,7 @@ import { traceInterceptor } from '../tracing/client.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { OperatorError } from '../operator-error.ts';
 import { reasonOf } from '../reason.ts';
+import { clientProxy } from './proxy.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
 export class TemporalUnreachable extends OperatorError {
@@ -83,7 +84,9 @@ export async function closeClient(client: Client): Promise<void> {
 }
 
 function optionsOf({ temporal }: ClientConfig, { interceptor }: Retries): ConnectionOptions {
-  return { ...temporal.connectionOptions, connectTimeout: '5s', interceptors: [interceptor] };
+  const { connectionOptions } = temporal;
+  const proxy = clientProxy(connectionOptions.address);
+  return { ...connectionOptions, ...proxy, connectTimeout: '5s', interceptors: [interceptor] };
 }
 
 function clientOf({ temporal, payloadKeys }: ClientConfig, connection: Connection, retries: Retries): Client {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
 import { freePort } from '../free-port.ts';
+import { clientProxy } from './proxy.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { OperatorError } from '../operator-error.ts';
 import { reasonOf } from '../reason.ts';
@@ -127,7 +128,7 @@ async function connectAndRegister(address: string, gone: AbortSignal): Promise<v
   const deadline = Date.now() + READY_WITHIN_MS;
   while (!gone.aborted) {
     try {
-      const connection = await Connection.connect({ address, connectTimeout: '1s' });
+      const connection = await Connection.connect({ address, connectTimeout: '1s', ...clientProxy(address) });
       try {
         await ensureSearchAttributes(connection, 'default');
       } finally {

@@ -1,4 +1,5 @@
-import { Agent, request as send } from 'undici';
+import { request as send, type Dispatcher } from 'undici';
+import { outbound } from '../outbound.ts';
 import { readAll } from './answer-body.ts';
 import { BOT_TIMEOUT_MS, botUnavailable, type Answer, type Bot, type BotRequest } from './bot.ts';
 import type { WebhookMetrics } from './metrics.ts';
@@ -36,7 +37,7 @@ export interface Forward {
 
 export function forwardTo(forwardUrl: string, metrics: WebhookMetrics): Forward {
   if (!URL.canParse(forwardUrl)) throw new TypeError(`forwardUrl ${forwardUrl} is not an address.`);
-  const dispatcher = new Agent();
+  const dispatcher = outbound();
   const bot: Bot = async (request) => {
     try {
       const answer = await pass(forwardUrl, request, dispatcher);
@@ -51,7 +52,7 @@ export function forwardTo(forwardUrl: string, metrics: WebhookMetrics): Forward 
   return { bot, close: () => dispatcher.destroy() };
 }
 
-async function pass(forwardUrl: string, request: BotRequest, dispatcher: Agent): Promise<Answer> {
+async function pass(forwardUrl: string, request: BotRequest, dispatcher: Dispatcher): Promise<Answer> {
   const { statusCode, headers, body } = await send(targetOf(request, forwardUrl), {
     dispatcher,
     method: 'POST',

@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, importJWK, type JWK } from 'jose';
 import { request } from 'undici';
 import { isSafe } from '../loopback.ts';
 import { OperatorError } from '../operator-error.ts';
+import { seldom } from '../outbound.ts';
 import { readAll } from './answer-body.ts';
 import { isFields, readText, type Fields } from './fields.ts';
 
@@ -91,7 +92,12 @@ function materialOf(key: Fields): JWK | undefined {
 
 async function fetchJson(address: string, what: string, signal: AbortSignal): Promise<unknown> {
   if (!isTrustworthy(address)) throw new KeyDocumentError(`${what} is neither https: nor on a loopback address`);
-  const { statusCode, body } = await request(address, { signal, headers: { accept: 'application/json' }, reset: true });
+  const { statusCode, body } = await request(address, {
+    dispatcher: seldom(),
+    signal,
+    headers: { accept: 'application/json' },
+    reset: true,
+  });
   if (statusCode !== 200) {
     await body.dump({ limit: SIZE_LIMIT });
     throw new KeyDocumentError(`${what} answered ${statusCode}; redirects are not followed`);
