@@ -1,5 +1,6 @@
-import { decodeJwt, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
 import type { WorkerConfig } from '../config.ts';
+import { claimsOf, isId, otherAudience, otherTenant } from '../graph/claims.ts';
 import { GraphError } from '../graph/errors.ts';
 import type { TokenSource } from '../graph/tokens.ts';
 import { Fault, type Check } from './check.ts';
@@ -8,9 +9,6 @@ import { Fault, type Check } from './check.ts';
  * The token that the worker shows to Graph. Clients are to treat these as opaque, and the service does; a doctor may look
  * inside, for what Graph will find there. It is never printed.
  */
-
-/** The application ID of Microsoft Graph, in every cloud: some tokens name it as their audience in place of the address. */
-const GRAPH_APP_ID = '00000003-0000-0000-c000-000000000000';
 
 /** What muting and unmuting the application itself takes. */
 const NEEDED = 'Calls.Initiate.All';
@@ -32,16 +30,22 @@ export function tokenChecks({ graph, tokens, tenantId }: TokenChecks): Check[] {
     {
       name: 'token',
       run: async () => {
-        const { aud, exp } = claimsOf(await token()) ?? {};
-        if (aud === undefined) return `from ${from}, which cannot be looked into`;
+        const claims = claimsOf(await token());
+        if (claims?.aud === undefined) return `from ${from}, which cannot be looked into`;
+        const { exp } = claims;
         const { graphUrl } = graph.cloud;
-        const audience = String(aud).replace(/\/$/, '');
-        if (audience !== graphUrl && audience !== GRAPH_APP_ID) {
+        const audience = otherAudience(claims, graphUrl);
+        if (audience !== undefined) {
           const remedy = 'Set MODERATION_GRAPH_CLOUD (and AZURE_AUTHORITY_HOST, where set) to the cloud of the tenant.';
           throw new Fault(`the token is for ${audience}, and not for ${graphUrl}`, remedy);
         }
         if (exp !== undefined && exp * 1_000 < Date.now()) throw new Fault('the token has expired', 'Get another one.');
-        return `from ${from}, for ${graphUrl}`;
+        // A source of tokens has compared a domain; a fixed token was compared with nothing.
+        if (tenantId !== undefined && isId(tenantId) && otherTenant(claims, tenantId) !== undefined) {
+          const remedy = 'Get one of that tenant, or leave --tenant-id out.';
+          throw new Fault(`the token is for another tenant than ${tenantId}`, remedy);
+        }
+        return `from ${from}, for ${graphUrl}${tenantId === undefined ? '' : `, of tenant ${tenantId}`}`;
       },
     },
     { name: 'permissions', run: async () => permissionsOf(claimsOf(await token())) },
@@ -77,15 +81,6 @@ async function tokenOf(tokens: TokenSource, tenantId: string | undefined): Promi
       ? 'Try again, and look at the network.'
       : 'See the AZURE_* variables of @azure/identity.';
     throw new Fault(error.message.replace(/\.$/, ''), remedy);
-  }
-}
-
-/** Nothing where the token is none that can be read: a simulator's fixed one, say. */
-function claimsOf(token: string): JWTPayload | undefined {
-  try {
-    return decodeJwt(token);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,7 +1,9 @@
 import { DefaultAzureCredential, getBearerTokenProvider, type TokenCredential } from '@azure/identity';
+import { requireClaims } from './claims.ts';
 import { CLOUDS, type Cloud } from './clouds.ts';
 import { fieldOf, GraphError } from './errors.ts';
 import type { GraphMetrics } from './metrics.ts';
+import { tenantIds } from './tenants.ts';
 
 /** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
 export interface TokenSource {
@@ -39,6 +41,8 @@ export interface IdentityOptions {
  * A token that Graph has refused is not waited out: what was granted or consented to meanwhile shows only in a new one. The
  * credentials have a cache of their own, so they are made anew with it. Of many who were refused with the same token, the
  * first has it forgotten.
+ *
+ * A token is given only if it is what was asked for (`claims.ts`), and never for another tenant than it was issued for.
  */
 export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOptions): TokenSource {
   const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === new URL(authorityHost).origin);
@@ -52,13 +56,16 @@ export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOpt
   let credential = newCredential();
   const providers = new Map<string | undefined, () => Promise<string>>();
   const given = new Map<string | undefined, string>();
-  const forget = (token: string, tenantId?: string): void => {
+  const idOf = tenantIds(authorityHost);
+  const forget = (token: string, asked?: string): void => {
+    const tenantId = asked?.toLowerCase();
     if (given.get(tenantId) !== token) return;
     given.delete(tenantId);
     providers.delete(tenantId);
     credential = newCredential();
   };
-  const source = async (tenantId?: string): Promise<string> => {
+  const source = async (asked?: string): Promise<string> => {
+    const tenantId = asked?.toLowerCase();
     let provider = providers.get(tenantId);
     if (provider === undefined) {
       provider = getBearerTokenProvider(forTenant(credential, tenantId, metrics), `${graphUrl}/.default`);
@@ -66,13 +73,14 @@ export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOpt
     }
     try {
       const token = await provider();
+      await requireClaims(token, { graphUrl, tenantId, idOf });
       // Not where it was forgotten while it was waited for: then another one is given by now.
       if (providers.get(tenantId) === provider) given.set(tenantId, token);
       return token;
     } catch (error) {
       providers.delete(tenantId); // It holds no token, and tenants that do not exist must not pile up.
       given.delete(tenantId);
-      throw toGraphError(error);
+      throw error instanceof GraphError ? error : toGraphError(error);
     }
   };
   return Object.assign(source, { forget });
