@@ -7,6 +7,7 @@ export {
   type MuteOnEntryOptions,
   type PauseRequest,
 } from './client/moderation-client.ts';
+export { UnsupportedClientError } from './client/supported-client.ts';
 export type { HoldHandle } from './client/holds.ts';
 export type { MuteOnEntryHandle } from './client/mutes-on-entry.ts';
 export type { OnRunning } from './client/mutes-on-entry.ts';

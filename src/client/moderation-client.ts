@@ -20,6 +20,7 @@ import { Releaser, type ReleaseOptions, type ReleaseScope } from './release.ts';
 import type { ReleaseRun } from './release-run.ts';
 import { Runs } from './runs.ts';
 import { Starter, type OnConflict } from './starter.ts';
+import { requireSupported } from './supported-client.ts';
 
 export interface ModerationClientOptions {
   client: Client;
@@ -77,7 +78,9 @@ export class ModerationClient {
   readonly #holds: Holds;
   readonly #mutesOnEntry: MutesOnEntry;
 
+  /** @throws {UnsupportedClientError} if the client is one of a version that this package cannot work with */
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, eagerStart = false }: ModerationClientOptions) {
+    requireSupported(client);
     this.#runs = new Runs(client);
     this.#taskQueue = taskQueue;
     this.calls = new Calls(client, taskQueue);
