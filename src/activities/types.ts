@@ -17,10 +17,11 @@ export interface CallTarget {
 export interface CallReading {
   /** Graph's `call.state` in lower case, so that `Established` and `established` are one. */
   state: string;
+  /** False only if a complete roster shows two at most, or Graph has none to show: otherwise Graph itself decides. */
   isGroupCall: boolean;
   /** `call.myParticipantId`, in canonical form. */
   participantId?: string;
-  /** The application's own participant, where the roster lists it. */
+  /** The application's own participant, if the roster lists it or a single read finds it. */
   self?: SeenState;
 }
 
@@ -187,9 +188,11 @@ export type EntryStart =
   | { outcome: 'Started' | 'Extended' }
   | { outcome: 'NotBegun' | ModerationErrorType; message: string };
 
-/** How many are in a call, lobby aside, of those that Graph tells: at most 100. */
+/** How many are in a call, lobby aside. */
 export interface Crowd {
   participants: number;
+  /** Whether that is all of them; otherwise there are as many at least. */
+  isComplete: boolean;
   /** The application's own participant, where the roster lists it. */
   self?: MuteState;
 }
@@ -204,9 +207,12 @@ export interface NewestOperation {
   wishedAt: number;
 }
 
-/** A roster is read of those who are named, or of everyone. */
+/** A roster is read of those who are named, or of everyone, or of everyone with those who are named among them. */
 export interface RosterTarget extends CallTarget {
+  /** In canonical form. */
   participantIds?: readonly string[];
+  /** Those who are named, and everyone else whom the list shows. */
+  andEveryone?: boolean;
   /** Only after so many ms, so that it shows those too who come together: a timer of Temporal's may be a second late. */
   afterMs?: number;
 }
@@ -222,8 +228,12 @@ export interface RosterMember {
 /** A call and those in it. */
 export interface RosterReading extends Omit<CallReading, 'self'> {
   members: readonly RosterMember[];
-  /** False where the roster ended at Graph's 100 entries. */
+  /** Whether the list shows everyone who is in the call (`graph/participant-list.ts`). */
   isComplete: boolean;
+  /** The list ended at Graph's 100 entries, so that another look shows no more. */
+  isCapped: boolean;
+  /** Whether those who are named and not among the members are not in the call; never guessed. */
+  isAbsenceProven: boolean;
 }
 
 export interface ParticipantActionTarget extends ActionTarget {

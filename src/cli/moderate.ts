@@ -74,9 +74,7 @@ export function command(action: Action) {
 
 function tableOf({ participants, isRosterComplete }: OthersResult): string {
   const rows = participants.map(({ participantId, outcome, code = '' }) => [participantId, outcome, code]);
-  const rest = isRosterComplete
-    ? ''
-    : 'The roster ends at 100 participants: there may be others, of whom nothing is known.\n';
+  const rest = isRosterComplete ? '' : 'The roster was incomplete: there may be others, of whom nothing is known.\n';
   return table([['PARTICIPANT', 'OUTCOME', 'CODE'], ...rows]) + rest;
 }
 

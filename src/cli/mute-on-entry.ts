@@ -17,7 +17,7 @@ export interface MuteOnEntryFlags extends LastingFlags {
 }
 
 const UNTOLD =
-  'The roster ends at 100 participants, so who was there is not known: nobody is muted until a roster lists everyone.';
+  'Waiting for a complete roster, so who was there is not known: nobody is muted until a roster lists everyone.';
 
 export async function muteOnEntry(this: Context, flags: MuteOnEntryFlags, callId: string): Promise<void> {
   const { except, onRunning } = flags;

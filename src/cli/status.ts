@@ -73,5 +73,5 @@ function lineOfEntry({ until, isRosterComplete, muted, newcomers }: MuteOnEntryS
   const end = lastsUntil(until);
   return isRosterComplete
     ? `${end}, ${muted} of ${newcomers} who came muted`
-    : `${end}, but who was there is not known`;
+    : `${end}, waiting for a complete roster: nobody is muted yet`;
 }

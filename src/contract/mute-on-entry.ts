@@ -61,7 +61,7 @@ export interface Newcomers {
 export interface MuteOnEntryStatus extends Newcomers {
   phase: MuteOnEntryPhase;
   request: MuteOnEntryRequest;
-  /** The moment from which on those who come are muted: its first read of the roster. Absent until then. */
+  /** The moment from which on those who come are muted: its first complete roster, or the first read while it waits for one. */
   since?: string;
   startedAt: string;
   /** Absent where it lasts until it is released. */
@@ -70,8 +70,8 @@ export interface MuteOnEntryStatus extends Newcomers {
   /** People who were there at that moment, lobby and application aside, of those whom the roster listed. */
   wereThere: number;
   /**
-   * Whether it is known who was there. Not so in a call with 100 participants or more, where Graph lists 100 of them:
-   * until a roster lists everyone, nobody can be told from those who were there, and nobody is muted.
+   * Whether it is known who was there. False while it waits for a complete roster, which contains the application and
+   * fewer than 100 entries: until then nobody can be told from those who were there, and nobody is muted.
    */
   isRosterComplete: boolean;
   /** In the lobby, as far as is known, or named by a roster and not found. They are newcomers once they are in the call. */

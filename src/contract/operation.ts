@@ -89,7 +89,7 @@ export interface OthersResult {
   action: 'mute';
   target: OthersTarget;
   participants: readonly ParticipantResult[];
-  /** False where the roster ended at Graph's 100 entries, so that there may be others of whom nothing is known. */
+  /** False if Graph gave no complete roster in time, or one that ended at its 100 entries: there may be others. */
   isRosterComplete: boolean;
   clientContext: string;
   requestedAt: string;

@@ -30,6 +30,8 @@ export interface Call {
   what: string;
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
+  /** With its question mark: of the next page of a list. */
+  query?: string;
   tenantId?: string | undefined;
   /** What the application needs for it, where that is not `Calls.Initiate.All`. */
   permission?: string;
@@ -66,6 +68,10 @@ export class GraphClient {
     return await this.#send('POST', call, JSON.stringify(body));
   }
 
+  urlOf(path: readonly string[]): string {
+    return [this.#options.url, ...path.map(encodeURIComponent)].join('/');
+  }
+
   async close(): Promise<void> {
     await this.#agent.close();
   }
@@ -95,7 +101,7 @@ export class GraphClient {
     const signal = AbortSignal.timeout(ATTEMPT_MS);
     const clientRequestId = randomUUID();
     const token = await within(signal, call, this.#options.tokens(call.tenantId));
-    const url = [this.#options.url, ...call.path.map(encodeURIComponent)].join('/');
+    const url = this.urlOf(call.path) + (call.query ?? '');
     const headers = {
       accept: 'application/json',
       authorization: `Bearer ${token}`,

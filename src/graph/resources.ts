@@ -1,4 +1,4 @@
-import { canonicalId, sameId } from '../contract/call-id.ts';
+import { canonicalId } from '../contract/call-id.ts';
 import type { MuteState, SeenState } from '../contract/operation.ts';
 import { fieldOf } from './errors.ts';
 
@@ -35,15 +35,8 @@ export function toParticipants(body: unknown): readonly unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
-export function findParticipant(participants: readonly unknown[], id: string): unknown {
-  return participants.find((participant) => {
-    const own = textOf(fieldOf(participant, 'id'));
-    return own !== undefined && sameId(own, id);
-  });
-}
-
 /** Whether a participant has passed the lobby. */
-export function isInCall(participant: unknown): boolean {
+function isInCall(participant: unknown): boolean {
   return fieldOf(participant, 'isInLobby') !== true;
 }
 
@@ -71,13 +64,26 @@ export function toSeenState(participant: unknown): SeenState | undefined {
   return state && { ...state, ...(isWhole(sequence) && { sequence }) };
 }
 
-/** A participant as an operation on others needs it; nothing where the roster gives it no ID, which happens. */
-export function toMember(participant: unknown): { id: string; isInLobby: boolean; state?: SeenState } | undefined {
+/** A participant as an operation on others needs it. */
+export interface Member {
+  /** In canonical form. */
+  id: string;
+  isInLobby: boolean;
+  /** Absent if Graph does not report `isMuted`. */
+  state?: SeenState;
+}
+
+/** Nothing if the roster gives it no ID, which happens, or reports that it has left. */
+export function toMember(participant: unknown): Member | undefined {
   const id = textOf(fieldOf(participant, 'id'));
-  if (id === undefined) return undefined;
+  if (id === undefined || hasLeft(participant)) return undefined;
   const state = toSeenState(participant);
-  const isInLobby = fieldOf(participant, 'isInLobby') === true;
-  return { id: canonicalId(id), isInLobby, ...(state !== undefined && { state }) };
+  return { id: canonicalId(id), isInLobby: !isInCall(participant), ...(state !== undefined && { state }) };
+}
+
+/** Rosters of changes list those who have left, too, with a reason. */
+export function hasLeft(participant: unknown): boolean {
+  return isPresent(fieldOf(participant, 'removedState'));
 }
 
 /** Graph's `commsOperation`: https://learn.microsoft.com/graph/api/resources/commsoperation */

@@ -313,8 +313,14 @@ class PolicyRun {
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
     return await this.#alone(async () => {
-      const { participants, self } = await reads.readCrowd.executeWithOptions({ summary: `Count ${callId}` }, [target]);
-      if (participants <= moreThan) return { outcome: 'NotCrowded' };
+      const { participants, self, isComplete } = await reads.readCrowd.executeWithOptions(
+        { summary: `Count ${callId}` },
+        [target],
+      );
+      const isCrowded = participants > moreThan;
+      if (!isCrowded && isComplete) return { outcome: 'NotCrowded' };
+      // An incomplete roster proves only "at least": nobody is muted on a guess, and nobody is left muted on one.
+      if (!isCrowded && this.#report.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
       if (this.#policy.request?.target !== undefined) return undefined; // How the application stands says nothing of others.
       const isWanted = wantedIsMuted(this.#report.action);
       const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
@@ -377,6 +383,9 @@ class PolicyRun {
     }
   }
 }
+
+const INCOMPLETE =
+  'Graph gave an incomplete roster, so it is not known how many are in the call, and nobody was muted. The next run looks again.';
 
 /** When the schedule meant this run to start, and whether one did start it. */
 function schedule(): { scheduledAt: Date; isBySchedule: boolean } {

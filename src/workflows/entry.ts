@@ -1,15 +1,12 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
-import { canonicalId, isCallId } from '../contract/call-id.ts';
-import {
-  MOST_NEWCOMERS,
-  type MuteOnEntryEnd,
-  type MuteOnEntryPhase,
-  type MuteOnEntryRequest,
-  type MuteOnEntryResult,
-  type MuteOnEntryStatus,
-  type MuteOnEntryTerms,
-  type Newcomers,
+import type {
+  MuteOnEntryEnd,
+  MuteOnEntryPhase,
+  MuteOnEntryRequest,
+  MuteOnEntryResult,
+  MuteOnEntryStatus,
+  MuteOnEntryTerms,
 } from '../contract/mute-on-entry.ts';
 import type { ParticipantResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
@@ -20,6 +17,7 @@ import { about, notAGroupCall, notEstablished, type Failure } from './failures.t
 import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { countMutedOnEntry } from './metrics.ts';
+import { NewcomerMemory, type Remembered } from './newcomers.ts';
 import { Operations } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
@@ -42,9 +40,9 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *
  * E1. Nothing is sent to Graph from here. Every mute is an operation under the call's own workflow ID, which waits for
  *     what runs there, so that holds, policies and single operations never interleave; this workflow only reads.
- * E2. Nobody is muted on a guess. Only where the memory of who was there is whole is somebody unknown a newcomer. A roster
- *     that ends at Graph's 100 entries makes no whole memory: until one lists everyone, nobody is muted, and who is in
- *     that one counts as having been there. A memory that was whole once stays whole, however many come.
+ * E2. Nobody is muted on a guess. Somebody unknown is a newcomer only if the memory of who was there is whole
+ *     (`newcomers.ts`): it comes from a complete roster. Until there is one it is looked again at growing intervals, nobody
+ *     is muted, and whoever any of these rosters shows was there. A memory that was whole once stays whole.
  * E3. A newcomer is asked for once: an attempt that sent something is never repeated, whatever came of it, and who
  *     unmutes afterwards is left alone. One whose operation has failed before it sent anything is asked for again, after
  *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (O2 of `activities/operations.ts`).
@@ -54,8 +52,7 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *     run close over a signal that it has not seen; and all that was noted goes along (`EntryState`).
  * E7. The webhook learns of it only after a moment, and notifications get lost: it looks by itself after LOOK_PAUSES_MS,
  *     and soon again after each hint.
- * E8. What it remembers is bounded, and holds IDs only: 99 at most who were there, MOST_NEWCOMERS who came since (then it
- *     gives up), and MOST_WAITING of each kind who are hinted at or wait. The history stays short: it continues as new
+ * E8. What it remembers is bounded (`newcomers.ts`), and is IDs only; after MOST_NEWCOMERS it gives up. The history stays short: it continues as new
  *     after MOST_SIGNALS, or when Temporal suggests it.
  */
 
@@ -71,13 +68,14 @@ const LOOK_AGAIN_MS = 5_000;
 /** Before newcomers are asked for again, where nothing could be sent for them. The last one repeats. */
 const RETRY_PAUSES_MS = [1_000, 5_000, 15_000, 60_000] as const;
 
-const MOST_WAITING = 1_000;
+/** Between looks until a roster is complete (E2). The last one repeats. */
+const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000] as const;
 
 /** Temporal takes 10,000 signals a run. */
 const MOST_SIGNALS = 1_000;
 
 /** What goes along when it continues as new. */
-export interface EntryState extends Newcomers {
+export interface EntryState extends Remembered {
   startedAt: number;
   until?: number;
   terms: MuteOnEntryTerms;
@@ -85,18 +83,6 @@ export interface EntryState extends Newcomers {
   hasCallEnded: boolean;
   /** When the roster was read first. */
   since?: number;
-  wereThere: number;
-  /** The memory is whole (E2). */
-  isWhole: boolean;
-  participantId?: string;
-  /** Who was there, and who came since. */
-  known: readonly string[];
-  /** In the lobby, or not found when they were looked for. */
-  waiting: readonly string[];
-  /** Named by a roster, and not looked for yet. */
-  hinted: readonly string[];
-  /** Newcomers who are still to be asked for. */
-  pending: readonly string[];
   /** When it is looked next, at the latest, in ms. */
   lookAt: number;
   readAt: number;
@@ -128,18 +114,15 @@ type Final = (typeof FINAL)[number];
 /** Somebody wanted otherwise, or ended it in Temporal, and nobody can tell what was sent by then. */
 const TAKEN_OVER: ReadonlySet<string> = new Set(['Superseded', 'Cancelled', 'Terminated', 'TimedOut']);
 
-/** In one run the lists of `EntryState` are sets. */
 export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOnEntryStatus, MuteOnEntryResult> {
   readonly #request: MuteOnEntryRequest;
   readonly #isContinued: boolean;
-  readonly #known: Set<string>;
-  readonly #waiting: Set<string>;
-  readonly #hinted: Set<string>;
+  readonly #memory: NewcomerMemory;
   /** That there is something new to show to people. */
   readonly #tell: () => void;
   readonly #operations = new Operations();
   #phase: MuteOnEntryPhase = 'reading';
-  #state: EntryState;
+  #state: Omit<EntryState, keyof Remembered>;
   #signals = 0;
   #isCancelled = false;
 
@@ -154,12 +137,6 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       terms: request,
       isReleased: false,
       hasCallEnded: false,
-      wereThere: 0,
-      isWhole: false,
-      known: [],
-      waiting: [],
-      hinted: [],
-      pending: [],
       lookAt: now,
       readAt: now,
       looks: 0,
@@ -167,15 +144,9 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       retries: 0,
       operations: 0,
       rosters: 0,
-      newcomers: 0,
-      muted: 0,
-      left: 0,
-      refused: 0,
-      notConfirmed: 0,
     };
-    this.#known = new Set(this.#state.known);
-    this.#waiting = new Set(this.#state.waiting);
-    this.#hinted = new Set(this.#state.hinted);
+    const isExcepted = (id: string): boolean => this.#state.terms.except?.includes(id) === true;
+    this.#memory = new NewcomerMemory(isExcepted, state);
     this.#tell();
   }
 
@@ -183,11 +154,11 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     return this.#isCancelled;
   }
 
-  rosterUpdated({ participants, full }: RosterUpdate): void {
+  rosterUpdated(update: RosterUpdate): void {
     this.#take({ rosters: this.#state.rosters + 1 });
-    const isShort = full && participants.length < MOST_PARTICIPANTS;
-    if (isShort && this.#state.since !== undefined && !this.#state.isWhole) this.#lookAgain(); // E2
-    for (const { id, removed } of participants) this.#hear(canonicalId(id), removed === true);
+    const urgency = this.#memory.hear(update);
+    if (urgency === 'now') this.#lookBy(Date.now());
+    else if (urgency === 'again' && this.#state.since !== undefined) this.#lookBy(this.#state.readAt + LOOK_AGAIN_MS);
   }
 
   callEnded(): void {
@@ -211,7 +182,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   status(): MuteOnEntryStatus {
-    const { startedAt, since, until, wereThere, isWhole, rosters, operations: asked, terms } = this.#state;
+    const { startedAt, since, until, rosters, operations: asked, terms } = this.#state;
     return {
       phase: this.#phase,
       request: this.#request,
@@ -219,10 +190,10 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       startedAt: iso(startedAt),
       ...(until !== undefined && { until: iso(until) }),
       except: terms.except ?? [],
-      wereThere,
-      isRosterComplete: isWhole,
-      waiting: this.#waiting.size,
-      ...this.#newcomers(),
+      wereThere: this.#memory.wereThere,
+      isRosterComplete: this.#memory.isWhole,
+      waiting: this.#memory.waiting.length,
+      ...this.#memory.counts,
       operations: asked,
       rosters,
     };
@@ -246,6 +217,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   async #begin(): Promise<void> {
     const { callId } = this.#request;
     let reading: RosterReading | undefined;
+    const hinted = this.#memory.takeHints();
     while (reading === undefined) {
       this.#throwIfOver();
       reading = await this.#read();
@@ -255,23 +227,28 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
     if (!isGroupCall) throw new Stop(notAGroupCall(callId));
     const now = Date.now();
-    this.#note({ since: now, readAt: now, lookAt: now + LOOK_PAUSES_MS[0] });
-    this.#remember(reading);
+    this.#note({ since: now, readAt: now });
+    this.#see(reading, hinted);
+    if (!this.#memory.isWhole || !this.#memory.isAnyHinted) this.#lookNext(0);
   }
 
-  /** The memory of who was there, whole where the roster lists everyone (E2). */
-  #remember({ members, participantId, isComplete }: RosterReading): void {
-    this.#known.clear();
-    this.#waiting.clear();
-    for (const { id, isInLobby } of members) {
-      if (!isInLobby) this.#known.add(id);
-      else if (!this.#isSettled(id)) this.#waiting.add(id);
+  /** Takes in what a read has shown. */
+  #see(reading: RosterReading, hinted: readonly string[]): void {
+    const wasWhole = this.#memory.isWhole;
+    const come = this.#memory.see(reading, hinted);
+    if (!wasWhole) {
+      if (this.#memory.isWhole) this.#note({ since: this.#state.readAt, looks: 0 });
+      this.#tell();
     }
-    for (const id of [...this.#hinted]) if (this.#isSettled(id)) this.#hinted.delete(id);
-    const people = [...this.#known].filter((id) => id !== participantId);
-    this.#note({ isWhole: isComplete, wereThere: people.length });
-    this.#tell();
-    if (isComplete && this.#hinted.size > 0) this.#lookBy(Date.now()); // They came just after the read.
+    if (!this.#memory.isWhole) return;
+    if (this.#memory.isAnyHinted) this.#lookBy(Date.now()); // They came just after the read.
+    else if (come > 0) this.#lookNext(0);
+  }
+
+  /** Looks by itself after the pause of so many looks (E2, E7). */
+  #lookNext(looks: number): void {
+    const pauses = this.#memory.isToGrow ? INCOMPLETE_PAUSES_MS : LOOK_PAUSES_MS;
+    this.#note({ lookAt: Date.now() + (pauses[Math.min(looks, pauses.length - 1)] ?? 0), looks });
   }
 
   // watching
@@ -282,7 +259,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       this.#phase = 'watching';
       this.#throwIfOver();
       const now = Date.now();
-      if (this.#state.pending.length > 0 && now >= this.#state.retryAt) await this.#mute();
+      if (this.#memory.pending.length > 0 && now >= this.#state.retryAt) await this.#mute();
       else if (this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested) return this.#continued(); // E8
       else if (now >= this.#state.lookAt) await this.#look();
       else await this.#wait();
@@ -296,40 +273,11 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   async #wait(): Promise<void> {
-    const { until = Infinity, lookAt, pending, retryAt, terms } = this.#state;
+    const { until = Infinity, lookAt, retryAt, terms } = this.#state;
     const isDisturbed = (): boolean =>
       this.#isOver() || this.#state.lookAt !== lookAt || this.#state.terms !== terms || this.#signals >= MOST_SIGNALS;
-    const next = Math.min(lookAt, until, pending.length > 0 ? retryAt : Infinity);
+    const next = Math.min(lookAt, until, this.#memory.pending.length > 0 ? retryAt : Infinity);
     await waitFor(isDisturbed, Math.min(next - Date.now(), LONGEST_TIMER_MS), 'Watch who comes');
-  }
-
-  /** A roster names somebody: whoever is known is no news, and a roster that has everybody known costs nothing more. */
-  #hear(id: string, isRemoved: boolean): void {
-    const isNews = !isRemoved && !this.#isSettled(id);
-    if (!isNews) {
-      this.#waiting.delete(id);
-      if (isRemoved) this.#hinted.delete(id);
-    } else if (this.#waiting.has(id) && this.#state.isWhole) this.#lookAgain();
-    else if (!this.#hinted.has(id) && this.#hinted.size < MOST_WAITING) {
-      this.#hinted.add(id);
-      // Where nobody can be told (E2) it is looked as ever, for a roster that lists everyone.
-      if (this.#state.isWhole) this.#lookBy(Date.now());
-    }
-  }
-
-  /** There is nothing to do for it: it is known, or excepted, or the application's, or none that an operation takes. */
-  #isSettled(id: string): boolean {
-    if (!isCallId(id)) return true;
-    return this.#known.has(id) || this.#isExcepted(id) || id === this.#state.participantId;
-  }
-
-  #isExcepted(id: string): boolean {
-    return this.#state.terms.except?.includes(id) === true;
-  }
-
-  /** For what was looked for before. */
-  #lookAgain(): void {
-    this.#lookBy(this.#state.readAt + LOOK_AGAIN_MS);
   }
 
   #lookBy(time: number): void {
@@ -337,45 +285,22 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   async #look(): Promise<void> {
-    const hinted = [...this.#hinted];
-    this.#hinted.clear();
-    const isHint = hinted.length > 0 && this.#state.isWhole;
-    const looks = isHint ? 0 : this.#state.looks + 1; // E7
-    const pause = LOOK_PAUSES_MS[Math.min(looks, LOOK_PAUSES_MS.length - 1)] ?? 0;
-    this.#note({ readAt: Date.now(), lookAt: Date.now() + pause, looks });
+    const hinted = this.#memory.takeHints();
+    const isHint = hinted.length > 0 && this.#memory.isWhole;
+    this.#note({ readAt: Date.now() });
+    this.#lookNext(isHint ? 0 : this.#state.looks + 1);
     const reading = await this.#read(hinted, isHint ? COLLECT_MS : undefined);
-    if (reading !== undefined && isOver(reading)) throw new Over('callEnded');
-    if (reading !== undefined && !this.#state.isWhole) this.#remember(reading);
-    else if (reading !== undefined && this.#state.participantId !== undefined) this.#welcome(reading, hinted);
-    else for (const id of hinted) this.#hinted.add(id); // What Graph does not tell is looked at again by and by.
-  }
-
-  /** Who of those in the call is new, and who is not in it yet (E2, E4). */
-  #welcome({ members }: RosterReading, hinted: readonly string[]): void {
-    const unknown = members.filter(({ id }) => !this.#isSettled(id));
-    const come = unknown.filter(({ isInLobby }) => !isInLobby).map(({ id }) => id);
-    for (const id of come) {
-      this.#known.add(id);
-      this.#waiting.delete(id);
-    }
-    const inLobby = unknown.filter(({ isInLobby }) => isInLobby).map(({ id }) => id);
-    for (const id of [...inLobby, ...hinted]) if (!this.#isSettled(id)) this.#waiting.add(id);
-    for (const id of [...this.#waiting].slice(0, Math.max(0, this.#waiting.size - MOST_WAITING))) {
-      this.#waiting.delete(id);
-    }
-    for (const id of [...this.#hinted]) if (this.#isSettled(id)) this.#hinted.delete(id);
-    if (come.length === 0) return;
-    const { pending, newcomers } = this.#state;
-    const lookAt = Date.now() + (this.#hinted.size > 0 ? 0 : LOOK_PAUSES_MS[0]);
-    this.#note({ pending: [...pending, ...come], newcomers: newcomers + come.length, lookAt, looks: 0 });
+    if (reading === undefined) return this.#memory.putBack(hinted);
+    if (isOver(reading)) throw new Over('callEnded');
+    this.#see(reading, hinted);
   }
 
   /** The roster, and of those who are hinted at also whom a long one does not list. Nothing where Graph does not tell. */
   async #read(hinted: readonly string[] = [], afterMs?: number): Promise<RosterReading | undefined> {
     const reading = await this.#readRoster(afterMs === undefined ? {} : { afterMs });
-    if (reading === undefined || reading.isComplete || !this.#state.isWhole) return reading;
+    if (reading === undefined || reading.isComplete || !this.#memory.isWhole) return reading;
     const listed = new Set(reading.members.map(({ id }) => id));
-    const unlisted = [...hinted, ...this.#waiting].filter((id) => !listed.has(id)).slice(0, MOST_PARTICIPANTS);
+    const unlisted = [...hinted, ...this.#memory.waiting].filter((id) => !listed.has(id)).slice(0, MOST_PARTICIPANTS);
     const more = unlisted.length === 0 ? undefined : await this.#readRoster({ participantIds: unlisted });
     return { ...reading, members: [...reading.members, ...(more?.members ?? [])] };
   }
@@ -388,7 +313,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
         () => this.#isOver(),
         () => reads.readRoster.executeWithOptions({ summary: 'Read the roster' }, [asked]),
       );
-      if (reading?.participantId !== undefined) this.#note({ participantId: reading.participantId });
+      if (reading?.participantId !== undefined) this.#memory.know(reading.participantId);
       return reading;
     } catch (stop) {
       if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
@@ -402,9 +327,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
 
   /** One operation (E1). It is waited for, whatever else happens meanwhile (E5). */
   async #mute(): Promise<void> {
-    const { pending, newcomers } = this.#state;
-    const room = MOST_NEWCOMERS - (newcomers - pending.length);
-    const participantIds = pending.slice(0, Math.min(MOST_PARTICIPANTS, room));
+    const participantIds = this.#memory.nextToMute();
     if (participantIds.length === 0) throw new Over('gaveUp'); // E8
     this.#phase = 'muting';
     const outcome = await this.#operate(participantIds);
@@ -431,22 +354,10 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     return await this.#operations.run(order);
   }
 
-  /** What became of each of them, once and for all, but for those who wait in the lobby (E3, E4). */
+  /** E3, E4 */
   #settle(participantIds: readonly string[], results: readonly ParticipantResult[]): void {
-    const told = new Map(results.map(({ participantId, outcome }) => [canonicalId(participantId), outcome]));
-    const asked = new Set(participantIds);
-    const counts = this.#newcomers();
-    for (const id of participantIds) {
-      const outcome = told.get(id) ?? 'notConfirmed';
-      if (outcome === 'inLobby') {
-        this.#known.delete(id);
-        this.#waiting.add(id);
-        counts.newcomers -= 1;
-      } else counts[outcome === 'confirmed' || outcome === 'unmutedAgain' ? 'muted' : outcome] += 1;
-    }
-    countMutedOnEntry(counts.muted - this.#state.muted);
-    const pending = this.#state.pending.filter((id) => !asked.has(id));
-    this.#note({ ...counts, pending, retries: 0, retryAt: Date.now() });
+    countMutedOnEntry(this.#memory.settle(participantIds, results));
+    this.#note({ retries: 0, retryAt: Date.now() });
     this.#tell();
   }
 
@@ -474,33 +385,27 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     return this.#state.isReleased || this.#state.hasCallEnded || this.#isCancelled || this.#isDue();
   }
 
-  #take(change: Partial<EntryState>): void {
+  #take(change: Partial<Omit<EntryState, keyof Remembered>>): void {
     this.#signals += 1;
     this.#note(change);
   }
 
-  #note(change: Partial<EntryState>): void {
+  #note(change: Partial<Omit<EntryState, keyof Remembered>>): void {
     this.#state = { ...this.#state, ...change };
   }
 
   #continued(): LastingOutcome<EntryState, MuteOnEntryResult> {
-    const [known, waiting, hinted] = [[...this.#known], [...this.#waiting], [...this.#hinted]];
-    return { kind: 'continued', state: { ...this.#state, known, waiting, hinted } }; // E6
-  }
-
-  #newcomers(): Newcomers {
-    const { newcomers, muted, left, refused, notConfirmed } = this.#state;
-    return { newcomers, muted, left, refused, notConfirmed };
+    return { kind: 'continued', state: { ...this.#state, ...this.#memory.remembered } }; // E6
   }
 
   #result(endedBy: MuteOnEntryEnd): MuteOnEntryResult {
-    const { startedAt, wereThere, isWhole } = this.#state;
+    const { startedAt } = this.#state;
     return {
       callId: this.#request.callId,
       endedBy,
-      wereThere,
-      isRosterComplete: isWhole,
-      ...this.#newcomers(),
+      wereThere: this.#memory.wereThere,
+      isRosterComplete: this.#memory.isWhole,
+      ...this.#memory.counts,
       startedAt: iso(startedAt),
       endedAt: iso(Date.now()),
     };

@@ -104,6 +104,15 @@ export function noneMuted(callId: string, count: number, seconds: number): Failu
   };
 }
 
+/** A mute of others that found nobody, in a roster that proves nothing about who is not in it. */
+export function rosterIncomplete(callId: string, seconds: number): Failure {
+  return {
+    type: 'Unconfirmed',
+    message: `Within ${seconds} s Graph gave no complete roster of call ${callId}, so it is not known who is in the call, and nobody was muted. Try again, or allow more time with confirmWithinSeconds.`,
+    details: { callId },
+  };
+}
+
 /** Of a mute of others: how it stands with each of them, for Graph can undo none of it. */
 export function withoutUndoing(failure: Failure, participants: readonly ParticipantResult[]): Failure {
   const isAnyMuted = participants.some(({ outcome }) => outcome === 'confirmed');

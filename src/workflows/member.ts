@@ -47,6 +47,11 @@ export class Member {
     return this.#acceptance?.operationId;
   }
 
+  /** Nothing was asked for it yet, and something is to be. */
+  get isToBeAsked(): boolean {
+    return !this.#isAsked && !this.isSettled;
+  }
+
   get refusal(): Failure | undefined {
     return this.#refusal;
   }

@@ -49,5 +49,5 @@ function storyOf({ since, wereThere, isRosterComplete, muted, newcomers }: MuteO
   if (since === undefined) return [];
   return isRosterComplete
     ? [`${wereThere} were there. Of ${newcomers} who came since, ${muted} were muted.`]
-    : ['**Nobody is muted** until a roster lists everyone: it ends at 100, so nobody knows who was there.'];
+    : ['**Waiting for a complete roster**: until Graph gives one, nobody knows who was there, and nobody is muted.'];
 }

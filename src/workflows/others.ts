@@ -1,9 +1,10 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 import type { CallTarget, RosterReading } from '../activities/types.ts';
-import { sameId } from '../contract/call-id.ts';
+import { canonicalId, sameId } from '../contract/call-id.ts';
 import type { OperationStatus, OthersResult, ParticipantResult, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type OthersRequest } from '../contract/request.ts';
-import type { OperationUpdate, RosterUpdate } from '../contract/signals.ts';
+import type { OperationUpdate, RosterEntry, RosterUpdate } from '../contract/signals.ts';
+import { MOST_PARTICIPANTS } from '../contract/target.ts';
 import { ATTEMPT_MS, posts, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import {
@@ -15,6 +16,7 @@ import {
   notAGroupCall,
   notEstablished,
   operationFailed,
+  rosterIncomplete,
   superseded,
   withoutUndoing,
   type Failure,
@@ -36,8 +38,13 @@ import { Story } from './story.ts';
  * confirming  Until the roster has settled everyone who was asked for (`member.ts`): by notification, and by reads where
  *             none comes.
  *
+ * An incomplete roster proves nothing about who is not in it. If everyone is to be muted and the first roster is
+ * incomplete, the roster is read again while the mutes are confirmed, until it is complete or the time is over, and those
+ * whom it shows by then are asked for as well. A full notification that lists everyone completes the picture, too. At
+ * Graph's 100 entries another look would show no more, and there is none.
+ *
  * It ends well when one of them, at least, is or was muted, and its result tells of each of them. It fails where nobody
- * was, although somebody was to be.
+ * was, although somebody was to be, or if nobody was found and no roster was complete.
  *
  * Invariants:
  *
@@ -47,7 +54,7 @@ import { Story } from './story.ts';
  *     arrives late, in an operation that comes after. An interruption keeps those from being sent that were not yet.
  * T3. The roster is listened to from the start. What comes before it is known who is meant counts for the order only.
  * T4. Every wait has a limit: reading and each POST that of their activities; confirming what the request says, from
- *     Graph's last answer.
+ *     Graph's last answer; a complete roster the same, from the first time that everyone known was asked for.
  * T5. The application's own mute is not touched, nor what a superseded operation knew of it: that is handed on.
  * T6. No cancellation is thrown in here, as in the saga.
  */
@@ -75,8 +82,12 @@ export class Others {
 
   #phase: Phase = 'reading';
   #participantId: string | undefined;
-  #members: readonly Member[] | undefined;
-  #isRosterComplete = true;
+  #members: Member[] | undefined;
+  /** Everyone is meant, and not everyone is known yet. */
+  #isGathering = false;
+  /** Whom a full notification lists that lists everyone. */
+  #everyone: readonly string[] | undefined;
+  #isRosterComplete = false;
   #isAnyMutedAlready = false;
   #requestedAt: number | undefined;
   #acceptedAt: number | undefined;
@@ -92,8 +103,12 @@ export class Others {
   }
 
   rosterUpdated(update: RosterUpdate): void {
-    if (this.#members !== undefined) for (const member of this.#members) member.take(update);
-    else if (this.#early.push(update) > MOST_KEPT) this.#early.shift();
+    if (this.#members !== undefined) {
+      for (const member of this.#members) member.take(update);
+      if (this.#isGathering && listsEveryone(update, this.#participantId)) {
+        this.#everyone = update.participants.map(({ id }) => canonicalId(id));
+      }
+    } else if (this.#early.push(update) > MOST_KEPT) this.#early.shift();
   }
 
   operationUpdated(update: OperationUpdate): void {
@@ -158,26 +173,26 @@ export class Others {
     if (!isGroupCall) throw new Stop(notAGroupCall(callId));
     this.#inheritance.isCallKnown = true;
     this.#participantId = participantId;
-    return this.#choose(reading?.members ?? [], reading?.isComplete ?? true);
+    return this.#choose(reading);
   }
 
-  #choose(listed: RosterReading['members'], isComplete: boolean): readonly Member[] {
+  #choose(reading: RosterReading | undefined): readonly Member[] {
+    const { members: listed = [], isComplete = false, isCapped = false, isAbsenceProven = false } = reading ?? {};
     const { callId, target } = this.#request;
     const own = this.#participantId;
     const isOwn = (id: string): boolean => own !== undefined && sameId(id, own);
     this.#isRosterComplete = isComplete;
-    let members: Member[];
+    const members: Member[] = [];
     if (isByName(target)) {
       const { participantIds } = target;
       if (participantIds.some(isOwn)) {
         const fault = `target names ${own}, which is the application itself: leave it out, and mute it with target 'self'`;
         throw new Stop(invalidRequest([fault], callId));
       }
-      members = participantIds.map((id) => memberOf(id, listed));
+      members.push(...participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
-      const except = target === 'others' ? [] : target.others.except;
-      const isExcepted = (id: string): boolean => isOwn(id) || except.some((other) => sameId(id, other));
-      members = listed.filter(({ id }) => !isExcepted(id)).map((member) => new Member(member));
+      members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => new Member(member)));
+      this.#isGathering = !isComplete && !isCapped;
     }
     this.#members = members;
     this.#isAnyMutedAlready = members.some(({ state }) => state?.isMuted === true);
@@ -185,13 +200,21 @@ export class Others {
     return members;
   }
 
+  /** Of a target that names nobody: everyone but the application and those who are excepted. */
+  #isMeant(id: string): boolean {
+    const { target } = this.#request;
+    const except = typeof target === 'object' && 'others' in target ? target.others.except : [];
+    return ![this.#participantId, ...except].some((other) => other !== undefined && sameId(id, other));
+  }
+
   // requesting
 
   async #ask(members: readonly Member[]): Promise<void> {
     this.#phase = 'requesting';
-    this.#requestedAt = Date.now();
-    const waiting = members.filter(({ isSettled }) => !isSettled);
-    this.#story.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${members.length}.`);
+    this.#requestedAt ??= Date.now();
+    const waiting = members.filter(({ isToBeAsked }) => isToBeAsked);
+    const but = this.#isGathering ? ' The roster is incomplete, so it is read again.' : '';
+    this.#story.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${members.length}.${but}`);
     const next = async (): Promise<void> => {
       for (let member = waiting.shift(); member !== undefined; member = waiting.shift()) {
         if (this.interruptions.any || this.#isRefusedForAll(members)) return; // T2
@@ -240,45 +263,81 @@ export class Others {
     this.#phase = 'confirming';
     this.#story.tell('Graph has answered. Waits until the roster shows each of them.');
     const { confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
-    const deadline = Date.now() + confirmWithinSeconds * 1_000;
-    const isDone = (): boolean => this.interruptions.any || members.every(({ isSettled }) => isSettled);
+    const gatherBy = Date.now() + confirmWithinSeconds * 1_000;
+    let deadline = gatherBy;
+    const isDone = (): boolean =>
+      this.interruptions.any || (!this.#isGathering && members.every(({ isSettled }) => isSettled));
+    const isNews = (): boolean => isDone() || this.#everyone !== undefined;
     const pauses = this.#isAnyMutedAlready ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
     for (let round = 0; !isDone() && !this.#isRefusedForAll(members); round += 1) {
       const left = deadline - Date.now();
       const untilLast = left - LAST_READ_MS;
       const pause = pauses[Math.min(round, pauses.length - 1)] ?? 0;
-      await waitFor(isDone, Math.min(pause, round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
+      await waitFor(isNews, Math.min(pause, round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
       if (isDone() || Date.now() >= deadline) break;
       await this.#look(members);
+      if (Date.now() >= gatherBy) this.#isGathering = false;
+      if (!members.some(({ isToBeAsked }) => isToBeAsked) || this.interruptions.any) continue;
+      await this.#ask(members);
+      this.#phase = 'confirming';
+      deadline = Date.now() + confirmWithinSeconds * 1_000;
     }
     this.interruptions.throwIfAny();
   }
 
-  /** Reads those who are not settled. A read that Graph does not answer tells nothing, and that is all. */
+  /**
+   * Reads those who are not settled, and everyone as long as not everyone is known. A read that Graph does not answer
+   * proves nothing, and that is all.
+   */
   async #look(members: readonly Member[]): Promise<void> {
     const unsettled = members.filter(({ isSettled }) => !isSettled);
-    const ids = unsettled.map(({ id }) => id);
+    const isNew = (id: string): boolean => this.#isMeant(id) && !members.some((member) => sameId(member.id, id));
+    const everyone = this.#everyone?.filter(isNew);
+    const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MOST_PARTICIPANTS);
+    this.#everyone = undefined;
     try {
-      const reading = await this.#readRoster(ids, 'Read the roster');
+      const reading = await this.#readRoster(ids, 'Read the roster', this.#isGathering);
       if (reading === undefined) return;
+      const found = new Map(reading.members.map((member) => [member.id, member]));
       for (const member of unsettled) {
-        const found = reading.members.find(({ id }) => sameId(id, member.id));
-        if (found === undefined) member.leave();
-        else if (found.state !== undefined) member.see(found.state);
+        const state = found.get(canonicalId(member.id))?.state;
+        if (state !== undefined) member.see(state);
+        else if (reading.isAbsenceProven && !found.has(canonicalId(member.id))) member.leave();
       }
+      if (this.#isGathering) this.#gather(reading, everyone, isNew);
     } catch (stop) {
       const failure = this.#told(stop);
       if (failure.type === 'CallEnded') this.interruptions.endCall({});
     }
   }
 
+  /** Takes in those whom the roster shows meanwhile. */
+  #gather(
+    { members, isComplete, isCapped, isAbsenceProven }: RosterReading,
+    everyone: readonly string[] | undefined,
+    isNew: (id: string) => boolean,
+  ): void {
+    const listed = members.filter(({ id }) => isNew(id));
+    const found = new Set(members.map(({ id }) => id));
+    // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
+    const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
+    this.#members?.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => new Member(it)));
+    this.#isRosterComplete = isComplete || everyone !== undefined;
+    this.#isGathering = !this.#isRosterComplete && !isCapped;
+  }
+
   async #readRoster(
     participantIds: readonly string[] | undefined,
     summary: string,
+    andEveryone = false,
   ): Promise<RosterReading | undefined> {
     const { callId, tenantId } = this.#request;
     const target: CallTarget = { callId, ...(tenantId !== undefined && { tenantId }) };
-    const asked = { ...target, ...(participantIds !== undefined && { participantIds }) };
+    const asked = {
+      ...target,
+      ...(participantIds !== undefined && { participantIds }),
+      ...(andEveryone && { andEveryone }),
+    };
     try {
       return await attempt(
         () => this.interruptions.any,
@@ -308,9 +367,13 @@ export class Others {
   // the end
 
   #result(members: readonly Member[]): OthersResult {
+    const { callId, target, confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
     const isToBe = members.filter(({ outcome }) => outcome !== 'left' && outcome !== 'inLobby');
     const isDone = isToBe.some(({ outcome }) => outcome === 'confirmed' || outcome === 'unmutedAgain');
     if (isToBe.length > 0 && !isDone) throw new Stop(this.#noneMuted(isToBe));
+    if (isToBe.length === 0 && !this.#isRosterComplete && !isByName(target)) {
+      throw new Stop(rosterIncomplete(callId, confirmWithinSeconds));
+    }
     this.#phase = 'confirmed';
     this.#confirmedAt = Date.now();
     const confirmed = isToBe.filter(({ outcome }) => outcome === 'confirmed');
@@ -350,11 +413,18 @@ function isByName(target: OthersRequest['target']): target is { participantIds: 
   return target !== 'others' && 'participantIds' in target;
 }
 
-function memberOf(id: string, listed: RosterReading['members']): Member {
+/** Who is not found is asked for all the same, unless it is proven that they are not in the call. */
+function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven: boolean): Member {
   const found = listed.find((member) => sameId(member.id, id));
   const member = new Member(found ?? { id, isInLobby: false });
-  if (found === undefined) member.leave();
+  if (found === undefined && isAbsenceProven) member.leave();
   return member;
+}
+
+/** A full roster proves who is in the call only if it lists the application, and fewer than Graph's 100 entries. */
+function listsEveryone({ full, participants }: RosterUpdate, own: string | undefined): boolean {
+  const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
+  return full && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
 }
 
 /** An attempt that Temporal has given up waiting for is waited for all the same (T2). */

@@ -57,7 +57,7 @@ export function cameOf(outcome: OperationOutcome): Came {
   if (!('participants' in result)) return { outcome: 'Confirmed', runId };
   const others = mutedOf(result);
   if (isEveryoneMuted(result)) return { outcome: 'Confirmed', others };
-  const rest = result.isRosterComplete ? '' : ', and the roster ended at 100, so there may be more';
+  const rest = result.isRosterComplete ? '' : ', and the roster was incomplete, so there may be more';
   return { outcome: PARTIAL, message: `${others.muted} of ${others.of} are muted${rest}.`, others };
 }
 
