@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
+import type { OperationOrder, OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
 import type {
   MuteOnEntryEnd,
   MuteOnEntryPhase,
@@ -16,9 +16,10 @@ import { attempt, waitFor } from './attempt.ts';
 import { about, notAGroupCall, notEstablished, type Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
+import { isHistoryLong } from './limits.ts';
 import { countMutedOnEntry } from './metrics.ts';
 import { NewcomerMemory, type Remembered } from './newcomers.ts';
-import { Operations } from './operations.ts';
+import { Operations, type PendingOperation } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
 /**
@@ -45,15 +46,16 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *     is muted, and whoever any of these rosters shows was there. A memory that was whole once stays whole.
  * E3. A newcomer is asked for once: an attempt that sent something is never repeated, whatever came of it, and who
  *     unmutes afterwards is left alone. One whose operation has failed before it sent anything is asked for again, after
- *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (O2 of `activities/operations.ts`).
+ *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (`activities/operations.ts`).
  * E4. Who leaves and comes back is a newcomer: Graph gives them a new ID. Who waits in the lobby is one once admitted.
- * E5. What was begun is finished: it ends when no operation of it is under way, so nobody is muted after its result.
+ * E5. What was begun is finished: it ends when no operation of it is under way, so nobody is muted after its result. An
+ *     operation that still waits for its turn was not begun, and is dropped.
  * E6. No signal is lost to continuing as new, nor who was hinted at: handlers only take note, at once; the server lets no
  *     run close over a signal that it has not seen; and all that was noted goes along (`EntryState`).
  * E7. The webhook learns of it only after a moment, and notifications get lost: it looks by itself after LOOK_PAUSES_MS,
  *     and soon again after each hint.
- * E8. What it remembers is bounded (`newcomers.ts`), and is IDs only; after MOST_NEWCOMERS it gives up. The history stays short: it continues as new
- *     after MOST_SIGNALS, or when Temporal suggests it.
+ * E8. What it remembers is bounded (`newcomers.ts`), and is IDs only; after MOST_NEWCOMERS it gives up. The history stays
+ *     short: in every phase but the first read it continues as new when its history is long (`limits.ts`).
  */
 
 /** Those who come together go in one operation. The activity waits, as a timer of Temporal's may be a second late. */
@@ -71,16 +73,16 @@ const RETRY_PAUSES_MS = [1_000, 5_000, 15_000, 60_000] as const;
 /** Between looks until a roster is complete (E2). The last one repeats. */
 const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000] as const;
 
-/** Temporal takes 10,000 signals a run. */
-const MOST_SIGNALS = 1_000;
-
 /** What goes along when it continues as new. */
 export interface EntryState extends Remembered {
   startedAt: number;
   until?: number;
   terms: MuteOnEntryTerms;
   isReleased: boolean;
+  isCancelled: boolean;
   hasCallEnded: boolean;
+  /** The operation that it waits for, and who is muted by it. */
+  asking?: { pending: PendingOperation; participantIds: readonly string[] };
   /** When the roster was read first. */
   since?: number;
   /** When it is looked next, at the latest, in ms. */
@@ -112,7 +114,7 @@ const FINAL = ['PermissionDenied', 'Unauthorized', 'InvalidRequest', 'NotAGroupC
 type Final = (typeof FINAL)[number];
 
 /** Somebody wanted otherwise, or ended it in Temporal, and nobody can tell what was sent by then. */
-const TAKEN_OVER: ReadonlySet<string> = new Set(['Superseded', 'Cancelled', 'Terminated', 'TimedOut']);
+const TAKEN_OVER: ReadonlySet<string> = new Set(['Superseded', 'Cancelled', 'Terminated', 'TimedOut', 'NotEnded']);
 
 export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOnEntryStatus, MuteOnEntryResult> {
   readonly #request: MuteOnEntryRequest;
@@ -124,18 +126,20 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   #phase: MuteOnEntryPhase = 'reading';
   #state: Omit<EntryState, keyof Remembered>;
   #signals = 0;
-  #isCancelled = false;
 
   constructor(request: MuteOnEntryRequest, state: EntryState | undefined, tell: (status: MuteOnEntryStatus) => void) {
     this.#request = request;
     this.#tell = () => tell(this.status());
     this.#isContinued = state !== undefined;
     const now = Date.now();
+    // Not when the first task ran: workers may have been away since.
+    const startedAt = workflowInfo().startTime.getTime();
     this.#state = state ?? {
-      startedAt: now,
-      ...untilOf(request, now),
+      startedAt,
+      ...untilOf(request, startedAt),
       terms: request,
       isReleased: false,
+      isCancelled: false,
       hasCallEnded: false,
       lookAt: now,
       readAt: now,
@@ -151,7 +155,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   get isCancelled(): boolean {
-    return this.#isCancelled;
+    return this.#state.isCancelled;
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -169,16 +173,16 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     this.#take({ isReleased: true });
   }
 
-  /** New terms, from now on; they undo a release that came before them. */
+  /** New terms, from now on. They undo a release or a cancellation that came before them. */
   extend(terms: MuteOnEntryTerms): void {
     const { until: _, ...state } = this.#state;
     this.#state = state;
-    this.#take({ terms, isReleased: false, ...untilOf(terms, Date.now()) });
+    this.#take({ terms, isReleased: false, isCancelled: false, ...untilOf(terms, Date.now()) });
     this.#tell();
   }
 
   cancel(): void {
-    this.#isCancelled = true;
+    this.#take({ isCancelled: true });
   }
 
   status(): MuteOnEntryStatus {
@@ -256,11 +260,16 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** Until it is over, which is thrown; comes back where it is to continue as new. */
   async #watch(): Promise<LastingOutcome<EntryState, MuteOnEntryResult>> {
     for (;;) {
-      this.#phase = 'watching';
+      if (this.#isLong()) return this.#continued(); // E8
+      const { asking } = this.#state;
+      this.#phase = asking === undefined ? 'watching' : 'muting';
+      if (asking !== undefined) {
+        await this.#finish(asking); // E5
+        continue;
+      }
       this.#throwIfOver();
       const now = Date.now();
-      if (this.#memory.pending.length > 0 && now >= this.#state.retryAt) await this.#mute();
-      else if (this.#signals >= MOST_SIGNALS || workflowInfo().continueAsNewSuggested) return this.#continued(); // E8
+      if (this.#memory.pending.length > 0 && now >= this.#state.retryAt) this.#mute();
       else if (now >= this.#state.lookAt) await this.#look();
       else await this.#wait();
     }
@@ -268,14 +277,14 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
 
   #throwIfOver(): void {
     if (this.#state.hasCallEnded) throw new Over('callEnded');
-    if (this.#state.isReleased || this.#isCancelled) throw new Over('released');
+    if (this.#state.isReleased || this.#state.isCancelled) throw new Over('released');
     if (this.#isDue()) throw new Over('expired');
   }
 
   async #wait(): Promise<void> {
     const { until = Infinity, lookAt, retryAt, terms } = this.#state;
     const isDisturbed = (): boolean =>
-      this.#isOver() || this.#state.lookAt !== lookAt || this.#state.terms !== terms || this.#signals >= MOST_SIGNALS;
+      this.#isOver() || this.#state.lookAt !== lookAt || this.#state.terms !== terms || this.#isLong();
     const next = Math.min(lookAt, until, this.#memory.pending.length > 0 ? retryAt : Infinity);
     await waitFor(isDisturbed, Math.min(next - Date.now(), LONGEST_TIMER_MS), 'Watch who comes');
   }
@@ -325,12 +334,25 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
 
   // muting
 
-  /** One operation (E1). It is waited for, whatever else happens meanwhile (E5). */
-  async #mute(): Promise<void> {
+  /** One operation for those who came (E1). */
+  #mute(): void {
     const participantIds = this.#memory.nextToMute();
     if (participantIds.length === 0) throw new Over('gaveUp'); // E8
-    this.#phase = 'muting';
-    const outcome = await this.#operate(participantIds);
+    const pending = this.#operations.order(this.#orderFor(participantIds));
+    this.#note({ operations: this.#state.operations + 1, asking: { pending, participantIds } });
+  }
+
+  /** Waits for the operation, also if everything else is over (E5). One that still waits for its turn is dropped then. */
+  async #finish({ pending, participantIds }: NonNullable<EntryState['asking']>): Promise<void> {
+    const isMoot = (): boolean => this.#isOver() && pending.at === 'busy';
+    const outcome = await this.#operations.settle(pending, () => this.#isLong() || isMoot());
+    if (outcome === undefined && !isMoot()) return; // It goes along when this continues as new.
+    const { asking: _, ...state } = this.#state;
+    this.#state = state;
+    if (outcome !== undefined) this.#settleOutcome(participantIds, outcome);
+  }
+
+  #settleOutcome(participantIds: readonly string[], outcome: OperationOutcome): void {
     const results = resultsOf(outcome);
     if (results !== undefined) this.#settle(participantIds, results);
     if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
@@ -340,7 +362,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     else this.#retryLater();
   }
 
-  async #operate(participantIds: readonly string[]): Promise<OperationOutcome> {
+  #orderFor(participantIds: readonly string[]): OperationOrder {
     const { callId, tenantId, requestedBy, reason } = this.#request;
     const request = {
       callId,
@@ -349,9 +371,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       ...(requestedBy !== undefined && { requestedBy }),
       ...(reason !== undefined && { reason }),
     };
-    this.#note({ operations: this.#state.operations + 1 });
-    const order = { action: 'mute', request, onConflict: 'queue' } as const;
-    return await this.#operations.run(order);
+    return { action: 'mute', request, onConflict: 'queue' };
   }
 
   /** E3, E4 */
@@ -381,8 +401,13 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     return until !== undefined && Date.now() >= until;
   }
 
+  /** E8. */
+  #isLong(): boolean {
+    return isHistoryLong(this.#signals);
+  }
+
   #isOver(): boolean {
-    return this.#state.isReleased || this.#state.hasCallEnded || this.#isCancelled || this.#isDue();
+    return this.#state.isReleased || this.#state.hasCallEnded || this.#state.isCancelled || this.#isDue();
   }
 
   #take(change: Partial<Omit<EntryState, keyof Remembered>>): void {
