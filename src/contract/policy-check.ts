@@ -177,8 +177,9 @@ function faultsOfCombination(policy: Policy): string[] {
 }
 
 /** An end that may be skipped, or missed, would leave calls muted. */
-function faultOfQuietHours({ when, overlap, catchupWindow: catchup }: Policy): string | undefined {
-  if (when.quietHours === undefined) return undefined;
+function faultOfQuietHours(policy: Policy): string | undefined {
+  const { overlap, catchupWindow: catchup } = policy;
+  if (policy.when.quietHours === undefined) return undefined;
   if (overlap !== undefined) {
     return 'overlap does not go with when.quietHours, whose runs are never skipped and never wait for each other; leave it out';
   }

@@ -178,7 +178,6 @@ class LiveCall {
   /** L5. What policies want of a call as it is established. */
   async #join(): Promise<void> {
     const now = this.#now;
-    const { callId } = this.#input;
     const call = this.#call();
     const { join, entry, until } = await rules.policyOnJoin(call);
     now.onJoin = {};
