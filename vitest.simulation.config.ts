@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** `npm run test:simulation`: the service on a virtual clock (`test/simulation/README.md`). */
+export default defineConfig({
+  resolve: {
+    alias: {
+      'node:timers/promises': fileURLToPath(new URL('test/simulation/timers-promises.ts', import.meta.url)),
+    },
+  },
+  test: {
+    include: ['test/simulation/**/*.test.ts'],
+    setupFiles: ['test/simulation/setup.ts'],
+    testTimeout: 600_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
