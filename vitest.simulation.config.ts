@@ -13,6 +13,8 @@ export default defineConfig({
     setupFiles: ['test/simulation/setup.ts'],
     testTimeout: 600_000,
     pool: 'forks',
+    // Most of what a simulation makes lives for a moment only.
+    execArgv: ['--max-semi-space-size=64'],
     maxWorkers: 2,
   },
 });

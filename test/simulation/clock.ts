@@ -109,11 +109,15 @@ export async function simulate<T>(clock: Clock, work: () => T): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     realImmediate(() => {
       install(clock);
+      const { stackTraceLimit } = Error;
+      // Errors are values here, thousands of them, and their stacks would cost a fifth of the time.
+      Error.stackTraceLimit = process.env['SEED'] === undefined ? 0 : stackTraceLimit;
       try {
         resolve(work());
       } catch (error) {
         reject(error instanceof Error ? error : new Error(String(error)));
       } finally {
+        Error.stackTraceLimit = stackTraceLimit;
         uninstall();
       }
     });

@@ -128,8 +128,9 @@ export class Server {
         workflowType: start.type,
         arguments: start.input,
         headers: start.headers,
-        memo: { fields: run.memo },
-        searchAttributes: { indexedFields: run.attributes },
+        // As they are now, for a replay begins with them.
+        memo: { fields: { ...run.memo } },
+        searchAttributes: { indexedFields: { ...run.attributes } },
       },
     });
     return run;

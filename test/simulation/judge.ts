@@ -1,0 +1,398 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { DateTime } from 'luxon';
+import { callIdOf, callIdOfLive, workflowIdOf } from '../../src/contract/call-id.ts';
+import { holdIdOf } from '../../src/contract/hold.ts';
+import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
+import { policyIdOf, scheduleIdOf } from '../../src/contract/policy.ts';
+import { callIdAt, type Played, type Told } from './play.ts';
+import { endOf, isFault, type Step } from './scenario.ts';
+import { sizeOf, STATUS, type Run } from './temporal/run.ts';
+
+/**
+ * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
+ * faults are over and nothing was asked for CALM_MS. `test/faults/judge.ts` has (a) to (f), of single operations.
+ *
+ * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a hold,
+ *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
+ *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
+ * (h) A mute on entry mutes nobody who was there when it was asked for.
+ * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
+ *     hold or of a mute on entry begins after that has closed.
+ * (j) No wait outlives its deadline, the time of faults aside, and no run goes over the server's limits. That lists lag or fail
+ *     is no excuse.
+ * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
+ * (r) A release never throws, and what it says of a call is true.
+ * (t) No workflow task fails, and every history replays.
+ */
+
+/** An operation: reading, asking and restoring with one attempt more each, verifying, confirming. */
+const OPERATION_MS = (3 * 70 + 15 + 30) * 1_000;
+
+/** Beside the operation that it ends with. */
+const LASTING_MS = 15 * 60_000;
+const POLICY_RUN_MS = 60 * 60_000;
+const TOMBSTONE_MS = 60_000;
+
+/** A run of a policy is under way so long, as far as a wish is concerned. */
+const RUN_MS = 60_000;
+
+/** What was on its way when something closed. */
+const SLACK_MS = 1_500;
+
+interface Wish {
+  isMuted: boolean;
+  /** Between these it was asked for and taken. */
+  from: number;
+  to: number;
+  isSure: boolean;
+  why: string;
+}
+
+export function judge(played: Played): string[] {
+  return new Judge(played).all();
+}
+
+class Judge {
+  readonly #played: Played;
+  readonly #runs: readonly Run[];
+  readonly #faults: { from: number; to: number; kind: string }[];
+  readonly #end: number;
+  readonly #violations: string[] = [];
+
+  constructor(played: Played) {
+    const { scenario, start, world } = played;
+    this.#played = played;
+    this.#runs = world.server.runs;
+    this.#end = start + scenario.minutes * 60_000;
+    this.#faults = scenario.steps
+      .filter(isFault)
+      .map((fault) => ({ from: start + fault.at, to: start + endOf(fault), kind: fault.kind }));
+  }
+
+  all(): string[] {
+    this.#violations.push(...this.#played.world.server.findings);
+    for (const [index] of this.#played.calls.entries()) this.#judgeState(index);
+    this.#judgeEntries();
+    this.#judgeSilence();
+    this.#judgeDeadlines();
+    this.#judgeDeployments();
+    this.#judgeReleases();
+    return this.#violations;
+  }
+
+  #blame(rule: string, what: string): void {
+    this.#violations.push(`(${rule}) ${what}`);
+  }
+
+  #time(ms: number): string {
+    return new Date(ms).toISOString().slice(5, 23);
+  }
+
+  // (g)
+
+  #judgeState(index: number): void {
+    const { world } = this.#played;
+    const callId = callIdAt(index);
+    const call = world.graph.calls.get(callId);
+    if (call === undefined || call.state !== 'established') return;
+    const wishes = this.#wishesOf(index).toSorted((a, b) => a.to - b.to);
+    const last = wishes.at(-1);
+    if (last === undefined || !last.isSure) return;
+    const isContested = wishes.some((wish) => wish !== last && wish.to >= last.from && (wish.isMuted !== last.isMuted || !wish.isSure));
+    if (isContested) return;
+    const hold = this.#openRun(holdIdOf(callId));
+    const isHeld = hold !== undefined && (inputOf(hold) as { enforce?: boolean }).enforce !== false;
+    const touched = world.graph.log.findLast(
+      (entry) => entry.type === 'change' && entry.participantId === call.own.id && entry.by === 'other',
+    );
+    if (touched !== undefined && touched.at >= last.from && !(isHeld && last.isMuted)) return;
+    if (!this.#isIn(wishes, last)) return;
+    if (call.own.serverMuted !== last.isMuted) {
+      this.#blame('g', `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`);
+    }
+  }
+
+  /** Where something that lasts still wants the opposite, two rules of the contract meet: nothing is said. */
+  #isIn(wishes: readonly Wish[], last: Wish): boolean {
+    return last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on');
+  }
+
+  #wishesOf(index: number): Wish[] {
+    const { told, scenario, start } = this.#played;
+    const wishes: Wish[] = [];
+    for (const one of told) {
+      const { step } = one;
+      if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
+      else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      else if (step.kind === 'release' && step.call === index) wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
+      else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
+        wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
+      else if (step.kind === 'policy' && step.calls.includes(index)) wishes.push(...this.#wishesOfPolicy(one, callIdAt(index)));
+      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index))) wishes.push(...this.#wishesOfQuiet(one));
+    }
+    for (const step of scenario.steps) {
+      // Nobody knows what an operation that stands still will do, until it is ended.
+      if (step.kind === 'strand' && step.call === index) {
+        const wish = { isMuted: step.action === 'mute', from: start + step.at, to: start + step.at, isSure: false };
+        wishes.push({ ...wish, why: 'stranded' });
+      }
+    }
+    return wishes;
+  }
+
+  #wishesOfHold(told: Told): Wish[] {
+    const { step, askedAt, acceptedAt, endedAt, outcome } = told;
+    if (acceptedAt === undefined || step.kind !== 'hold') {
+      return [{ isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' }];
+    }
+    const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
+    if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
+    const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
+    switch (outcome) {
+      case 'expired':
+      case 'released':
+        return [{ ...begins, why: 'a hold' }, { ...ends, isMuted: false, isSure: true, why: `the end of a hold (${outcome})` }];
+      case 'unmuted':
+        return [{ ...begins, why: 'a hold' }];
+      default:
+        return [{ ...begins, isSure: false, why: 'a hold' }, { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` }];
+    }
+  }
+
+  #wishOfRelease({ askedAt, endedAt = this.#end, calls = [] }: Told, callId: string): Wish[] {
+    const outcome = calls.find((call) => call.callId === callId)?.outcome;
+    const wish = { isMuted: false, from: askedAt, to: endedAt };
+    return [{ ...wish, isSure: outcome === 'released' || outcome === 'unmuted', why: `a release (${outcome ?? 'not named'})` }];
+  }
+
+  /** A run's report says whether it was confirmed; a run that still goes on leaves all open. */
+  #wishesOfPolicy({ step, askedAt, acceptedAt }: Told, callId: string): Wish[] {
+    if (step.kind !== 'policy') return [];
+    const runs = this.#runs.filter(({ start }) => start.workflowId.startsWith(`${scheduleIdOf(step.id)}-`));
+    const isMuted = step.action === 'mute';
+    const why = `policy ${step.id} (${step.action})`;
+    const own = this.#runs.filter((run) => isOperation(run) && reasonOf(run) === `Policy ${step.id}` && callIdOf(run.start.workflowId) === callId);
+    const last = own.at(-1);
+    const from = acceptedAt ?? askedAt;
+    const to = Math.max(from, ...runs.map(({ closedAt = this.#end }) => closedAt), last?.closedAt ?? 0);
+    // Only where its own operation was the one that did it, and nobody had to wait.
+    const isSure = runs.some((run) => (resultOf(run) as { confirmed?: string[] } | undefined)?.confirmed?.includes(callId) === true);
+    return [{ isMuted, from, to: step.onConflict === 'queue' ? to : Math.min(to, from + RUN_MS), isSure: isSure && to - from < RUN_MS, why }];
+  }
+
+  #wishesOfQuiet({ step, acceptedAt }: Told): Wish[] {
+    if (step.kind !== 'quiet') return [];
+    if (acceptedAt === undefined) return [];
+    return momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }) => ({
+      isMuted: isBegin,
+      from: at,
+      to: at + RUN_MS,
+      isSure: at < this.#end - LASTING_MS,
+      why: `the ${isBegin ? 'beginning' : 'end'} of quiet hours`,
+    }));
+  }
+
+  #openRun(workflowId: string): Run | undefined {
+    return this.#runs.findLast((run) => run.start.workflowId === workflowId && run.isOpen);
+  }
+
+  // (h)
+
+  #judgeEntries(): void {
+    const { told, world } = this.#played;
+    for (const { step, askedAt } of told) {
+      if (step.kind !== 'entry') continue;
+      const callId = callIdAt(step.call);
+      const reason = `entry at ${step.at}`;
+      const runIds = new Set(this.#runs.filter((run) => isOperation(run) && reasonOf(run) === reason).map(({ runId }) => runId));
+      const call = world.graph.calls.get(callId);
+      for (const post of world.graph.log) {
+        if (post.type !== 'post' || post.verb !== 'muteParticipant' || !runIds.has(post.clientContext)) continue;
+        const person = call?.people.find(({ id }) => id === post.participantId);
+        if (person !== undefined && !person.isInLobby && person.joinedAt < askedAt) {
+          this.#blame('h', `${post.participantId} was in ${callId} since ${this.#time(person.joinedAt)} and was muted on entry at ${this.#time(post.at)}`);
+        }
+      }
+    }
+  }
+
+  // (i)
+
+  #judgeSilence(): void {
+    for (const run of this.#runs) {
+      if (!isOperation(run)) continue;
+      const reason = reasonOf(run) ?? '';
+      const of = this.#originsOf(reason, run);
+      if (of.length === 0) continue;
+      const isWithin = of.some(({ startedAt, closedAt = Infinity }) => run.startedAt >= startedAt && run.startedAt <= closedAt + SLACK_MS);
+      // A successor is a run of the one that it superseded, and was asked for before.
+      if (!isWithin && run.start.continuedFrom === undefined) {
+        this.#blame('i', `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`);
+      }
+    }
+  }
+
+  /** The runs for which an operation may have been started. */
+  #originsOf(reason: string, { start }: Run): readonly Run[] {
+    const callId = callIdOf(start.workflowId) ?? '';
+    if (reason.startsWith('hold at')) return this.#runs.filter((run) => run.start.workflowId === holdIdOf(callId));
+    if (reason.startsWith('entry at')) return this.#runs.filter((run) => run.start.workflowId === muteOnEntryIdOf(callId));
+    if (!reason.startsWith('Policy ')) return [];
+    const prefix = `${scheduleIdOf(reason.slice('Policy '.length))}-`;
+    const live = this.#runs.filter((run) => callIdOfLive(run.start.workflowId) === callId);
+    return [...this.#runs.filter((run) => run.start.workflowId.startsWith(prefix)), ...live];
+  }
+
+  // (j)
+
+  #judgeDeadlines(): void {
+    for (const run of this.#runs) {
+      const { start, closedAt = this.#end, startedAt } = run;
+      if (run.overLimit !== undefined) this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
+      if (start.taskQueue === 'nobody') continue;
+      const limit = this.#deadlineOf(run);
+      if (limit !== undefined && closedAt > limit) {
+        const how = run.isOpen ? 'still runs' : 'has run until';
+        this.#blame('j', `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`);
+      }
+    }
+  }
+
+  #deadlineOf(run: Run): number | undefined {
+    const { start, startedAt } = run;
+    if (isOperation(run)) return this.#excused(startedAt, OPERATION_MS);
+    if (start.type === 'applyPolicy') return this.#excused(startedAt, POLICY_RUN_MS);
+    if (start.type === 'liveCall') {
+      const ended = this.#endOfCall(callIdOfLive(start.workflowId) ?? '');
+      return ended === undefined ? undefined : this.#excused(Math.max(ended, startedAt), LASTING_MS + TOMBSTONE_MS);
+    }
+    const input = inputOf(run) as { forSeconds?: number; callId?: string };
+    const until = this.#untilOf(run);
+    return until === undefined ? undefined : this.#excused(until, LASTING_MS + (input.forSeconds === undefined ? 0 : OPERATION_MS));
+  }
+
+  /** When a hold or a mute on entry was to end, as its last terms say. */
+  #untilOf(run: Run): number | undefined {
+    const isHold = run.start.type === 'hold';
+    let until: number | undefined;
+    for (const { step, acceptedAt, askedAt } of this.#played.told) {
+      const isTerms = (isHold && step.kind === 'hold') || (!isHold && step.kind === 'entry');
+      if (!isTerms || !('call' in step) || acceptedAt === undefined) continue;
+      const { workflowId } = run.start;
+      if (workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) || askedAt > (run.closedAt ?? Infinity)) continue;
+      until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
+    }
+    return until === undefined ? undefined : Math.max(until, run.startedAt);
+  }
+
+  #endOfCall(callId: string): number | undefined {
+    const { scenario, start } = this.#played;
+    const step = scenario.steps.find((one) => one.kind === 'end' && callIdAt(one.call) === callId);
+    return step && start + step.at;
+  }
+
+  /** Time in which something was broken does not count, but for lists (j). */
+  #excused(from: number, ms: number): number {
+    let limit = from + ms;
+    for (const fault of this.#faults.toSorted((a, b) => a.from - b.from)) {
+      if (fault.kind === 'lists' || fault.kind === 'strand') continue;
+      const [begin, end] = [Math.max(from, fault.from), fault.to + 30_000];
+      if (begin < limit && end > from) limit += Math.max(0, end - begin);
+    }
+    return limit;
+  }
+
+  // (k)
+
+  #judgeDeployments(): void {
+    const { scenario, told, world } = this.#played;
+    for (const run of this.#runs) {
+      const callId = callIdOf(run.start.workflowId);
+      if (callId === undefined || !isOperation(run) || run.start.taskQueue === 'nobody') continue;
+      const own = world.deploymentOf(callId).taskQueue;
+      if (run.start.taskQueue !== own) this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
+    }
+    for (const { step, outcome, endedAt = 0 } of told) {
+      if (step.kind !== 'hold' || outcome !== 'released') continue;
+      const deployment = scenario.calls[step.call]?.deployment ?? 0;
+      const isMeant = told.some(
+        (one) =>
+          (one.step.kind === 'release' && one.step.call === step.call) ||
+          (one.step.kind === 'releaseEverywhere' && one.step.deployment === deployment),
+      );
+      if (!isMeant) this.#blame('k', `the hold of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`);
+    }
+  }
+
+  // (r)
+
+  #judgeReleases(): void {
+    const { told, calls } = this.#played;
+    for (const { step, unexpected, outcome, askedAt, endedAt, calls: released = [] } of told) {
+      if (step.kind !== 'release' && step.kind !== 'releaseEverywhere') continue;
+      const isExcused = this.#faults.some(({ kind, from, to }) => kind === 'down' && from <= (endedAt ?? this.#end) && to >= askedAt - 60_000);
+      if (unexpected !== undefined && !isExcused) this.#blame('r', `a release threw ${unexpected}`);
+      if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end) this.#blame('r', 'a release never ended');
+      for (const { callId, outcome: of } of released) {
+        if (of !== 'notMuted' && of !== 'callEnded') continue;
+        const call = calls.find(({ id }) => id === callId);
+        if (of === 'callEnded' && call?.state === 'established') this.#blame('r', `a release says that ${callId} has ended, and it has not`);
+      }
+    }
+  }
+}
+
+function wishOfAsk(told: Told, action: 'mute' | 'unmute', onConflict: string): Wish[] {
+  const { askedAt, acceptedAt, endedAt, outcome, restored } = told;
+  const isMuted = action === 'mute';
+  const why = `${action} (${outcome ?? 'pending'})`;
+  const to = acceptedAt ?? endedAt ?? askedAt;
+  switch (outcome) {
+    case 'Confirmed':
+      return [{ isMuted, from: askedAt, to: onConflict === 'queue' ? (endedAt ?? to) : to, isSure: true, why }];
+    case 'Superseded':
+    case 'OperationInProgress':
+    case 'InvalidRequest':
+    case 'CallEnded':
+      return [];
+    default:
+      return restored === true ? [] : [{ isMuted, from: askedAt, to: endedAt ?? to, isSure: false, why }];
+  }
+}
+
+/** When quiet hours begin and end. Where the day has no such time, it is the first moment after it. */
+export function momentsOf(step: Extract<Step, { kind: 'quiet' }>, after: number, before: number): { at: number; isBegin: boolean }[] {
+  const { zone } = step;
+  const moments: { at: number; isBegin: boolean }[] = [];
+  const first = DateTime.fromMillis(after, { zone }).startOf('day').minus({ days: 1 });
+  for (let index = 0; ; index += 1) {
+    const day = first.plus({ days: index });
+    if (day.toMillis() > before) break;
+    for (const [time, isBegin] of [[step.from, true], [step.to, false]] as const) {
+      const [hour = 0, minute = 0] = time.split(':').map(Number);
+      const at = DateTime.fromObject({ year: day.year, month: day.month, day: day.day, hour, minute }, { zone }).toMillis();
+      if (at > after && at < before) moments.push({ at, isBegin });
+    }
+  }
+  return moments.toSorted((a, b) => a.at - b.at);
+}
+
+function isOperation({ start }: Run): boolean {
+  return start.type === 'mute' || start.type === 'unmute';
+}
+
+function inputOf({ start }: Run): unknown {
+  const [payload] = start.input;
+  return payload === undefined ? {} : defaultPayloadConverter.fromPayload(payload);
+}
+
+function reasonOf(run: Run): string | undefined {
+  return (inputOf(run) as { reason?: string } | null)?.reason;
+}
+
+function resultOf({ closeEvent, status }: Run): unknown {
+  const payload = closeEvent?.workflowExecutionCompletedEventAttributes?.result?.payloads?.[0];
+  return status === STATUS.completed && payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
+}
+
+export { policyIdOf, sizeOf, workflowIdOf };
