@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: {
     alias: {
+      'lru-cache': fileURLToPath(new URL('test/simulation/lru-cache.ts', import.meta.url)),
       'node:timers/promises': fileURLToPath(new URL('test/simulation/timers-promises.ts', import.meta.url)),
     },
   },
@@ -14,7 +15,7 @@ export default defineConfig({
     testTimeout: 600_000,
     pool: 'forks',
     // Most of what a simulation makes lives for a moment only.
-    execArgv: ['--max-semi-space-size=64'],
+    execArgv: ['--max-semi-space-size=64', ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof2'] : [])],
     maxWorkers: 2,
   },
 });

@@ -49,7 +49,7 @@ export interface GraphFault {
   on: readonly Verb[];
   until: number;
   probability: number;
-  how: 'status' | 'silent' | 'lostAnswer' | 'lateEffect' | 'empty' | 'incomplete';
+  how: 'status' | 'silent' | 'slow' | 'lostAnswer' | 'lateEffect' | 'empty' | 'incomplete';
   status?: number;
   retryAfter?: number;
 }
@@ -57,6 +57,12 @@ export interface GraphFault {
 export type LogEntry =
   | { type: 'post'; at: number; callId: string; verb: Verb; participantId: string; clientContext: string }
   | { type: 'change'; at: number; callId: string; participantId: string; isMuted: boolean; serverMuted: boolean; by: 'us' | 'other' };
+
+interface Settle {
+  resolve: (success: Success) => void;
+  reject: (error: Error) => void;
+  back: (settle: () => void) => void;
+}
 
 const ANSWER_WITHIN_MS = 9_000;
 const CAP = 100;
@@ -193,11 +199,20 @@ export class Graph {
           this.#clock.after(this.#random.int(500, 8_000), () => this.#answer(asked, verb));
           return silent();
         }
+        if (fault?.how === 'slow') {
+          this.#clock.after(this.#random.int(1_000, 7_000), () => this.#finish(asked, verb, { resolve, reject, back }));
+          return;
+        }
         const answer = this.#answer(asked, verb, fault?.how);
         if (fault?.how === 'lostAnswer') return silent();
         back(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
       });
     });
+  }
+
+  #finish(asked: GraphCall, verb: Verb, { resolve, reject, back }: Settle): void {
+    const answer = this.#answer(asked, verb);
+    back(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
   }
 
   #faultOf(call: Call, verb: Verb): GraphFault | undefined {

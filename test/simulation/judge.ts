@@ -3,10 +3,10 @@ import { DateTime } from 'luxon';
 import { callIdOf, callIdOfLive, workflowIdOf } from '../../src/contract/call-id.ts';
 import { holdIdOf } from '../../src/contract/hold.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { policyIdOf, scheduleIdOf } from '../../src/contract/policy.ts';
+import { scheduleIdOf } from '../../src/contract/policy.ts';
 import { callIdAt, type Played, type Told } from './play.ts';
 import { endOf, isFault, type Step } from './scenario.ts';
-import { sizeOf, STATUS, type Run } from './temporal/run.ts';
+import { STATUS, type Run } from './temporal/run.ts';
 
 /**
  * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
@@ -55,7 +55,7 @@ export function judge(played: Played): string[] {
 class Judge {
   readonly #played: Played;
   readonly #runs: readonly Run[];
-  readonly #faults: { from: number; to: number; kind: string }[];
+  readonly #faults: { from: number; to: number; kind: string; callId: string | undefined }[];
   readonly #end: number;
   readonly #violations: string[] = [];
 
@@ -66,7 +66,7 @@ class Judge {
     this.#end = start + scenario.minutes * 60_000;
     this.#faults = scenario.steps
       .filter(isFault)
-      .map((fault) => ({ from: start + fault.at, to: start + endOf(fault), kind: fault.kind }));
+      .map((fault) => ({ from: start + fault.at, to: start + endOf(fault), kind: fault.kind, callId: 'call' in fault ? callIdAt(fault.call) : undefined }));
   }
 
   all(): string[] {
@@ -133,7 +133,7 @@ class Judge {
     for (const step of scenario.steps) {
       // Nobody knows what an operation that stands still will do, until it is ended.
       if (step.kind === 'strand' && step.call === index) {
-        const wish = { isMuted: step.action === 'mute', from: start + step.at, to: start + step.at, isSure: false };
+        const wish = { isMuted: step.action === 'mute', from: start + step.at, to: start + endOf(step), isSure: false };
         wishes.push({ ...wish, why: 'stranded' });
       }
     }
@@ -145,7 +145,8 @@ class Judge {
     if (acceptedAt === undefined || step.kind !== 'hold') {
       return [{ isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' }];
     }
-    const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
+    const first = this.#firstFor(`hold at ${step.at}`, callIdAt(step.call)) ?? 0;
+    const begins = { isMuted: true, from: askedAt, to: Math.max(acceptedAt, first), isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
     const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
     switch (outcome) {
@@ -169,24 +170,26 @@ class Judge {
   #wishesOfPolicy({ step, askedAt, acceptedAt }: Told, callId: string): Wish[] {
     if (step.kind !== 'policy') return [];
     const runs = this.#runs.filter(({ start }) => start.workflowId.startsWith(`${scheduleIdOf(step.id)}-`));
-    const isMuted = step.action === 'mute';
-    const why = `policy ${step.id} (${step.action})`;
-    const own = this.#runs.filter((run) => isOperation(run) && reasonOf(run) === `Policy ${step.id}` && callIdOf(run.start.workflowId) === callId);
-    const last = own.at(-1);
     const from = acceptedAt ?? askedAt;
-    const to = Math.max(from, ...runs.map(({ closedAt = this.#end }) => closedAt), last?.closedAt ?? 0);
-    // Only where its own operation was the one that did it, and nobody had to wait.
+    const over = Math.max(from, ...runs.map(({ closedAt = this.#end }) => closedAt));
+    const to = this.#firstFor(`Policy ${step.id}`, callId) ?? over;
     const isSure = runs.some((run) => (resultOf(run) as { confirmed?: string[] } | undefined)?.confirmed?.includes(callId) === true);
-    return [{ isMuted, from, to: step.onConflict === 'queue' ? to : Math.min(to, from + RUN_MS), isSure: isSure && to - from < RUN_MS, why }];
+    return [{ isMuted: step.action === 'mute', from, to, isSure, why: `policy ${step.id} (${step.action})` }];
+  }
+
+  /** When the first operation that was asked for so has begun: from then on it is older than what is asked for. */
+  #firstFor(reason: string, callId: string): number | undefined {
+    const workflowId = workflowIdOf(callId);
+    return this.#runs.find((run) => run.start.workflowId === workflowId && isOperation(run) && reasonOf(run) === reason)?.startedAt;
   }
 
   #wishesOfQuiet({ step, acceptedAt }: Told): Wish[] {
     if (step.kind !== 'quiet') return [];
     if (acceptedAt === undefined) return [];
-    return momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }) => ({
+    return momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
       isMuted: isBegin,
       from: at,
-      to: at + RUN_MS,
+      to: Math.min(at + RUN_MS, (all[index + 1]?.at ?? Infinity) - 1),
       isSure: at < this.#end - LASTING_MS,
       why: `the ${isBegin ? 'beginning' : 'end'} of quiet hours`,
     }));
@@ -260,15 +263,15 @@ class Judge {
 
   #deadlineOf(run: Run): number | undefined {
     const { start, startedAt } = run;
-    if (isOperation(run)) return this.#excused(startedAt, OPERATION_MS);
+    if (isOperation(run)) return this.#excused(startedAt, OPERATION_MS, callIdOf(start.workflowId));
     if (start.type === 'applyPolicy') return this.#excused(startedAt, POLICY_RUN_MS);
     if (start.type === 'liveCall') {
       const ended = this.#endOfCall(callIdOfLive(start.workflowId) ?? '');
       return ended === undefined ? undefined : this.#excused(Math.max(ended, startedAt), LASTING_MS + TOMBSTONE_MS);
     }
-    const input = inputOf(run) as { forSeconds?: number; callId?: string };
+    const input = inputOf(run) as { callId?: string };
     const until = this.#untilOf(run);
-    return until === undefined ? undefined : this.#excused(until, LASTING_MS + (input.forSeconds === undefined ? 0 : OPERATION_MS));
+    return until === undefined ? undefined : this.#excused(until, LASTING_MS + OPERATION_MS, input.callId);
   }
 
   /** When a hold or a mute on entry was to end, as its last terms say. */
@@ -291,11 +294,11 @@ class Judge {
     return step && start + step.at;
   }
 
-  /** Time in which something was broken does not count, but for lists (j). */
-  #excused(from: number, ms: number): number {
+  /** Time in which something was broken does not count, but for lists (j), and for an operation on another call. */
+  #excused(from: number, ms: number, callId?: string): number {
     let limit = from + ms;
     for (const fault of this.#faults.toSorted((a, b) => a.from - b.from)) {
-      if (fault.kind === 'lists' || fault.kind === 'strand') continue;
+      if (fault.kind === 'lists' || (fault.kind === 'strand' && fault.callId !== callId)) continue;
       const [begin, end] = [Math.max(from, fault.from), fault.to + 30_000];
       if (begin < limit && end > from) limit += Math.max(0, end - begin);
     }
@@ -395,4 +398,3 @@ function resultOf({ closeEvent, status }: Run): unknown {
   return status === STATUS.completed && payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
 }
 
-export { policyIdOf, sizeOf, workflowIdOf };

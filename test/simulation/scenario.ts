@@ -58,8 +58,9 @@ export function isFault(step: Step): step is { at: number } & Fault {
   return FAULTS.has(step.kind);
 }
 
-export const THEMES = ['hold', 'burst', 'quiet', 'quiet', 'spring', 'policy', 'entry', 'release', 'talk', 'two'] as const;
-export type Theme = (typeof THEMES)[number];
+/** How often each comes. */
+const THEMES = ['hold', 'hold', 'hold', 'burst', 'burst', 'takeover', 'takeover', 'quiet', 'quiet', 'quiet', 'short', 'spring', 'policy', 'policy', 'entry', 'entry', 'release', 'release', 'two', 'talk'] as const;
+type Theme = (typeof THEMES)[number];
 
 /** From the last step, and the end of the last fault, to the judge. */
 export const CALM_MS = 25 * 60_000;
@@ -87,12 +88,12 @@ class Maker {
   make(): Scenario {
     const random = this.#random;
     const theme = random.pick(...THEMES);
-    const count = theme === 'hold' || theme === 'burst' || theme === 'talk' ? 1 : random.int(1, 3);
+    const count = theme === 'hold' || theme === 'burst' || theme === 'takeover' || theme === 'talk' ? 1 : random.int(1, 3);
     this.#calls = Array.from({ length: count }, () => ({
       people: random.int(2, 5),
       isDelta: random.chance(0.3),
       deployment: 0,
-      isLive: random.chance(0.3),
+      isLive: random.chance(0.15),
     }));
     let start = '2027-02-01T18:00:00Z';
     switch (theme) {
@@ -101,6 +102,12 @@ class Maker {
         break;
       case 'burst':
         this.#burst();
+        break;
+      case 'takeover':
+        this.#takeover();
+        break;
+      case 'short':
+        this.#short();
         break;
       case 'quiet':
         this.#quiet('22:00', '06:00', 'UTC', 4 * 60, 12 * 60);
@@ -195,7 +202,7 @@ class Maker {
   /** One that lasts, with others who unmute, and callers who change their mind. */
   #hold(): void {
     const random = this.#random;
-    const hours = random.pick(0.2, 0.5, 1, 2);
+    const hours = random.pick(0.1, 0.2, 0.3, 0.5, 0.5, 1);
     const lasts = hours * 60 * MINUTE;
     const enforce = random.chance(0.7);
     const isOpen = enforce && random.chance(0.2);
@@ -207,7 +214,7 @@ class Maker {
     if (random.chance(0.3)) this.#add(random.int(0, lasts), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'hold', call: 0, enforce: random.chance(0.7), seconds: random.int(60, lasts / 1_000) });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'release', call: 0 });
-    if (random.chance(0.1)) this.#add(random.int(0, lasts), { kind: 'strand', call: 0, action: this.#anyAction(), seconds: 7_200 });
+    if (random.chance(0.04)) this.#add(random.int(0, lasts), { kind: 'strand', call: 0, action: this.#anyAction(), seconds: 4_500 });
     this.#faults(0, lasts, 4);
   }
 
@@ -230,6 +237,41 @@ class Maker {
     this.#until(40 * MINUTE);
   }
 
+  /** One takes over from another while Graph is slow, a worker dies, and somebody changes their mind. */
+  #takeover(): void {
+    const random = this.#random;
+    const at = random.int(1, 10) * MINUTE;
+    const first = this.#anyAction();
+    const second = first === 'mute' ? 'unmute' : 'mute';
+    this.#add(at - 100, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'slow', probability: 1, seconds: random.pick(1, 3, 12) });
+    this.#add(at, { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
+    const taken = at + random.int(200, 1_500);
+    if (random.chance(0.3)) this.#add(taken, { kind: 'hold', call: 0, enforce: random.chance(0.5), seconds: random.pick(30, 300) });
+    else this.#add(taken, { kind: 'policy', id: 'p', action: second, calls: [0], onConflict: random.pick('supersede', 'supersede', 'queue') });
+    this.#add(taken + random.int(100, 9_000), { kind: 'kill', deployment: 0, seconds: random.pick(1, 5, 20) });
+    if (random.chance(0.3)) this.#add(taken + random.int(3_000, 9_000), { kind: 'away', deployment: 0, seconds: 1 });
+    if (random.chance(0.8)) this.#add(taken + random.int(1_000, 14_000), { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
+    if (random.chance(0.3)) this.#add(taken + random.int(1_000, 14_000), { kind: 'cancelPolicy', id: 'p' });
+    if (random.chance(0.3)) this.#fault(at + random.int(0, 10_000));
+    this.#until(at + 10 * MINUTE);
+  }
+
+  /** Quiet hours that end while their beginning is still under way somewhere. */
+  #short(): void {
+    const random = this.#random;
+    const lasts = random.pick(20, 40, 60);
+    const to = new Date(Date.UTC(2027, 1, 1, 22, 0, lasts)).toISOString().slice(11, 19);
+    const calls = this.#calls.map((_, index) => index);
+    this.#add(0, { kind: 'quiet', id: 'quiet', from: '22:00:00', to, zone: 'UTC', calls });
+    const begin = 4 * 60 * MINUTE;
+    this.#until(begin + 2 * MINUTE);
+    this.#fault(begin + random.int(-5_000, lasts * SECOND));
+    if (random.chance(0.5)) {
+      const call = this.#anyCall();
+      this.#add(begin - 1_000, { kind: 'graph', call, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 90 });
+    }
+  }
+
   #quiet(from: string, to: string, zone: string, begins: number, ends: number, nights = 1): void {
     const random = this.#random;
     const calls = random.chance(0.3) ? ('live' as const) : this.#calls.map((_, index) => index);
@@ -240,7 +282,7 @@ class Maker {
     this.#until(end + 5 * MINUTE);
     if (random.chance(0.5)) this.#faults(beginning - MINUTE, beginning + MINUTE, 2);
     if (random.chance(0.7)) this.#faults(end - MINUTE, end + MINUTE, 3);
-    if (random.chance(0.15)) this.#add(end - random.int(0, 20) * MINUTE, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 10_800 });
+    if (random.chance(0.15)) this.#add(random.pick(beginning, end) - random.int(0, 5) * MINUTE, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 10_800 });
     if (random.chance(0.2)) this.#add(random.int(beginning, end), { kind: 'ask', call: this.#anyCall(), action: this.#anyAction(), onConflict: 'supersede' });
     if (random.chance(0.1)) this.#add(random.int(beginning, end), { kind: 'end', call: this.#anyCall() });
   }
@@ -279,7 +321,7 @@ class Maker {
   #entry(): void {
     const random = this.#random;
     const at = random.int(5, 120) * SECOND;
-    const lasts = random.int(10, 90) * MINUTE;
+    const lasts = random.int(5, 40) * MINUTE;
     this.#add(at, { kind: 'entry', call: 0, seconds: lasts / 1_000 });
     for (let made = random.int(0, 5); made > 0; made -= 1) {
       this.#add(random.int(0, at + lasts), { kind: 'join', call: 0, name: `new${made}`, isInLobby: random.chance(0.2) });
@@ -313,9 +355,9 @@ class Maker {
   /** A call that never stops to talk. */
   #talk(): void {
     const random = this.#random;
-    const seconds = random.int(120, 900);
+    const seconds = random.int(60, 300);
     this.#add(0, random.chance(0.7) ? { kind: 'hold', call: 0, enforce: true, seconds: seconds + 300 } : { kind: 'entry', call: 0, seconds: seconds + 300 });
-    this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(200, 500, 1_000), seconds });
+    this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(200, 500, 1_000, 2_000), seconds });
     if (random.chance(0.5)) this.#add(random.int(5, seconds) * SECOND, { kind: 'organizer', call: 0, isMuted: false });
     if (random.chance(0.3)) this.#add(random.int(5, seconds) * SECOND, { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
     this.#until((seconds + 300) * SECOND);

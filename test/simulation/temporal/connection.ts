@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import { InternalConnectionLikeSymbol } from '@temporalio/client/lib/types.js';
 import type { temporal } from '@temporalio/proto';
-import { scopes, type Owner } from '../clock.ts';
+import { scopes, type Owner, type Timer } from '../clock.ts';
 import { GRPC, grpcError } from './grpc.ts';
 import { STATUS, toTimestamp, type Run } from './run.ts';
 import { describe, longOf } from './schedules.ts';
@@ -67,14 +67,29 @@ class Requests {
     const { clock, random } = this.#server;
     const { owner, deadline, abort } = scopes.getStore() ?? { owner: this.#owner };
     return await new Promise((resolve, reject) => {
+      let deadlineTimer: Timer | undefined;
+      const settled = (): void => {
+        deadlineTimer?.cancel();
+        abort?.removeEventListener('abort', onAbort);
+      };
       const back = (settle: () => void): void => {
-        clock.after(random.latency(3), settle, owner); // G3
+        clock.after(
+          random.latency(3),
+          () => {
+            settled();
+            settle();
+          },
+          owner,
+        ); // G3
       };
       const refuse = (code: number, why: string) => () => reject(grpcError(code, why));
+      const onAbort = (): void => back(refuse(GRPC.cancelled, 'aborted')); // G2
       if (abort?.aborted === true) return back(refuse(GRPC.cancelled, 'aborted'));
-      abort?.addEventListener('abort', () => back(refuse(GRPC.cancelled, 'aborted')), { once: true }); // G2
+      abort?.addEventListener('abort', onAbort);
       const limit = deadline ?? (clock.now < this.#server.downUntil ? clock.now + RETRIES_MS : undefined);
-      if (limit !== undefined) clock.after(limit - clock.now, refuse(GRPC.deadlineExceeded, 'Deadline exceeded'), owner);
+      if (limit !== undefined) {
+        deadlineTimer = clock.after(limit - clock.now, refuse(GRPC.deadlineExceeded, 'Deadline exceeded'), owner);
+      }
       this.#server.after(random.latency(3), () => {
         try {
           const result = work((late) => back(() => resolve(late)));
