@@ -10,12 +10,13 @@ export default defineConfig({
     },
   },
   test: {
+    reporters: ['default', './test/support/faults-reporter.ts', './test/support/count-reporter.ts'],
     include: ['test/simulation/**/*.test.ts'],
     setupFiles: ['test/simulation/setup.ts'],
     testTimeout: 600_000,
     pool: 'forks',
     // Most of what a simulation makes lives for a moment only.
-    execArgv: ['--max-semi-space-size=64', ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof2'] : [])],
+    execArgv: ['--max-semi-space-size=64'],
     maxWorkers: 2,
   },
 });

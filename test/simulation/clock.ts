@@ -59,6 +59,8 @@ const runMicrotasks = (process as unknown as { _tickCallback: () => void })._tic
 export class Clock {
   now: number;
   events = 0;
+  /** Of the times of all events: two simulations with the same one went the same way. */
+  digest = 0;
   readonly #heap: Event[] = [];
   #order = 0;
 
@@ -93,6 +95,7 @@ export class Clock {
       if (event.isCancelled || event.owner?.isDead === true) continue; // V4
       this.now = event.time;
       this.events += 1;
+      this.digest = (Math.imul(this.digest, 31) + event.time + event.order) | 0;
       event.run();
       runMicrotasks();
     }

@@ -20,7 +20,10 @@ import { STATUS, type Run } from './temporal/run.ts';
  *     hold or of a mute on entry begins after that has closed.
  * (j) No wait outlives its deadline, the time of faults aside, and no run goes over the server's limits. That lists lag or fail
  *     is no excuse.
+ * (n) Who comes into a call that is muted on entry, once all is well, is muted.
+ * (w) A call that is held is muted again within RESIST_MS where nothing is wrong.
  * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
+ * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
  * (r) A release never throws, and what it says of a call is true.
  * (t) No workflow task fails, and every history replays.
  */
@@ -28,10 +31,17 @@ import { STATUS, type Run } from './temporal/run.ts';
 /** An operation: reading, asking and restoring with one attempt more each, verifying, confirming. */
 const OPERATION_MS = (3 * 70 + 15 + 30) * 1_000;
 
-/** Beside the operation that it ends with. */
+/** Beside the operation that it ends with; longer where it had to try again. */
 const LASTING_MS = 15 * 60_000;
+const UNDISTURBED_MS = 120_000;
 const POLICY_RUN_MS = 60 * 60_000;
 const TOMBSTONE_MS = 60_000;
+
+/** A hold looks by itself after a minute, and an operation may be under way. */
+const RESIST_MS = 180_000;
+
+/** From the last fault on. */
+const WELL_MS = 180_000;
 
 /** A run of a policy is under way so long, as far as a wish is concerned. */
 const RUN_MS = 60_000;
@@ -77,6 +87,10 @@ class Judge {
     this.#judgeDeadlines();
     this.#judgeDeployments();
     this.#judgeReleases();
+    this.#judgeOthers();
+    this.#judgeNewcomers();
+    this.#judgeResistance();
+    this.#judgePolicies();
     return this.#violations;
   }
 
@@ -106,15 +120,15 @@ class Judge {
       (entry) => entry.type === 'change' && entry.participantId === call.own.id && entry.by === 'other',
     );
     if (touched !== undefined && touched.at >= last.from && !(isHeld && last.isMuted)) return;
-    if (!this.#isIn(wishes, last)) return;
+    if (!this.#isClear(wishes, last)) return;
     if (call.own.serverMuted !== last.isMuted) {
       this.#blame('g', `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`);
     }
   }
 
-  /** Where something that lasts still wants the opposite, two rules of the contract meet: nothing is said. */
-  #isIn(wishes: readonly Wish[], last: Wish): boolean {
-    return last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on');
+  /** An unmute that was asked for ends a hold. Where quiet hours end under one, two rules meet, and nothing is said. */
+  #isClear(wishes: readonly Wish[], last: Wish): boolean {
+    return !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on');
   }
 
   #wishesOf(index: number): Wish[] {
@@ -128,7 +142,7 @@ class Judge {
       else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
         wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
       else if (step.kind === 'policy' && step.calls.includes(index)) wishes.push(...this.#wishesOfPolicy(one, callIdAt(index)));
-      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index))) wishes.push(...this.#wishesOfQuiet(one));
+      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index))) wishes.push(...this.#wishesOfQuiet(one, index));
     }
     for (const step of scenario.steps) {
       // Nobody knows what an operation that stands still will do, until it is ended.
@@ -183,16 +197,23 @@ class Judge {
     return this.#runs.find((run) => run.start.workflowId === workflowId && isOperation(run) && reasonOf(run) === reason)?.startedAt;
   }
 
-  #wishesOfQuiet({ step, acceptedAt }: Told): Wish[] {
+  #wishesOfQuiet({ step, acceptedAt }: Told, call: number): Wish[] {
     if (step.kind !== 'quiet') return [];
     if (acceptedAt === undefined) return [];
-    return momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
+    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
+    const establishedAt = plan === undefined ? -Infinity : this.#played.start + plan.at;
+    const wishes = momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
       isMuted: isBegin,
       from: at,
       to: Math.min(at + RUN_MS, (all[index + 1]?.at ?? Infinity) - 1),
       isSure: at < this.#end - LASTING_MS,
       why: `the ${isBegin ? 'beginning' : 'end'} of quiet hours`,
     }));
+    // What begins in the midst of them is muted then.
+    const before = wishes.findLast(({ from }) => from <= establishedAt);
+    const later = wishes.filter(({ from }) => from > establishedAt);
+    const joins = before === undefined ? [] : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
+    return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
   }
 
   #openRun(workflowId: string): Run | undefined {
@@ -271,7 +292,9 @@ class Judge {
     }
     const input = inputOf(run) as { callId?: string };
     const until = this.#untilOf(run);
-    return until === undefined ? undefined : this.#excused(until, LASTING_MS + OPERATION_MS, input.callId);
+    if (until === undefined) return undefined;
+    const isDisturbed = this.#isFaulty(until - LASTING_MS, until + UNDISTURBED_MS);
+    return isDisturbed ? this.#excused(until, LASTING_MS + OPERATION_MS, input.callId) : until + UNDISTURBED_MS;
   }
 
   /** When a hold or a mute on entry was to end, as its last terms say. */
@@ -305,6 +328,10 @@ class Judge {
     return limit;
   }
 
+  #isFaulty(from: number, to: number, but: readonly string[] = []): boolean {
+    return this.#faults.some((fault) => fault.from <= to && fault.to >= from && !but.includes(fault.kind));
+  }
+
   // (k)
 
   #judgeDeployments(): void {
@@ -327,17 +354,96 @@ class Judge {
     }
   }
 
+  // (n)
+
+  #judgeNewcomers(): void {
+    const { told, calls, world } = this.#played;
+    for (const { step, acceptedAt, endedAt = this.#end, outcome } of told) {
+      if (step.kind !== 'entry' || acceptedAt === undefined || (outcome !== undefined && outcome !== 'expired' && outcome !== 'released')) continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      for (const person of call?.people ?? []) {
+        const { joinedAt, isInLobby, id } = person;
+        const isMeant = joinedAt > acceptedAt + WELL_MS && joinedAt < endedAt - WELL_MS && !isInLobby;
+        if (!isMeant || this.#isFaulty(acceptedAt - WELL_MS, joinedAt + WELL_MS)) continue;
+        const isAsked = world.graph.log.some((entry) => entry.type === 'post' && entry.participantId === id);
+        if (!isAsked) this.#blame('n', `${id} came at ${this.#time(joinedAt)} and was not muted`);
+      }
+    }
+  }
+
+  // (w)
+
+  #judgeResistance(): void {
+    const { told, calls, world, scenario, start } = this.#played;
+    for (const { step, acceptedAt, endedAt = this.#end } of told) {
+      if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      const own = world.graph.log.filter((entry) => entry.type === 'change').filter(({ participantId }) => participantId === call?.own.id);
+      const asked = scenario.steps.filter((one) => !isFault(one) && 'call' in one && one.call === step.call && one.kind !== 'talk' && one.kind !== 'organizer');
+      for (const [index, { at, by, serverMuted }] of own.entries()) {
+        if (by !== 'other' || serverMuted || at < acceptedAt + RESIST_MS || at + RESIST_MS > endedAt) continue;
+        const until = own[index + 1]?.at ?? this.#end;
+        const isMeant = asked.some((one) => start + one.at > at - RESIST_MS * 2 && start + one.at < at + RESIST_MS && one !== step);
+        const isLeft = until - at > RESIST_MS && !isMeant && !this.#isFaulty(at - WELL_MS, at + RESIST_MS);
+        const isOtherHold = told.some((other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call);
+        if (isLeft && !isOtherHold) this.#blame('w', `${call?.id} is held, was unmuted at ${this.#time(at)} and not muted again by ${this.#time(until)}`);
+      }
+    }
+  }
+
+  // (k)
+
+  #judgePolicies(): void {
+    const { told, world } = this.#played;
+    for (const { step, acceptedAt } of told) {
+      if (step.kind !== 'quiet' || acceptedAt === undefined) continue;
+      const schedule = world.server.schedules.all.get(scheduleIdOf(step.id));
+      const own = `deployment-${step.deployment ?? 0}`;
+      const queue = schedule?.spec.action?.startWorkflow?.taskQueue?.name;
+      if (schedule === undefined) this.#blame('k', `policy ${step.id} of ${own} was deleted by another deployment`);
+      else if (queue !== own) this.#blame('k', `policy ${step.id} of ${own} was moved to ${queue}`);
+      else if (schedule.isPaused) this.#blame('k', `policy ${step.id} of ${own} was paused by another deployment`);
+      else if (schedule.spec.state?.notes) this.#blame('k', `policy ${step.id} of ${own} was changed by another deployment`);
+      const isMeddled = told.some((one) => one.step.kind === 'meddle' && one.step.id === step.id);
+      for (const { scheduledAt, run } of isMeddled ? (schedule?.actions ?? []) : []) {
+        const isDue = momentsOf(step, acceptedAt, this.#end).some(({ at }) => Math.abs(at - scheduledAt) < 1_000);
+        if (!isDue) this.#blame('k', `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`);
+      }
+    }
+  }
+
+  // (o)
+
+  #judgeOthers(): void {
+    const { told, calls, world } = this.#played;
+    for (const { step, askedAt, endedAt = this.#end, outcome } of told) {
+      if (step.kind !== 'others' || outcome !== 'Confirmed') continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      const there = call?.people.filter((person) => person !== call.own && !person.isInLobby && person.joinedAt < askedAt) ?? [];
+      const isAnyMuted = world.graph.log.some(
+        (entry) => entry.type === 'change' && entry.isMuted && entry.at <= endedAt && there.some(({ id }) => id === entry.participantId),
+      );
+      if (there.length > 0 && !isAnyMuted) this.#blame('o', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
+    }
+  }
+
   // (r)
 
   #judgeReleases(): void {
     const { told, calls } = this.#played;
     for (const { step, unexpected, outcome, askedAt, endedAt, calls: released = [] } of told) {
       if (step.kind !== 'release' && step.kind !== 'releaseEverywhere') continue;
-      const isExcused = this.#faults.some(({ kind, from, to }) => kind === 'down' && from <= (endedAt ?? this.#end) && to >= askedAt - 60_000);
+      const end = endedAt ?? this.#end;
+      const isDuring = (kind: string): boolean =>
+        this.#faults.some((fault) => fault.kind === kind && fault.from <= end && fault.to >= askedAt - 60_000);
+      // Calls are found by lists.
+      const isExcused = isDuring('down') || (isDuring('lists') && step.kind === 'releaseEverywhere');
       if (unexpected !== undefined && !isExcused) this.#blame('r', `a release threw ${unexpected}`);
       if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end) this.#blame('r', 'a release never ended');
+      const isCalm = !this.#isFaulty(askedAt - 60_000, end, step.kind === 'release' ? ['lists'] : []);
+      if (isCalm && end - askedAt > UNDISTURBED_MS) this.#blame('r', `a release took ${end - askedAt} ms, and nothing was wrong`);
       for (const { callId, outcome: of } of released) {
-        if (of !== 'notMuted' && of !== 'callEnded') continue;
+        if (of === 'failed' && isCalm) this.#blame('r', `${callId} could not be released, and nothing was wrong`);
         const call = calls.find(({ id }) => id === callId);
         if (of === 'callEnded' && call?.state === 'established') this.#blame('r', `a release says that ${callId} has ended, and it has not`);
       }
@@ -372,8 +478,8 @@ export function momentsOf(step: Extract<Step, { kind: 'quiet' }>, after: number,
     const day = first.plus({ days: index });
     if (day.toMillis() > before) break;
     for (const [time, isBegin] of [[step.from, true], [step.to, false]] as const) {
-      const [hour = 0, minute = 0] = time.split(':').map(Number);
-      const at = DateTime.fromObject({ year: day.year, month: day.month, day: day.day, hour, minute }, { zone }).toMillis();
+      const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number);
+      const at = DateTime.fromObject({ year: day.year, month: day.month, day: day.day, hour, minute, second }, { zone }).toMillis();
       if (at > after && at < before) moments.push({ at, isBegin });
     }
   }

@@ -1,7 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
-import { scheduleIdOf } from '../../src/contract/policy.ts';
 import { simulate } from './clock.ts';
 import type { Call } from './graph.ts';
 import { endOf, isFault, type Scenario, type Step } from './scenario.ts';
@@ -57,11 +56,11 @@ class Play {
   }
 
   run(): Played {
-    const { calls, steps, minutes } = this.#scenario;
+    const { calls, steps, minutes, slots } = this.#scenario;
     const deployments = 1 + Math.max(...calls.map(({ deployment }) => deployment));
-    for (let made = 0; made < deployments; made += 1) this.#deployments.push(this.#world.deploy(`deployment-${made}`));
+    for (let made = 0; made < deployments; made += 1) this.#deployments.push(this.#world.deploy(`deployment-${made}`, slots));
     for (const [index, plan] of calls.entries()) {
-      const state = plan.isLive ? 'establishing' : 'established';
+      const state = plan.isLive || plan.isLater === true ? 'establishing' : 'established';
       const call = this.#world.graph.create({ id: callIdAt(index), people: plan.people, isDelta: plan.isDelta, state });
       this.#calls.push(call);
       this.#world.serve(call, this.#deployment(plan.deployment));
@@ -118,6 +117,9 @@ class Play {
         };
         return talk();
       }
+      case 'establish':
+        if (this.#call(step.call).state !== 'establishing' && this.#scenario.calls[step.call]?.isLater === true) return;
+        return this.#world.established(this.#call(step.call));
       case 'end':
         return this.#world.end(this.#call(step.call));
       default:
@@ -157,6 +159,14 @@ class Play {
           told.outcome = 'Confirmed';
         });
       }
+      case 'others':
+        return await this.#of(step.call).ask(async (moderation) => {
+          const request = { callId: callIdAt(step.call), target: 'others' as const, confirmWithinSeconds: 20 };
+          const operation = await moderation.mute(request, { onConflict: 'queue' });
+          accept();
+          const { isRosterComplete } = await operation.result();
+          told.outcome = isRosterComplete ? 'Confirmed' : 'incomplete';
+        });
       case 'hold': {
         const { enforce, seconds } = step;
         const request = { callId: callIdAt(step.call), enforce, reason: `hold at ${step.at}`, ...(seconds !== undefined && { forSeconds: seconds }) };
@@ -179,9 +189,9 @@ class Play {
       case 'releaseEverywhere':
         return await this.#release(told, this.#deployment(step.deployment), { everywhere: true });
       case 'quiet': {
-        const { id, from, to, zone, overlap } = step;
+        const { id, from, to, zone, overlap, deployment = 0 } = step;
         const target = step.calls === 'live' ? { live: {} } : { calls: step.calls.map(callIdAt) };
-        return await this.#deployment(0).ask(async (moderation) => {
+        return await this.#deployment(deployment).ask(async (moderation) => {
           const when = { quietHours: { from, to }, timeZone: zone };
           await moderation.policies.create({ id, action: 'mute', target, when, ...(overlap !== undefined && { overlap }) });
           accept();
@@ -196,6 +206,12 @@ class Play {
           accept();
         });
       }
+      case 'meddle':
+        return await this.#deployment(step.deployment).ask(async ({ policies }) => {
+          if (step.how === 'update') await policies.update(step.id, { note: 'ours' });
+          else await policies[step.how](step.id);
+          accept();
+        });
       case 'cancelPolicy':
         return await this.#deployment(0).ask(async (moderation, client) => {
           const { lastRun } = await moderation.policies.describe(step.id);
@@ -270,5 +286,3 @@ class Play {
       .catch(() => undefined);
   }
 }
-
-export { scheduleIdOf };

@@ -7,12 +7,14 @@ import { Random } from './random.ts';
  */
 export interface Scenario {
   seed: number;
-  theme: Theme;
+  theme: Theme | 'known';
   /** ISO 8601: the clock of the zones matters. */
   start: string;
   /** It is judged at its end. All faults are over long before (`CALM_MS`). */
   minutes: number;
   calls: CallPlan[];
+  /** Activities that a worker takes at a time; 1,000 where absent. */
+  slots?: number;
   steps: Step[];
 }
 
@@ -22,6 +24,8 @@ export interface CallPlan {
   deployment: number;
   /** Its live call is known from the start. */
   isLive: boolean;
+  /** It is established by a step of its own. */
+  isLater?: boolean;
 }
 
 export type Step = { at: number } & Act;
@@ -29,17 +33,23 @@ export type Step = { at: number } & Act;
 /** Calls and deployments are named by their place in the plan. `at` is in ms from the start. */
 export type Act =
   | { kind: 'ask'; call: number; action: 'mute' | 'unmute'; onConflict: 'supersede' | 'queue' | 'reject' }
+  /** A mute of all others in the call. */
+  | { kind: 'others'; call: number }
   | { kind: 'hold'; call: number; seconds?: number; enforce: boolean }
   | { kind: 'release'; call: number }
   | { kind: 'releaseEverywhere'; deployment: number }
   | { kind: 'entry'; call: number; seconds?: number }
-  | { kind: 'quiet'; id: string; from: string; to: string; zone: string; calls: number[] | 'live'; overlap?: 'bufferOne' | 'cancelOther' }
+  | { kind: 'quiet'; id: string; deployment?: number; from: string; to: string; zone: string; calls: number[] | 'live'; overlap?: 'bufferOne' | 'cancelOther' }
   | { kind: 'policy'; id: string; action: 'mute' | 'unmute'; calls: number[]; onConflict: 'supersede' | 'queue' | 'reject' }
   | { kind: 'cancelPolicy'; id: string }
+  /** Somebody of another deployment takes this policy for one of their own. */
+  | { kind: 'meddle'; id: string; deployment: number; how: 'update' | 'delete' | 'pause' | 'trigger' }
   | { kind: 'organizer'; call: number; isMuted: boolean }
   | { kind: 'join'; call: number; name: string; isInLobby: boolean }
   | { kind: 'leave'; call: number; name: string }
   | { kind: 'talk'; call: number; everyMs: number; seconds: number }
+  /** Graph tells that it is established; of a live call that is done at the start. */
+  | { kind: 'establish'; call: number }
   | { kind: 'end'; call: number }
   | Fault;
 
@@ -212,6 +222,7 @@ class Maker {
       this.#add(random.int(0, lasts), { kind: 'organizer', call: 0, isMuted: random.chance(0.2) });
     }
     if (random.chance(0.3)) this.#add(random.int(0, lasts), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'others', call: 0 });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'hold', call: 0, enforce: random.chance(0.7), seconds: random.int(60, lasts / 1_000) });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'release', call: 0 });
     if (random.chance(0.04)) this.#add(random.int(0, lasts), { kind: 'strand', call: 0, action: this.#anyAction(), seconds: 4_500 });
@@ -279,12 +290,25 @@ class Maker {
     const overlap = random.pick(undefined, undefined, undefined, 'bufferOne' as const, 'cancelOther' as const);
     this.#add(random.int(0, 60) * SECOND, { kind: 'quiet', id: 'quiet', from, to, zone, calls, ...(overlap !== undefined && { overlap }) });
     const [beginning, end] = [begins * MINUTE, (ends + (nights - 1) * 1_440) * MINUTE];
+    if (random.chance(0.2)) {
+      // Judged in the midst of them.
+      this.#until(beginning + 5 * MINUTE);
+      if (calls === 'live') this.#establish(random.pick(beginning, beginning + 10 * MINUTE));
+      return this.#faults(beginning - MINUTE, beginning + MINUTE, 2);
+    }
     this.#until(end + 5 * MINUTE);
+    if (calls === 'live' && random.chance(0.5)) this.#establish(random.pick(end, random.int(beginning, end)));
     if (random.chance(0.5)) this.#faults(beginning - MINUTE, beginning + MINUTE, 2);
     if (random.chance(0.7)) this.#faults(end - MINUTE, end + MINUTE, 3);
     if (random.chance(0.15)) this.#add(random.pick(beginning, end) - random.int(0, 5) * MINUTE, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 10_800 });
     if (random.chance(0.2)) this.#add(random.int(beginning, end), { kind: 'ask', call: this.#anyCall(), action: this.#anyAction(), onConflict: 'supersede' });
     if (random.chance(0.1)) this.#add(random.int(beginning, end), { kind: 'end', call: this.#anyCall() });
+  }
+
+  /** A call begins about then. */
+  #establish(about: number): void {
+    this.#add(about + this.#random.int(-3_000, 3_000), { kind: 'establish', call: this.#calls.length });
+    this.#calls = [...this.#calls, { people: 3, isDelta: false, deployment: 0, isLive: false, isLater: true }];
   }
 
   /** Nights that lose an hour. */
@@ -371,6 +395,10 @@ class Maker {
     this.#add(random.int(0, 60) * SECOND, { kind: 'hold', call: 1, enforce: true, ...(random.chance(0.5) && { seconds: 3_000 }) });
     this.#add(random.int(0, 60) * SECOND, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' });
     this.#add(random.int(2, 30) * MINUTE, random.pick<Act>({ kind: 'releaseEverywhere', deployment: 0 }, { kind: 'release', call: 0 }));
+    if (random.chance(0.5)) {
+      this.#add(100, { kind: 'quiet', id: 'theirs', deployment: 1, from: '18:10', to: '18:40', zone: 'UTC', calls: [1] });
+      this.#add(random.int(1, 45) * MINUTE, { kind: 'meddle', id: 'theirs', deployment: 0, how: random.pick('update', 'delete', 'pause', 'trigger') });
+    }
     this.#until(50 * MINUTE);
     this.#faults(0, 30 * MINUTE, 2);
   }

@@ -58,18 +58,26 @@ export function tell({ seed, scenario, violations }: Found): string {
   return [head, ...steps, ...violations.map((violation) => `  => ${violation}`)].join('\n');
 }
 
-/** Seeds from one number on, every `step`th. */
-export async function search(first: number, count: number, step = 1): Promise<{ found: Found[]; minutes: number; events: number }> {
-  const found: Found[] = [];
-  let minutes = 0;
-  let events = 0;
+export interface Searched {
+  found: Found[];
+  minutes: number;
+  events: number;
+  faults: number;
+  operations: number;
+}
+
+/** Seeds from one number on, every `step`th of `count`. */
+export async function search(first: number, count: number, step = 1): Promise<Searched> {
+  const sum: Searched = { found: [], minutes: 0, events: 0, faults: 0, operations: 0 };
   for (let seed = first; seed < first + count; seed += step) {
     const scenario = scenarioOf(seed);
     const played = await play(scenario);
     const violations = judge(played);
-    minutes += scenario.minutes;
-    events += played.world.clock.events;
-    if (violations.length > 0) found.push({ seed, scenario, violations });
+    sum.minutes += scenario.minutes;
+    sum.events += played.world.clock.events;
+    sum.faults += scenario.steps.filter(isFault).length;
+    sum.operations += played.world.server.runs.filter(({ start }) => start.type === 'mute' || start.type === 'unmute').length;
+    if (violations.length > 0) sum.found.push({ seed, scenario, violations });
   }
-  return { found, minutes, events };
+  return sum;
 }

@@ -60,7 +60,6 @@ interface KnownActivity {
   activityType: string;
   cancellation: number;
   isSent: boolean;
-  isResolved: boolean;
 }
 
 /** What fails a workflow task. */
@@ -69,6 +68,7 @@ export class TaskFailure extends Error {}
 export class Instance {
   readonly #activator: Activator;
   readonly #clock: Clock;
+  /** Those that are not resolved. */
   readonly #activities = new Map<number, KnownActivity>();
   isCompleted = false;
 
@@ -133,7 +133,10 @@ export class Instance {
       next = this.#settle(batch, commands); // I2
       activator.getAndResetSinkCalls();
     }
-    for (const activity of this.#activities.values()) activity.isSent = true;
+    for (const { scheduleActivity } of commands) {
+      const activity = scheduleActivity && this.#activities.get(scheduleActivity.seq ?? 0);
+      if (activity) activity.isSent = true;
+    }
     return commands;
   }
 
@@ -172,10 +175,7 @@ export class Instance {
   #isNews(job: Job): boolean {
     const seq = job.resolveActivity?.seq;
     if (seq === undefined || seq === null) return true;
-    const activity = this.#activities.get(seq);
-    if (activity === undefined || activity.isResolved) return false;
-    activity.isResolved = true;
-    return true;
+    return this.#activities.delete(seq);
   }
 
   /** Adds what the server is to hear of; gives the jobs that follow at once. */
@@ -189,7 +189,6 @@ export class Instance {
           activityType: scheduleActivity.activityType ?? '',
           cancellation: scheduleActivity.cancellationType ?? TRY_CANCEL,
           isSent: false,
-          isResolved: false,
         });
         commands.push(command);
       } else if (requestCancelActivity) {
@@ -205,13 +204,13 @@ export class Instance {
 
   #cancelActivity(command: Command, seq: number, commands: Command[]): Job[] {
     const activity = this.#activities.get(seq);
-    if (activity === undefined || activity.isResolved) return [];
+    if (activity === undefined) return [];
     const scheduled = commands.findIndex(({ scheduleActivity }) => scheduleActivity?.seq === seq);
     const isSent = activity.isSent || scheduled < 0;
     if (!isSent) commands.splice(scheduled, 1);
     else if (activity.cancellation !== ABANDON) commands.push(command);
     if (isSent && activity.cancellation !== TRY_CANCEL && activity.cancellation !== ABANDON) return [];
-    activity.isResolved = true;
+    this.#activities.delete(seq);
     return [{ variant: 'resolveActivity', resolveActivity: { seq, result: { cancelled: { failure: cancelled(activity) } } } }];
   }
 }

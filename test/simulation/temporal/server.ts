@@ -155,7 +155,10 @@ export class Server {
     const run = this.#open(workflowId, runId);
     // S6
     if (sizeOf(input) > MOST_BLOB) throw grpcError(GRPC.invalidArgument, 'Blob data size exceeds limit.');
-    if (run.signals >= MOST_SIGNALS) throw grpcError(GRPC.invalidArgument, 'exceeded workflow execution limit for signal events');
+    if (run.signals >= MOST_SIGNALS) {
+      run.overLimit = 'It takes no more signals.';
+      throw grpcError(GRPC.invalidArgument, 'exceeded workflow execution limit for signal events');
+    }
     run.signals += 1;
     run.count(1, input);
     const signalWorkflow = { signalName: name, input, headers };
