@@ -56,7 +56,15 @@ export interface GraphFault {
 
 export type LogEntry =
   | { type: 'post'; at: number; callId: string; verb: Verb; participantId: string; clientContext: string }
-  | { type: 'change'; at: number; callId: string; participantId: string; isMuted: boolean; serverMuted: boolean; by: 'us' | 'other' };
+  | {
+      type: 'change';
+      at: number;
+      callId: string;
+      participantId: string;
+      isMuted: boolean;
+      serverMuted: boolean;
+      by: 'us' | 'other';
+    };
 
 interface Settle {
   resolve: (success: Success) => void;
@@ -126,12 +134,25 @@ export class Graph {
     this.#changed(call, person);
   }
 
-  set(call: Call, person: Person, change: Partial<Pick<Person, 'clientMuted' | 'serverMuted'>>, by: 'us' | 'other' = 'other'): void {
+  set(
+    call: Call,
+    person: Person,
+    change: Partial<Pick<Person, 'clientMuted' | 'serverMuted'>>,
+    by: 'us' | 'other' = 'other',
+  ): void {
     if (call.state === 'terminated') return;
     Object.assign(person, change);
     const { id, clientMuted, serverMuted } = person;
     const isMuted = clientMuted || serverMuted;
-    this.log.push({ type: 'change', at: this.#clock.now, callId: call.id, participantId: id, isMuted, serverMuted, by });
+    this.log.push({
+      type: 'change',
+      at: this.#clock.now,
+      callId: call.id,
+      participantId: id,
+      isMuted,
+      serverMuted,
+      by,
+    });
     this.#changed(call, person);
   }
 
@@ -163,7 +184,10 @@ export class Graph {
   // what the service asks
 
   /** In place of a `GraphClient`. */
-  get client(): { get: (call: GraphCall) => Promise<Success>; post: (call: GraphCall, body: object) => Promise<Success> } {
+  get client(): {
+    get: (call: GraphCall) => Promise<Success>;
+    post: (call: GraphCall, body: object) => Promise<Success>;
+  } {
     return {
       get: async (call) => await this.#request(call, undefined),
       post: async (call, body) => await this.#request(call, body as { clientContext?: string }),
@@ -187,10 +211,14 @@ export class Graph {
       this.#clock.after(this.#random.latency(20, 400), () => {
         const fault = call && this.#faultOf(call, verb);
         const silent = (): void => {
-          const failure = new GraphError('GraphUnavailable', `Graph did not answer when asked to ${asked.what} (TimeoutError).`, {
-            isRetryable: true,
-            details: { code: 'TimeoutError', clientRequestId: 'c' },
-          });
+          const failure = new GraphError(
+            'GraphUnavailable',
+            `Graph did not answer when asked to ${asked.what} (TimeoutError).`,
+            {
+              isRetryable: true,
+              details: { code: 'TimeoutError', clientRequestId: 'c' },
+            },
+          );
           this.#clock.after(ANSWER_WITHIN_MS, () => reject(failure), owner);
         };
         if (fault?.how === 'silent') return silent();
@@ -238,7 +266,12 @@ export class Graph {
       case 'getCall':
         return found({ id: callId, state: call.state, myParticipantId: call.own.id, chatInfo: {} });
       case 'list': {
-        const listed = how === 'empty' ? [] : how === 'incomplete' ? call.people.filter((one) => one !== call.own).slice(0, 1) : call.people;
+        const listed =
+          how === 'empty'
+            ? []
+            : how === 'incomplete'
+              ? call.people.filter((one) => one !== call.own).slice(0, 1)
+              : call.people;
         return found({ value: listed.slice(0, CAP).map(resourceOf) });
       }
       case 'getParticipant':

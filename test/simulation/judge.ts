@@ -74,9 +74,12 @@ class Judge {
     this.#played = played;
     this.#runs = world.server.runs;
     this.#end = start + scenario.minutes * 60_000;
-    this.#faults = scenario.steps
-      .filter(isFault)
-      .map((fault) => ({ from: start + fault.at, to: start + endOf(fault), kind: fault.kind, callId: 'call' in fault ? callIdAt(fault.call) : undefined }));
+    this.#faults = scenario.steps.filter(isFault).map((fault) => ({
+      from: start + fault.at,
+      to: start + endOf(fault),
+      kind: fault.kind,
+      callId: 'call' in fault ? callIdAt(fault.call) : undefined,
+    }));
   }
 
   all(): string[] {
@@ -112,7 +115,9 @@ class Judge {
     const wishes = this.#wishesOf(index).toSorted((a, b) => a.to - b.to);
     const last = wishes.at(-1);
     if (last === undefined || !last.isSure) return;
-    const isContested = wishes.some((wish) => wish !== last && wish.to >= last.from && (wish.isMuted !== last.isMuted || !wish.isSure));
+    const isContested = wishes.some(
+      (wish) => wish !== last && wish.to >= last.from && (wish.isMuted !== last.isMuted || !wish.isSure),
+    );
     if (isContested) return;
     const hold = this.#openRun(holdIdOf(callId));
     const isHeld = hold !== undefined && (inputOf(hold) as { enforce?: boolean }).enforce !== false;
@@ -122,13 +127,18 @@ class Judge {
     if (touched !== undefined && touched.at >= last.from && !(isHeld && last.isMuted)) return;
     if (!this.#isClear(wishes, last)) return;
     if (call.own.serverMuted !== last.isMuted) {
-      this.#blame('g', `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`);
+      this.#blame(
+        'g',
+        `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`,
+      );
     }
   }
 
   /** An unmute that was asked for ends a hold. Where quiet hours end under one, two rules meet, and nothing is said. */
   #isClear(wishes: readonly Wish[], last: Wish): boolean {
-    return !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on');
+    return (
+      !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on')
+    );
   }
 
   #wishesOf(index: number): Wish[] {
@@ -138,11 +148,14 @@ class Judge {
       const { step } = one;
       if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
       else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
-      else if (step.kind === 'release' && step.call === index) wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
+      else if (step.kind === 'release' && step.call === index)
+        wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
       else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
         wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
-      else if (step.kind === 'policy' && step.calls.includes(index)) wishes.push(...this.#wishesOfPolicy(one, callIdAt(index)));
-      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index))) wishes.push(...this.#wishesOfQuiet(one, index));
+      else if (step.kind === 'policy' && step.calls.includes(index))
+        wishes.push(...this.#wishesOfPolicy(one, callIdAt(index)));
+      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index)))
+        wishes.push(...this.#wishesOfQuiet(one, index));
     }
     for (const step of scenario.steps) {
       // Nobody knows what an operation that stands still will do, until it is ended.
@@ -157,7 +170,9 @@ class Judge {
   #wishesOfHold(told: Told): Wish[] {
     const { step, askedAt, acceptedAt, endedAt, outcome } = told;
     if (acceptedAt === undefined || step.kind !== 'hold') {
-      return [{ isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' }];
+      return [
+        { isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' },
+      ];
     }
     const first = this.#firstFor(`hold at ${step.at}`, callIdAt(step.call)) ?? 0;
     const begins = { isMuted: true, from: askedAt, to: Math.max(acceptedAt, first), isSure: true };
@@ -166,18 +181,30 @@ class Judge {
     switch (outcome) {
       case 'expired':
       case 'released':
-        return [{ ...begins, why: 'a hold' }, { ...ends, isMuted: false, isSure: true, why: `the end of a hold (${outcome})` }];
+        return [
+          { ...begins, why: 'a hold' },
+          { ...ends, isMuted: false, isSure: true, why: `the end of a hold (${outcome})` },
+        ];
       case 'unmuted':
         return [{ ...begins, why: 'a hold' }];
       default:
-        return [{ ...begins, isSure: false, why: 'a hold' }, { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` }];
+        return [
+          { ...begins, isSure: false, why: 'a hold' },
+          { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` },
+        ];
     }
   }
 
   #wishOfRelease({ askedAt, endedAt = this.#end, calls = [] }: Told, callId: string): Wish[] {
     const outcome = calls.find((call) => call.callId === callId)?.outcome;
     const wish = { isMuted: false, from: askedAt, to: endedAt };
-    return [{ ...wish, isSure: outcome === 'released' || outcome === 'unmuted', why: `a release (${outcome ?? 'not named'})` }];
+    return [
+      {
+        ...wish,
+        isSure: outcome === 'released' || outcome === 'unmuted',
+        why: `a release (${outcome ?? 'not named'})`,
+      },
+    ];
   }
 
   /** A run's report says whether it was confirmed; a run that still goes on leaves all open. */
@@ -187,14 +214,17 @@ class Judge {
     const from = acceptedAt ?? askedAt;
     const over = Math.max(from, ...runs.map(({ closedAt = this.#end }) => closedAt));
     const to = this.#firstFor(`Policy ${step.id}`, callId) ?? over;
-    const isSure = runs.some((run) => (resultOf(run) as { confirmed?: string[] } | undefined)?.confirmed?.includes(callId) === true);
+    const isSure = runs.some(
+      (run) => (resultOf(run) as { confirmed?: string[] } | undefined)?.confirmed?.includes(callId) === true,
+    );
     return [{ isMuted: step.action === 'mute', from, to, isSure, why: `policy ${step.id} (${step.action})` }];
   }
 
   /** When the first operation that was asked for so has begun: from then on it is older than what is asked for. */
   #firstFor(reason: string, callId: string): number | undefined {
     const workflowId = workflowIdOf(callId);
-    return this.#runs.find((run) => run.start.workflowId === workflowId && isOperation(run) && reasonOf(run) === reason)?.startedAt;
+    return this.#runs.find((run) => run.start.workflowId === workflowId && isOperation(run) && reasonOf(run) === reason)
+      ?.startedAt;
   }
 
   #wishesOfQuiet({ step, acceptedAt }: Told, call: number): Wish[] {
@@ -212,7 +242,10 @@ class Judge {
     // What begins in the midst of them is muted then.
     const before = wishes.findLast(({ from }) => from <= establishedAt);
     const later = wishes.filter(({ from }) => from > establishedAt);
-    const joins = before === undefined ? [] : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
+    const joins =
+      before === undefined
+        ? []
+        : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
   }
 
@@ -228,13 +261,18 @@ class Judge {
       if (step.kind !== 'entry') continue;
       const callId = callIdAt(step.call);
       const reason = `entry at ${step.at}`;
-      const runIds = new Set(this.#runs.filter((run) => isOperation(run) && reasonOf(run) === reason).map(({ runId }) => runId));
+      const runIds = new Set(
+        this.#runs.filter((run) => isOperation(run) && reasonOf(run) === reason).map(({ runId }) => runId),
+      );
       const call = world.graph.calls.get(callId);
       for (const post of world.graph.log) {
         if (post.type !== 'post' || post.verb !== 'muteParticipant' || !runIds.has(post.clientContext)) continue;
         const person = call?.people.find(({ id }) => id === post.participantId);
         if (person !== undefined && !person.isInLobby && person.joinedAt < askedAt) {
-          this.#blame('h', `${post.participantId} was in ${callId} since ${this.#time(person.joinedAt)} and was muted on entry at ${this.#time(post.at)}`);
+          this.#blame(
+            'h',
+            `${post.participantId} was in ${callId} since ${this.#time(person.joinedAt)} and was muted on entry at ${this.#time(post.at)}`,
+          );
         }
       }
     }
@@ -248,10 +286,15 @@ class Judge {
       const reason = reasonOf(run) ?? '';
       const of = this.#originsOf(reason, run);
       if (of.length === 0) continue;
-      const isWithin = of.some(({ startedAt, closedAt = Infinity }) => run.startedAt >= startedAt && run.startedAt <= closedAt + SLACK_MS);
+      const isWithin = of.some(
+        ({ startedAt, closedAt = Infinity }) => run.startedAt >= startedAt && run.startedAt <= closedAt + SLACK_MS,
+      );
       // A successor is a run of the one that it superseded, and was asked for before.
       if (!isWithin && run.start.continuedFrom === undefined) {
-        this.#blame('i', `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`);
+        this.#blame(
+          'i',
+          `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`,
+        );
       }
     }
   }
@@ -260,7 +303,8 @@ class Judge {
   #originsOf(reason: string, { start }: Run): readonly Run[] {
     const callId = callIdOf(start.workflowId) ?? '';
     if (reason.startsWith('hold at')) return this.#runs.filter((run) => run.start.workflowId === holdIdOf(callId));
-    if (reason.startsWith('entry at')) return this.#runs.filter((run) => run.start.workflowId === muteOnEntryIdOf(callId));
+    if (reason.startsWith('entry at'))
+      return this.#runs.filter((run) => run.start.workflowId === muteOnEntryIdOf(callId));
     if (!reason.startsWith('Policy ')) return [];
     const prefix = `${scheduleIdOf(reason.slice('Policy '.length))}-`;
     const live = this.#runs.filter((run) => callIdOfLive(run.start.workflowId) === callId);
@@ -272,12 +316,16 @@ class Judge {
   #judgeDeadlines(): void {
     for (const run of this.#runs) {
       const { start, closedAt = this.#end, startedAt } = run;
-      if (run.overLimit !== undefined) this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
+      if (run.overLimit !== undefined)
+        this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
       if (start.taskQueue === 'nobody') continue;
       const limit = this.#deadlineOf(run);
       if (limit !== undefined && closedAt > limit) {
         const how = run.isOpen ? 'still runs' : 'has run until';
-        this.#blame('j', `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`);
+        this.#blame(
+          'j',
+          `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`,
+        );
       }
     }
   }
@@ -305,7 +353,11 @@ class Judge {
       const isTerms = (isHold && step.kind === 'hold') || (!isHold && step.kind === 'entry');
       if (!isTerms || !('call' in step) || acceptedAt === undefined) continue;
       const { workflowId } = run.start;
-      if (workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) || askedAt > (run.closedAt ?? Infinity)) continue;
+      if (
+        workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) ||
+        askedAt > (run.closedAt ?? Infinity)
+      )
+        continue;
       until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
     }
     return until === undefined ? undefined : Math.max(until, run.startedAt);
@@ -340,7 +392,8 @@ class Judge {
       const callId = callIdOf(run.start.workflowId);
       if (callId === undefined || !isOperation(run) || run.start.taskQueue === 'nobody') continue;
       const own = world.deploymentOf(callId).taskQueue;
-      if (run.start.taskQueue !== own) this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
+      if (run.start.taskQueue !== own)
+        this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
     }
     for (const { step, outcome, endedAt = 0 } of told) {
       if (step.kind !== 'hold' || outcome !== 'released') continue;
@@ -350,7 +403,11 @@ class Judge {
           (one.step.kind === 'release' && one.step.call === step.call) ||
           (one.step.kind === 'releaseEverywhere' && one.step.deployment === deployment),
       );
-      if (!isMeant) this.#blame('k', `the hold of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`);
+      if (!isMeant)
+        this.#blame(
+          'k',
+          `the hold of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`,
+        );
     }
   }
 
@@ -359,7 +416,12 @@ class Judge {
   #judgeNewcomers(): void {
     const { told, calls, world } = this.#played;
     for (const { step, acceptedAt, endedAt = this.#end, outcome } of told) {
-      if (step.kind !== 'entry' || acceptedAt === undefined || (outcome !== undefined && outcome !== 'expired' && outcome !== 'released')) continue;
+      if (
+        step.kind !== 'entry' ||
+        acceptedAt === undefined ||
+        (outcome !== undefined && outcome !== 'expired' && outcome !== 'released')
+      )
+        continue;
       const call = calls.find(({ id }) => id === callIdAt(step.call));
       for (const person of call?.people ?? []) {
         const { joinedAt, isInLobby, id } = person;
@@ -378,15 +440,28 @@ class Judge {
     for (const { step, acceptedAt, endedAt = this.#end } of told) {
       if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
       const call = calls.find(({ id }) => id === callIdAt(step.call));
-      const own = world.graph.log.filter((entry) => entry.type === 'change').filter(({ participantId }) => participantId === call?.own.id);
-      const asked = scenario.steps.filter((one) => !isFault(one) && 'call' in one && one.call === step.call && one.kind !== 'talk' && one.kind !== 'organizer');
+      const own = world.graph.log
+        .filter((entry) => entry.type === 'change')
+        .filter(({ participantId }) => participantId === call?.own.id);
+      const asked = scenario.steps.filter(
+        (one) =>
+          !isFault(one) && 'call' in one && one.call === step.call && one.kind !== 'talk' && one.kind !== 'organizer',
+      );
       for (const [index, { at, by, serverMuted }] of own.entries()) {
         if (by !== 'other' || serverMuted || at < acceptedAt + RESIST_MS || at + RESIST_MS > endedAt) continue;
         const until = own[index + 1]?.at ?? this.#end;
-        const isMeant = asked.some((one) => start + one.at > at - RESIST_MS * 2 && start + one.at < at + RESIST_MS && one !== step);
+        const isMeant = asked.some(
+          (one) => start + one.at > at - RESIST_MS * 2 && start + one.at < at + RESIST_MS && one !== step,
+        );
         const isLeft = until - at > RESIST_MS && !isMeant && !this.#isFaulty(at - WELL_MS, at + RESIST_MS);
-        const isOtherHold = told.some((other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call);
-        if (isLeft && !isOtherHold) this.#blame('w', `${call?.id} is held, was unmuted at ${this.#time(at)} and not muted again by ${this.#time(until)}`);
+        const isOtherHold = told.some(
+          (other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call,
+        );
+        if (isLeft && !isOtherHold)
+          this.#blame(
+            'w',
+            `${call?.id} is held, was unmuted at ${this.#time(at)} and not muted again by ${this.#time(until)}`,
+          );
       }
     }
   }
@@ -403,11 +478,13 @@ class Judge {
       if (schedule === undefined) this.#blame('k', `policy ${step.id} of ${own} was deleted by another deployment`);
       else if (queue !== own) this.#blame('k', `policy ${step.id} of ${own} was moved to ${queue}`);
       else if (schedule.isPaused) this.#blame('k', `policy ${step.id} of ${own} was paused by another deployment`);
-      else if (schedule.spec.state?.notes) this.#blame('k', `policy ${step.id} of ${own} was changed by another deployment`);
+      else if (schedule.spec.state?.notes)
+        this.#blame('k', `policy ${step.id} of ${own} was changed by another deployment`);
       const isMeddled = told.some((one) => one.step.kind === 'meddle' && one.step.id === step.id);
       for (const { scheduledAt, run } of isMeddled ? (schedule?.actions ?? []) : []) {
         const isDue = momentsOf(step, acceptedAt, this.#end).some(({ at }) => Math.abs(at - scheduledAt) < 1_000);
-        if (!isDue) this.#blame('k', `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`);
+        if (!isDue)
+          this.#blame('k', `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`);
       }
     }
   }
@@ -419,11 +496,17 @@ class Judge {
     for (const { step, askedAt, endedAt = this.#end, outcome } of told) {
       if (step.kind !== 'others' || outcome !== 'Confirmed') continue;
       const call = calls.find(({ id }) => id === callIdAt(step.call));
-      const there = call?.people.filter((person) => person !== call.own && !person.isInLobby && person.joinedAt < askedAt) ?? [];
+      const there =
+        call?.people.filter((person) => person !== call.own && !person.isInLobby && person.joinedAt < askedAt) ?? [];
       const isAnyMuted = world.graph.log.some(
-        (entry) => entry.type === 'change' && entry.isMuted && entry.at <= endedAt && there.some(({ id }) => id === entry.participantId),
+        (entry) =>
+          entry.type === 'change' &&
+          entry.isMuted &&
+          entry.at <= endedAt &&
+          there.some(({ id }) => id === entry.participantId),
       );
-      if (there.length > 0 && !isAnyMuted) this.#blame('o', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
+      if (there.length > 0 && !isAnyMuted)
+        this.#blame('o', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
     }
   }
 
@@ -439,13 +522,16 @@ class Judge {
       // Calls are found by lists.
       const isExcused = isDuring('down') || (isDuring('lists') && step.kind === 'releaseEverywhere');
       if (unexpected !== undefined && !isExcused) this.#blame('r', `a release threw ${unexpected}`);
-      if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end) this.#blame('r', 'a release never ended');
+      if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end)
+        this.#blame('r', 'a release never ended');
       const isCalm = !this.#isFaulty(askedAt - 60_000, end, step.kind === 'release' ? ['lists'] : []);
-      if (isCalm && end - askedAt > UNDISTURBED_MS) this.#blame('r', `a release took ${end - askedAt} ms, and nothing was wrong`);
+      if (isCalm && end - askedAt > UNDISTURBED_MS)
+        this.#blame('r', `a release took ${end - askedAt} ms, and nothing was wrong`);
       for (const { callId, outcome: of } of released) {
         if (of === 'failed' && isCalm) this.#blame('r', `${callId} could not be released, and nothing was wrong`);
         const call = calls.find(({ id }) => id === callId);
-        if (of === 'callEnded' && call?.state === 'established') this.#blame('r', `a release says that ${callId} has ended, and it has not`);
+        if (of === 'callEnded' && call?.state === 'established')
+          this.#blame('r', `a release says that ${callId} has ended, and it has not`);
       }
     }
   }
@@ -470,16 +556,26 @@ function wishOfAsk(told: Told, action: 'mute' | 'unmute', onConflict: string): W
 }
 
 /** When quiet hours begin and end. Where the day has no such time, it is the first moment after it. */
-export function momentsOf(step: Extract<Step, { kind: 'quiet' }>, after: number, before: number): { at: number; isBegin: boolean }[] {
+export function momentsOf(
+  step: Extract<Step, { kind: 'quiet' }>,
+  after: number,
+  before: number,
+): { at: number; isBegin: boolean }[] {
   const { zone } = step;
   const moments: { at: number; isBegin: boolean }[] = [];
   const first = DateTime.fromMillis(after, { zone }).startOf('day').minus({ days: 1 });
   for (let index = 0; ; index += 1) {
     const day = first.plus({ days: index });
     if (day.toMillis() > before) break;
-    for (const [time, isBegin] of [[step.from, true], [step.to, false]] as const) {
+    for (const [time, isBegin] of [
+      [step.from, true],
+      [step.to, false],
+    ] as const) {
       const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number);
-      const at = DateTime.fromObject({ year: day.year, month: day.month, day: day.day, hour, minute, second }, { zone }).toMillis();
+      const at = DateTime.fromObject(
+        { year: day.year, month: day.month, day: day.day, hour, minute, second },
+        { zone },
+      ).toMillis();
       if (at > after && at < before) moments.push({ at, isBegin });
     }
   }
@@ -503,4 +599,3 @@ function resultOf({ closeEvent, status }: Run): unknown {
   const payload = closeEvent?.workflowExecutionCompletedEventAttributes?.result?.payloads?.[0];
   return status === STATUS.completed && payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
 }
-

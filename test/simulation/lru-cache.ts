@@ -8,6 +8,6 @@ const real = createRequire(import.meta.url)('lru-cache') as typeof import('lru-c
 
 export class LRUCache<K extends object | string, V extends object | string> extends real.LRUCache<K, V> {
   constructor(options: { max: number; ttl?: number }) {
-    super({ ...options, max: Math.min(options.max, 100) } as never);
+    super({ ...options, max: Math.min(options.max, 100) });
   }
 }

@@ -58,7 +58,8 @@ class Play {
   run(): Played {
     const { calls, steps, minutes, slots } = this.#scenario;
     const deployments = 1 + Math.max(...calls.map(({ deployment }) => deployment));
-    for (let made = 0; made < deployments; made += 1) this.#deployments.push(this.#world.deploy(`deployment-${made}`, slots));
+    for (let made = 0; made < deployments; made += 1)
+      this.#deployments.push(this.#world.deploy(`deployment-${made}`, slots));
     for (const [index, plan] of calls.entries()) {
       const state = plan.isLive || plan.isLater === true ? 'establishing' : 'established';
       const call = this.#world.graph.create({ id: callIdAt(index), people: plan.people, isDelta: plan.isDelta, state });
@@ -153,7 +154,10 @@ class Play {
         const { action, onConflict } = step;
         const callId = callIdAt(step.call);
         return await this.#of(step.call).ask(async (moderation) => {
-          const operation = await moderation[action]({ callId, confirmWithinSeconds: 20, reason: 'ask' }, { onConflict });
+          const operation = await moderation[action](
+            { callId, confirmWithinSeconds: 20, reason: 'ask' },
+            { onConflict },
+          );
           accept();
           await operation.result();
           told.outcome = 'Confirmed';
@@ -169,7 +173,12 @@ class Play {
         });
       case 'hold': {
         const { enforce, seconds } = step;
-        const request = { callId: callIdAt(step.call), enforce, reason: `hold at ${step.at}`, ...(seconds !== undefined && { forSeconds: seconds }) };
+        const request = {
+          callId: callIdAt(step.call),
+          enforce,
+          reason: `hold at ${step.at}`,
+          ...(seconds !== undefined && { forSeconds: seconds }),
+        };
         return await this.#of(step.call).ask(async (moderation) => {
           const hold = await moderation.hold(request);
           accept();
@@ -177,7 +186,11 @@ class Play {
         });
       }
       case 'entry': {
-        const request = { callId: callIdAt(step.call), reason: `entry at ${step.at}`, ...(step.seconds !== undefined && { forSeconds: step.seconds }) };
+        const request = {
+          callId: callIdAt(step.call),
+          reason: `entry at ${step.at}`,
+          ...(step.seconds !== undefined && { forSeconds: step.seconds }),
+        };
         return await this.#of(step.call).ask(async (moderation) => {
           const entry = await moderation.muteOnEntry(request);
           accept();
@@ -193,7 +206,13 @@ class Play {
         const target = step.calls === 'live' ? { live: {} } : { calls: step.calls.map(callIdAt) };
         return await this.#deployment(deployment).ask(async (moderation) => {
           const when = { quietHours: { from, to }, timeZone: zone };
-          await moderation.policies.create({ id, action: 'mute', target, when, ...(overlap !== undefined && { overlap }) });
+          await moderation.policies.create({
+            id,
+            action: 'mute',
+            target,
+            when,
+            ...(overlap !== undefined && { overlap }),
+          });
           accept();
         });
       }
@@ -213,14 +232,16 @@ class Play {
           accept();
         });
       case 'cancelPolicy':
-        return await this.#deployment(0).ask(async (moderation, client) => {
-          const { lastRun } = await moderation.policies.describe(step.id);
-          if (lastRun !== undefined) await client.workflow.getHandle(lastRun.workflowId).cancel();
-          accept();
-        }).catch((error: unknown) => {
-          // It has ended already, or was never made.
-          if (!(error instanceof WorkflowNotFoundError || error instanceof ModerationError)) throw error;
-        });
+        return await this.#deployment(0)
+          .ask(async (moderation, client) => {
+            const { lastRun } = await moderation.policies.describe(step.id);
+            if (lastRun !== undefined) await client.workflow.getHandle(lastRun.workflowId).cancel();
+            accept();
+          })
+          .catch((error: unknown) => {
+            // It has ended already, or was never made.
+            if (!(error instanceof WorkflowNotFoundError || error instanceof ModerationError)) throw error;
+          });
       default:
     }
   }
@@ -239,7 +260,14 @@ class Play {
     switch (step.kind) {
       case 'graph': {
         const { on, how, status, retryAfter, probability } = step;
-        this.#call(step.call).faults.push({ on, how, probability, until, ...(status !== undefined && { status }), ...(retryAfter !== undefined && { retryAfter }) });
+        this.#call(step.call).faults.push({
+          on,
+          how,
+          probability,
+          until,
+          ...(status !== undefined && { status }),
+          ...(retryAfter !== undefined && { retryAfter }),
+        });
         return;
       }
       case 'kill':

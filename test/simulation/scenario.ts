@@ -39,8 +39,23 @@ export type Act =
   | { kind: 'release'; call: number }
   | { kind: 'releaseEverywhere'; deployment: number }
   | { kind: 'entry'; call: number; seconds?: number }
-  | { kind: 'quiet'; id: string; deployment?: number; from: string; to: string; zone: string; calls: number[] | 'live'; overlap?: 'bufferOne' | 'cancelOther' }
-  | { kind: 'policy'; id: string; action: 'mute' | 'unmute'; calls: number[]; onConflict: 'supersede' | 'queue' | 'reject' }
+  | {
+      kind: 'quiet';
+      id: string;
+      deployment?: number;
+      from: string;
+      to: string;
+      zone: string;
+      calls: number[] | 'live';
+      overlap?: 'bufferOne' | 'cancelOther';
+    }
+  | {
+      kind: 'policy';
+      id: string;
+      action: 'mute' | 'unmute';
+      calls: number[];
+      onConflict: 'supersede' | 'queue' | 'reject';
+    }
   | { kind: 'cancelPolicy'; id: string }
   /** Somebody of another deployment takes this policy for one of their own. */
   | { kind: 'meddle'; id: string; deployment: number; how: 'update' | 'delete' | 'pause' | 'trigger' }
@@ -54,7 +69,16 @@ export type Act =
   | Fault;
 
 export type Fault =
-  | { kind: 'graph'; call: number; on: readonly Verb[]; how: GraphFault['how']; status?: number; retryAfter?: number; probability: number; seconds: number }
+  | {
+      kind: 'graph';
+      call: number;
+      on: readonly Verb[];
+      how: GraphFault['how'];
+      status?: number;
+      retryAfter?: number;
+      probability: number;
+      seconds: number;
+    }
   | { kind: 'kill'; deployment: number; seconds: number }
   | { kind: 'away'; deployment: number; seconds: number }
   | { kind: 'down'; seconds: number }
@@ -62,14 +86,43 @@ export type Fault =
   | { kind: 'notices'; drop: number; copies: number; delayMs: number; seconds: number }
   | { kind: 'strand'; call: number; action: 'mute' | 'unmute'; seconds: number };
 
-const FAULTS: ReadonlySet<string> = new Set(['graph', 'kill', 'away', 'down', 'lists', 'notices', 'strand'] satisfies Fault['kind'][]);
+const FAULTS: ReadonlySet<string> = new Set([
+  'graph',
+  'kill',
+  'away',
+  'down',
+  'lists',
+  'notices',
+  'strand',
+] satisfies Fault['kind'][]);
 
 export function isFault(step: Step): step is { at: number } & Fault {
   return FAULTS.has(step.kind);
 }
 
 /** How often each comes. */
-const THEMES = ['hold', 'hold', 'hold', 'burst', 'burst', 'takeover', 'takeover', 'quiet', 'quiet', 'quiet', 'short', 'spring', 'policy', 'policy', 'entry', 'entry', 'release', 'release', 'two', 'talk'] as const;
+const THEMES = [
+  'hold',
+  'hold',
+  'hold',
+  'burst',
+  'burst',
+  'takeover',
+  'takeover',
+  'quiet',
+  'quiet',
+  'quiet',
+  'short',
+  'spring',
+  'policy',
+  'policy',
+  'entry',
+  'entry',
+  'release',
+  'release',
+  'two',
+  'talk',
+] as const;
 type Theme = (typeof THEMES)[number];
 
 /** From the last step, and the end of the last fault, to the judge. */
@@ -98,7 +151,8 @@ class Maker {
   make(): Scenario {
     const random = this.#random;
     const theme = random.pick(...THEMES);
-    const count = theme === 'hold' || theme === 'burst' || theme === 'takeover' || theme === 'talk' ? 1 : random.int(1, 3);
+    const count =
+      theme === 'hold' || theme === 'burst' || theme === 'takeover' || theme === 'talk' ? 1 : random.int(1, 3);
     this.#calls = Array.from({ length: count }, () => ({
       people: random.int(2, 5),
       isDelta: random.chance(0.3),
@@ -189,20 +243,62 @@ class Maker {
       case 2:
         return this.#add(at, { kind: 'down', seconds: random.pick(3, 20, 60) });
       case 3:
-        return this.#add(at, { kind: 'lists', lagMs: random.pick(2_000, 20_000, 60_000), isFailing: random.chance(0.5), seconds: random.pick(60, 600, 1_800) });
+        return this.#add(at, {
+          kind: 'lists',
+          lagMs: random.pick(2_000, 20_000, 60_000),
+          isFailing: random.chance(0.5),
+          seconds: random.pick(60, 600, 1_800),
+        });
       case 4:
       case 5:
-        return this.#add(at, { kind: 'notices', drop: random.pick(0, 0.5, 1), copies: random.pick(0, 0.5), delayMs: random.pick(30, 3_000, 20_000), seconds });
+        return this.#add(at, {
+          kind: 'notices',
+          drop: random.pick(0, 0.5, 1),
+          copies: random.pick(0, 0.5),
+          delayMs: random.pick(30, 3_000, 20_000),
+          seconds,
+        });
       case 6:
-        return this.#add(at, { kind: 'graph', call, on: ['mute', 'unmute'], how: random.pick('silent', 'lostAnswer', 'lateEffect'), probability, seconds });
+        return this.#add(at, {
+          kind: 'graph',
+          call,
+          on: ['mute', 'unmute'],
+          how: random.pick('silent', 'lostAnswer', 'lateEffect'),
+          probability,
+          seconds,
+        });
       case 7:
-        return this.#add(at, { kind: 'graph', call, on: ['getCall', 'list', 'getParticipant'], how: random.pick('status', 'silent'), status: 503, probability, seconds });
+        return this.#add(at, {
+          kind: 'graph',
+          call,
+          on: ['getCall', 'list', 'getParticipant'],
+          how: random.pick('status', 'silent'),
+          status: 503,
+          probability,
+          seconds,
+        });
       case 8:
-        return this.#add(at, { kind: 'graph', call, on: ['list'], how: random.pick('empty', 'empty', 'incomplete'), probability, seconds });
+        return this.#add(at, {
+          kind: 'graph',
+          call,
+          on: ['list'],
+          how: random.pick('empty', 'empty', 'incomplete'),
+          probability,
+          seconds,
+        });
       default: {
         const status = random.pick(503, 503, 429, 403);
         const retryAfter = status === 429 ? { retryAfter: random.int(1, 20) } : {};
-        return this.#add(at, { kind: 'graph', call, on: ['mute', 'unmute', 'muteParticipant'], how: 'status', status, ...retryAfter, probability, seconds });
+        return this.#add(at, {
+          kind: 'graph',
+          call,
+          on: ['mute', 'unmute', 'muteParticipant'],
+          how: 'status',
+          status,
+          ...retryAfter,
+          probability,
+          seconds,
+        });
       }
     }
   }
@@ -216,16 +312,29 @@ class Maker {
     const lasts = hours * 60 * MINUTE;
     const enforce = random.chance(0.7);
     const isOpen = enforce && random.chance(0.2);
-    this.#add(random.int(0, 10) * SECOND, { kind: 'hold', call: 0, enforce, ...(!isOpen && { seconds: lasts / 1_000 }) });
+    this.#add(random.int(0, 10) * SECOND, {
+      kind: 'hold',
+      call: 0,
+      enforce,
+      ...(!isOpen && { seconds: lasts / 1_000 }),
+    });
     this.#until(lasts);
     for (let made = random.int(0, 4); made > 0; made -= 1) {
       this.#add(random.int(0, lasts), { kind: 'organizer', call: 0, isMuted: random.chance(0.2) });
     }
-    if (random.chance(0.3)) this.#add(random.int(0, lasts), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.3))
+      this.#add(random.int(0, lasts), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'others', call: 0 });
-    if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'hold', call: 0, enforce: random.chance(0.7), seconds: random.int(60, lasts / 1_000) });
+    if (random.chance(0.2))
+      this.#add(random.int(0, lasts), {
+        kind: 'hold',
+        call: 0,
+        enforce: random.chance(0.7),
+        seconds: random.int(60, lasts / 1_000),
+      });
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'release', call: 0 });
-    if (random.chance(0.04)) this.#add(random.int(0, lasts), { kind: 'strand', call: 0, action: this.#anyAction(), seconds: 4_500 });
+    if (random.chance(0.04))
+      this.#add(random.int(0, lasts), { kind: 'strand', call: 0, action: this.#anyAction(), seconds: 4_500 });
     this.#faults(0, lasts, 4);
   }
 
@@ -237,9 +346,23 @@ class Maker {
       for (let made = random.int(2, 5); made > 0; made -= 1) {
         const at = begin + random.int(0, 12_000);
         const kind = random.int(0, 5);
-        if (kind === 0) this.#add(at, { kind: 'hold', call: 0, enforce: random.chance(0.6), seconds: random.pick(5, 30, 300) });
-        else if (kind === 1) this.#add(at, { kind: 'policy', id: `p${made}-${round}`, action: this.#anyAction(), calls: [0], onConflict: random.pick('supersede', 'supersede', 'queue') });
-        else this.#add(at, { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: random.pick('supersede', 'supersede', 'queue', 'reject') });
+        if (kind === 0)
+          this.#add(at, { kind: 'hold', call: 0, enforce: random.chance(0.6), seconds: random.pick(5, 30, 300) });
+        else if (kind === 1)
+          this.#add(at, {
+            kind: 'policy',
+            id: `p${made}-${round}`,
+            action: this.#anyAction(),
+            calls: [0],
+            onConflict: random.pick('supersede', 'supersede', 'queue'),
+          });
+        else
+          this.#add(at, {
+            kind: 'ask',
+            call: 0,
+            action: this.#anyAction(),
+            onConflict: random.pick('supersede', 'supersede', 'queue', 'reject'),
+          });
       }
       if (random.chance(0.6)) this.#add(begin + random.int(0, 12_000), { kind: 'kill', deployment: 0, seconds: 5 });
       if (random.chance(0.2)) this.#add(begin + random.int(0, 12_000), { kind: 'kill', deployment: 0, seconds: 5 });
@@ -254,14 +377,30 @@ class Maker {
     const at = random.int(1, 10) * MINUTE;
     const first = this.#anyAction();
     const second = first === 'mute' ? 'unmute' : 'mute';
-    this.#add(at - 100, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'slow', probability: 1, seconds: random.pick(1, 3, 12) });
+    this.#add(at - 100, {
+      kind: 'graph',
+      call: 0,
+      on: ['mute', 'unmute'],
+      how: 'slow',
+      probability: 1,
+      seconds: random.pick(1, 3, 12),
+    });
     this.#add(at, { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
     const taken = at + random.int(200, 1_500);
-    if (random.chance(0.3)) this.#add(taken, { kind: 'hold', call: 0, enforce: random.chance(0.5), seconds: random.pick(30, 300) });
-    else this.#add(taken, { kind: 'policy', id: 'p', action: second, calls: [0], onConflict: random.pick('supersede', 'supersede', 'queue') });
+    if (random.chance(0.3))
+      this.#add(taken, { kind: 'hold', call: 0, enforce: random.chance(0.5), seconds: random.pick(30, 300) });
+    else
+      this.#add(taken, {
+        kind: 'policy',
+        id: 'p',
+        action: second,
+        calls: [0],
+        onConflict: random.pick('supersede', 'supersede', 'queue'),
+      });
     this.#add(taken + random.int(100, 9_000), { kind: 'kill', deployment: 0, seconds: random.pick(1, 5, 20) });
     if (random.chance(0.3)) this.#add(taken + random.int(3_000, 9_000), { kind: 'away', deployment: 0, seconds: 1 });
-    if (random.chance(0.8)) this.#add(taken + random.int(1_000, 14_000), { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
+    if (random.chance(0.8))
+      this.#add(taken + random.int(1_000, 14_000), { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
     if (random.chance(0.3)) this.#add(taken + random.int(1_000, 14_000), { kind: 'cancelPolicy', id: 'p' });
     if (random.chance(0.3)) this.#fault(at + random.int(0, 10_000));
     this.#until(at + 10 * MINUTE);
@@ -279,7 +418,15 @@ class Maker {
     this.#fault(begin + random.int(-5_000, lasts * SECOND));
     if (random.chance(0.5)) {
       const call = this.#anyCall();
-      this.#add(begin - 1_000, { kind: 'graph', call, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 90 });
+      this.#add(begin - 1_000, {
+        kind: 'graph',
+        call,
+        on: ['mute', 'unmute'],
+        how: 'status',
+        status: 503,
+        probability: 1,
+        seconds: 90,
+      });
     }
   }
 
@@ -288,7 +435,15 @@ class Maker {
     const calls = random.chance(0.3) ? ('live' as const) : this.#calls.map((_, index) => index);
     if (calls === 'live') this.#calls = this.#calls.map((call) => ({ ...call, isLive: true }));
     const overlap = random.pick(undefined, undefined, undefined, 'bufferOne' as const, 'cancelOther' as const);
-    this.#add(random.int(0, 60) * SECOND, { kind: 'quiet', id: 'quiet', from, to, zone, calls, ...(overlap !== undefined && { overlap }) });
+    this.#add(random.int(0, 60) * SECOND, {
+      kind: 'quiet',
+      id: 'quiet',
+      from,
+      to,
+      zone,
+      calls,
+      ...(overlap !== undefined && { overlap }),
+    });
     const [beginning, end] = [begins * MINUTE, (ends + (nights - 1) * 1_440) * MINUTE];
     if (random.chance(0.2)) {
       // Judged in the midst of them.
@@ -300,8 +455,20 @@ class Maker {
     if (calls === 'live' && random.chance(0.5)) this.#establish(random.pick(end, random.int(beginning, end)));
     if (random.chance(0.5)) this.#faults(beginning - MINUTE, beginning + MINUTE, 2);
     if (random.chance(0.7)) this.#faults(end - MINUTE, end + MINUTE, 3);
-    if (random.chance(0.15)) this.#add(random.pick(beginning, end) - random.int(0, 5) * MINUTE, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 10_800 });
-    if (random.chance(0.2)) this.#add(random.int(beginning, end), { kind: 'ask', call: this.#anyCall(), action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.15))
+      this.#add(random.pick(beginning, end) - random.int(0, 5) * MINUTE, {
+        kind: 'strand',
+        call: this.#anyCall(),
+        action: this.#anyAction(),
+        seconds: 10_800,
+      });
+    if (random.chance(0.2))
+      this.#add(random.int(beginning, end), {
+        kind: 'ask',
+        call: this.#anyCall(),
+        action: this.#anyAction(),
+        onConflict: 'supersede',
+      });
     if (random.chance(0.1)) this.#add(random.int(beginning, end), { kind: 'end', call: this.#anyCall() });
   }
 
@@ -313,7 +480,9 @@ class Maker {
 
   /** Nights that lose an hour. */
   #spring(): string {
-    const [zone, start, from, to, begins, ends] = this.#random.pick<readonly [string, string, string, string, number, number]>(
+    const [zone, start, from, to, begins, ends] = this.#random.pick<
+      readonly [string, string, string, string, number, number]
+    >(
       ['America/New_York', '2027-03-13T20:00:00-05:00', '22:00', '02:30', 120, 420],
       ['Europe/Berlin', '2027-03-27T20:00:00+01:00', '22:00', '02:30', 120, 420],
       ['Africa/Cairo', '2027-04-29T20:00:00+02:00', '00:00', '06:00', 240, 540],
@@ -331,11 +500,28 @@ class Maker {
       const at = random.int(0, 40) * MINUTE;
       const call = this.#anyCall();
       const isMet = random.chance(0.6);
-      if (isMet) this.#add(at - random.int(0, 2_000), { kind: 'ask', call, action: this.#anyAction(), onConflict: 'supersede' });
-      if (isMet && random.chance(0.5)) this.#add(at - 3_000, { kind: 'graph', call, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 60 });
-      this.#add(at, { kind: 'policy', id, action: this.#anyAction(), calls: this.#calls.map((_, index) => index), onConflict: random.pick('supersede', 'queue', 'queue', 'reject') });
+      if (isMet)
+        this.#add(at - random.int(0, 2_000), { kind: 'ask', call, action: this.#anyAction(), onConflict: 'supersede' });
+      if (isMet && random.chance(0.5))
+        this.#add(at - 3_000, {
+          kind: 'graph',
+          call,
+          on: ['mute', 'unmute'],
+          how: 'status',
+          status: 503,
+          probability: 1,
+          seconds: 60,
+        });
+      this.#add(at, {
+        kind: 'policy',
+        id,
+        action: this.#anyAction(),
+        calls: this.#calls.map((_, index) => index),
+        onConflict: random.pick('supersede', 'queue', 'queue', 'reject'),
+      });
       if (random.chance(0.6)) this.#add(at + random.int(100, 30_000), { kind: 'cancelPolicy', id });
-      if (random.chance(0.1)) this.#add(at - 5_000, { kind: 'strand', call, action: this.#anyAction(), seconds: 7_200 });
+      if (random.chance(0.1))
+        this.#add(at - 5_000, { kind: 'strand', call, action: this.#anyAction(), seconds: 7_200 });
     }
     this.#until(60 * MINUTE);
     this.#faults(0, 60 * MINUTE, 3);
@@ -348,12 +534,31 @@ class Maker {
     const lasts = random.int(5, 40) * MINUTE;
     this.#add(at, { kind: 'entry', call: 0, seconds: lasts / 1_000 });
     for (let made = random.int(0, 5); made > 0; made -= 1) {
-      this.#add(random.int(0, at + lasts), { kind: 'join', call: 0, name: `new${made}`, isInLobby: random.chance(0.2) });
+      this.#add(random.int(0, at + lasts), {
+        kind: 'join',
+        call: 0,
+        name: `new${made}`,
+        isInLobby: random.chance(0.2),
+      });
     }
     if (random.chance(0.3)) this.#add(random.int(at, at + lasts), { kind: 'leave', call: 0, name: 'p0' });
     if (random.chance(0.3)) this.#add(random.int(at, at + lasts), { kind: 'release', call: 0 });
-    if (random.chance(0.4)) this.#add(Math.max(0, at - 20_000), { kind: 'graph', call: 0, on: ['list'], how: random.pick('empty', 'incomplete'), probability: random.pick(0.5, 1), seconds: random.pick(25, 60) });
-    if (random.chance(0.3)) this.#add(random.int(at, at + lasts), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.4))
+      this.#add(Math.max(0, at - 20_000), {
+        kind: 'graph',
+        call: 0,
+        on: ['list'],
+        how: random.pick('empty', 'incomplete'),
+        probability: random.pick(0.5, 1),
+        seconds: random.pick(25, 60),
+      });
+    if (random.chance(0.3))
+      this.#add(random.int(at, at + lasts), {
+        kind: 'ask',
+        call: 0,
+        action: this.#anyAction(),
+        onConflict: 'supersede',
+      });
     this.#until(at + lasts);
     this.#faults(0, at + lasts, 3);
   }
@@ -363,7 +568,13 @@ class Maker {
     const random = this.#random;
     for (const [call] of this.#calls.entries()) {
       const at = random.int(0, 10) * MINUTE;
-      if (random.chance(0.5)) this.#add(at, { kind: 'hold', call, enforce: random.chance(0.7), ...(random.chance(0.5) && { seconds: 3_600 }) });
+      if (random.chance(0.5))
+        this.#add(at, {
+          kind: 'hold',
+          call,
+          enforce: random.chance(0.7),
+          ...(random.chance(0.5) && { seconds: 3_600 }),
+        });
       else this.#add(at, { kind: 'ask', call, action: 'mute', onConflict: 'supersede' });
       if (random.chance(0.2)) this.#add(at + random.int(0, 60) * SECOND, { kind: 'end', call });
     }
@@ -373,17 +584,29 @@ class Maker {
     this.#until(70 * MINUTE);
     this.#faults(0, at, 3);
     if (random.chance(0.5)) this.#faults(at - MINUTE, at + MINUTE, 2);
-    if (random.chance(0.1)) this.#add(at - 10_000, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 3_600 });
+    if (random.chance(0.1))
+      this.#add(at - 10_000, { kind: 'strand', call: this.#anyCall(), action: this.#anyAction(), seconds: 3_600 });
   }
 
   /** A call that never stops to talk. */
   #talk(): void {
     const random = this.#random;
     const seconds = random.int(60, 300);
-    this.#add(0, random.chance(0.7) ? { kind: 'hold', call: 0, enforce: true, seconds: seconds + 300 } : { kind: 'entry', call: 0, seconds: seconds + 300 });
+    this.#add(
+      0,
+      random.chance(0.7)
+        ? { kind: 'hold', call: 0, enforce: true, seconds: seconds + 300 }
+        : { kind: 'entry', call: 0, seconds: seconds + 300 },
+    );
     this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(200, 500, 1_000, 2_000), seconds });
     if (random.chance(0.5)) this.#add(random.int(5, seconds) * SECOND, { kind: 'organizer', call: 0, isMuted: false });
-    if (random.chance(0.3)) this.#add(random.int(5, seconds) * SECOND, { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.3))
+      this.#add(random.int(5, seconds) * SECOND, {
+        kind: 'ask',
+        call: 0,
+        action: this.#anyAction(),
+        onConflict: 'supersede',
+      });
     this.#until((seconds + 300) * SECOND);
     this.#faults(0, seconds * SECOND, 3);
   }
@@ -392,12 +615,33 @@ class Maker {
   #two(): void {
     const random = this.#random;
     this.#calls = [0, 1].map((deployment) => ({ people: 3, isDelta: random.chance(0.3), deployment, isLive: true }));
-    this.#add(random.int(0, 60) * SECOND, { kind: 'hold', call: 1, enforce: true, ...(random.chance(0.5) && { seconds: 3_000 }) });
+    this.#add(random.int(0, 60) * SECOND, {
+      kind: 'hold',
+      call: 1,
+      enforce: true,
+      ...(random.chance(0.5) && { seconds: 3_000 }),
+    });
     this.#add(random.int(0, 60) * SECOND, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' });
-    this.#add(random.int(2, 30) * MINUTE, random.pick<Act>({ kind: 'releaseEverywhere', deployment: 0 }, { kind: 'release', call: 0 }));
+    this.#add(
+      random.int(2, 30) * MINUTE,
+      random.pick<Act>({ kind: 'releaseEverywhere', deployment: 0 }, { kind: 'release', call: 0 }),
+    );
     if (random.chance(0.5)) {
-      this.#add(100, { kind: 'quiet', id: 'theirs', deployment: 1, from: '18:10', to: '18:40', zone: 'UTC', calls: [1] });
-      this.#add(random.int(1, 45) * MINUTE, { kind: 'meddle', id: 'theirs', deployment: 0, how: random.pick('update', 'delete', 'pause', 'trigger') });
+      this.#add(100, {
+        kind: 'quiet',
+        id: 'theirs',
+        deployment: 1,
+        from: '18:10',
+        to: '18:40',
+        zone: 'UTC',
+        calls: [1],
+      });
+      this.#add(random.int(1, 45) * MINUTE, {
+        kind: 'meddle',
+        id: 'theirs',
+        deployment: 0,
+        how: random.pick('update', 'delete', 'pause', 'trigger'),
+      });
     }
     this.#until(50 * MINUTE);
     this.#faults(0, 30 * MINUTE, 2);

@@ -16,7 +16,9 @@ export async function tried(scenario: Scenario): Promise<string[]> {
 /** The rules that were broken: `g`, `j` and so on, with the kind of workflow of (j). */
 export function rulesOf(violations: readonly string[]): string {
   const rules = violations.map((violation) => /^\((\w)\)(?: \S+ \((\w+)\) of)?/.exec(violation));
-  return [...new Set(rules.map((rule) => `${rule?.[1]}${rule?.[2] === undefined ? '' : `:${rule[2]}`}`))].toSorted().join(' ');
+  return [...new Set(rules.map((rule) => `${rule?.[1]}${rule?.[2] === undefined ? '' : `:${rule[2]}`}`))]
+    .toSorted()
+    .join(' ');
 }
 
 /**
@@ -76,7 +78,9 @@ export async function search(first: number, count: number, step = 1): Promise<Se
     sum.minutes += scenario.minutes;
     sum.events += played.world.clock.events;
     sum.faults += scenario.steps.filter(isFault).length;
-    sum.operations += played.world.server.runs.filter(({ start }) => start.type === 'mute' || start.type === 'unmute').length;
+    sum.operations += played.world.server.runs.filter(
+      ({ start }) => start.type === 'mute' || start.type === 'unmute',
+    ).length;
     if (violations.length > 0) sum.found.push({ seed, scenario, violations });
   }
   return sum;

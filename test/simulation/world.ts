@@ -181,7 +181,8 @@ export class Deployment {
       try {
         await this.#handOver(notification, clock.now + 5_000);
       } catch {
-        if (delivery < MOST_DELIVERIES) clock.after(1_000 * 3 ** delivery, () => this.#hand(notification, delivery + 1));
+        if (delivery < MOST_DELIVERIES)
+          clock.after(1_000 * 3 ** delivery, () => this.#hand(notification, delivery + 1));
       }
     };
     void scopes.run({ owner: this.#webhook }, attempt);

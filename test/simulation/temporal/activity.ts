@@ -137,7 +137,7 @@ export class Activity {
     const beats = new Beats(this.#server, owner, heartbeatTimeoutMs, (details) => this.#beat(attempt, details));
     const { activities, client } = this.#server.equipmentOf(worker);
     const sdk = new SdkActivity(
-      info as never,
+      info,
       activities[this.type] as never,
       defaultDataConverter,
       { type: 'activity', namespace: this.#server.namespace } as never,
@@ -165,10 +165,14 @@ export class Activity {
       beats.stop();
       worker.running -= 1;
       if (worker.isDead) return;
-      clock.after(this.#server.random.latency(3), () => {
-        this.#server.queue(taskQueue).poll();
-        this.#server.whenUp(() => this.#ended(attempt, result));
-      }, owner);
+      clock.after(
+        this.#server.random.latency(3),
+        () => {
+          this.#server.queue(taskQueue).poll();
+          this.#server.whenUp(() => this.#ended(attempt, result));
+        },
+        owner,
+      );
     });
   }
 
@@ -189,9 +193,7 @@ export class Activity {
     }
     if (isKnown && !this.#isCancelRequested) return;
     const reason = isKnown ? 'CANCELLED' : 'NOT_FOUND';
-    const told = ActivityCancellationDetails.fromProto(
-      (isKnown ? { isCancelled: true } : { isNotFound: true }) as never,
-    );
+    const told = ActivityCancellationDetails.fromProto(isKnown ? { isCancelled: true } : { isNotFound: true });
     this.#server.clock.after(
       this.#server.random.latency(3),
       () => {

@@ -17,6 +17,9 @@ import type { Listed } from './visibility.ts';
  * G3. What belongs to a process that has died gets no answer (V4 of `clock.ts`).
  */
 type Service = temporal.api.workflowservice.v1.WorkflowService;
+/** The filter of whoever waits for the end. */
+const CLOSE_EVENT = 2;
+
 type Answer = (result: unknown) => void;
 
 /** A request without a deadline of its own fails after so long, as gRPC's retries end. */
@@ -34,12 +37,13 @@ export function clientOf(server: Server, owner: Owner): Client {
     plugins: [],
     close: async () => undefined,
     ensureConnected: async () => undefined,
-    withDeadline: async <R>(deadline: number | Date, work: () => Promise<R>) => await within({ deadline: Number(deadline) }, work),
+    withDeadline: async <R>(deadline: number | Date, work: () => Promise<R>) =>
+      await within({ deadline: Number(deadline) }, work),
     withMetadata: async <R>(_: unknown, work: () => Promise<R>) => await work(),
     withAbortSignal: async <R>(abort: AbortSignal, work: () => Promise<R>) => await within({ abort }, work),
     [InternalConnectionLikeSymbol]: { supportsEagerStart: true },
   };
-  return new Client({ connection: connection as never, namespace: server.namespace });
+  return new Client({ connection, namespace: server.namespace });
 }
 
 class Requests {
@@ -55,7 +59,9 @@ class Requests {
     const done = this.#done.bind(this);
     return new Proxy({} as Service, {
       get: (_, name) => {
-        const method = (this.#methods as Record<string, ((request: never, answer: Answer) => unknown) | undefined>)[String(name)];
+        const method = (this.#methods as Record<string, ((request: never, answer: Answer) => unknown) | undefined>)[
+          String(name)
+        ];
         if (method === undefined) return undefined;
         return async (request: never) => await done((answer) => method(request, answer));
       },
@@ -112,7 +118,13 @@ class Requests {
     ) => {
       const { workflowId, signalName, signalInput } = request;
       const send = (): void =>
-        this.#server.signal(workflowId ?? '', undefined, signalName ?? '', signalInput?.payloads ?? [], request.header?.fields ?? {});
+        this.#server.signal(
+          workflowId ?? '',
+          undefined,
+          signalName ?? '',
+          signalInput?.payloads ?? [],
+          request.header?.fields ?? {},
+        );
       const running = this.#findOpen(workflowId ?? '');
       const run = running ?? this.#server.start(startOf(request));
       send();
@@ -126,16 +138,17 @@ class Requests {
       return {};
     },
 
-    requestCancelWorkflowExecution: (
-      { workflowExecution }: temporal.api.workflowservice.v1.IRequestCancelWorkflowExecutionRequest,
-    ) => {
+    requestCancelWorkflowExecution: ({
+      workflowExecution,
+    }: temporal.api.workflowservice.v1.IRequestCancelWorkflowExecutionRequest) => {
       this.#server.cancel(workflowExecution?.workflowId ?? '', workflowExecution?.runId);
       return {};
     },
 
-    terminateWorkflowExecution: (
-      { workflowExecution, reason }: temporal.api.workflowservice.v1.ITerminateWorkflowExecutionRequest,
-    ) => {
+    terminateWorkflowExecution: ({
+      workflowExecution,
+      reason,
+    }: temporal.api.workflowservice.v1.ITerminateWorkflowExecutionRequest) => {
       this.#server.terminate(workflowExecution?.workflowId ?? '', workflowExecution?.runId, reason ?? '');
       return {};
     },
@@ -144,7 +157,13 @@ class Requests {
       const run = this.#server.find(execution?.workflowId ?? '', execution?.runId);
       return {
         executionConfig: {},
-        workflowExecutionInfo: infoOf({ run, status: run.status, closedAt: run.closedAt, attributes: run.attributes, memo: run.memo }),
+        workflowExecutionInfo: infoOf({
+          run,
+          status: run.status,
+          closedAt: run.closedAt,
+          attributes: run.attributes,
+          memo: run.memo,
+        }),
         workflowExtendedInfo: { cancelRequested: run.isCancelRequested },
         pendingActivities: [...run.activities.values()].map(({ type, attempt, seq }) => ({
           activityId: String(seq),
@@ -163,8 +182,11 @@ class Requests {
     ) => {
       const { execution, historyEventFilterType, waitNewEvent } = request;
       const run = this.#server.find(execution?.workflowId ?? '', execution?.runId);
-      const closing = () => ({ history: { events: run.closeEvent ? [run.closeEvent] : [] }, nextPageToken: new Uint8Array() });
-      if (historyEventFilterType !== 2) {
+      const closing = () => ({
+        history: { events: run.closeEvent ? [run.closeEvent] : [] },
+        nextPageToken: new Uint8Array(),
+      });
+      if (Number(historyEventFilterType) !== CLOSE_EVENT) {
         const events = [firstEventOf(run), ...(run.closeEvent ? [run.closeEvent] : [])];
         return { history: { events }, nextPageToken: new Uint8Array() };
       }

@@ -155,7 +155,7 @@ export class Instance {
     try {
       const init = jobs.find((job) => job.initializeWorkflow)?.initializeWorkflow;
       if (init) this.#activator.initializeWorkflow(init);
-      activate({ jobs: [...jobs], timestamp: { nanos: time % 1_000 } } as never);
+      activate({ jobs: [...jobs], timestamp: { nanos: time % 1_000 } });
       for (;;) {
         this.#clock.drain();
         if (tryUnblockConditions() === 0) break;
@@ -211,7 +211,9 @@ export class Instance {
     else if (activity.cancellation !== ABANDON) commands.push(command);
     if (isSent && activity.cancellation !== TRY_CANCEL && activity.cancellation !== ABANDON) return [];
     this.#activities.delete(seq);
-    return [{ variant: 'resolveActivity', resolveActivity: { seq, result: { cancelled: { failure: cancelled(activity) } } } }];
+    return [
+      { variant: 'resolveActivity', resolveActivity: { seq, result: { cancelled: { failure: cancelled(activity) } } } },
+    ];
   }
 }
 
@@ -225,7 +227,8 @@ export function cancelled({ activityId, activityType }: { activityId: string; ac
 
 /** I1. */
 function sorted(jobs: readonly Job[]): Job[] {
-  const rank = ({ variant }: Job): number => (variant === 'initializeWorkflow' ? 0 : variant === 'signalWorkflow' ? 1 : 2);
+  const rank = ({ variant }: Job): number =>
+    variant === 'initializeWorkflow' ? 0 : variant === 'signalWorkflow' ? 1 : 2;
   return jobs.toSorted((a, b) => rank(a) - rank(b));
 }
 

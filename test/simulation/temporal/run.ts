@@ -9,7 +9,15 @@ export type Payload = temporal.api.common.v1.IPayload;
 export type Fields = Record<string, Payload>;
 export type Failure = temporal.api.failure.v1.IFailure;
 
-export const STATUS = { running: 1, completed: 2, failed: 3, cancelled: 4, terminated: 5, continued: 6, timedOut: 7 } as const;
+export const STATUS = {
+  running: 1,
+  completed: 2,
+  failed: 3,
+  cancelled: 4,
+  terminated: 5,
+  continued: 6,
+  timedOut: 7,
+} as const;
 
 /** What a run was started with. */
 export interface Start {

@@ -75,7 +75,8 @@ export class Schedule {
 
   future(now: number, count: number): number[] {
     const times: number[] = [];
-    for (let time = this.next(now); time !== undefined && times.length < count; time = this.next(time)) times.push(time);
+    for (let time = this.next(now); time !== undefined && times.length < count; time = this.next(time))
+      times.push(time);
     return times;
   }
 }
@@ -118,7 +119,11 @@ export class Schedules {
     if (triggerImmediately) this.#due(schedule, this.#server.clock.now, triggerImmediately.overlapPolicy ?? 0);
     for (const { startTime, endTime, overlapPolicy } of backfillRequest ?? []) {
       const end = msOf(endTime) ?? 0;
-      for (let time = schedule.next((msOf(startTime) ?? 0) - 1); time !== undefined && time <= end; time = schedule.next(time)) {
+      for (
+        let time = schedule.next((msOf(startTime) ?? 0) - 1);
+        time !== undefined && time <= end;
+        time = schedule.next(time)
+      ) {
         this.#due(schedule, time, overlapPolicy ?? 0);
       }
     }
@@ -171,7 +176,8 @@ export class Schedules {
       schedule.buffered = [time];
       for (const run of [...schedule.running]) {
         if (!run.isOpen) continue;
-        if (overlap === OVERLAP.terminateOther) this.#server.terminate(run.start.workflowId, run.runId, 'terminated by schedule');
+        if (overlap === OVERLAP.terminateOther)
+          this.#server.terminate(run.start.workflowId, run.runId, 'terminated by schedule');
         else this.#server.cancel(run.start.workflowId, run.runId);
       }
     }
@@ -191,7 +197,10 @@ export class Schedules {
       taskQueue: action.taskQueue?.name ?? '',
       input: action.input?.payloads ?? [],
       memo: action.memo?.fields ?? {},
-      attributes: { ...action.searchAttributes?.indexedFields, ...encodeUnifiedSearchAttributes(undefined, keys as never) },
+      attributes: {
+        ...action.searchAttributes?.indexedFields,
+        ...encodeUnifiedSearchAttributes(undefined, keys),
+      },
       headers: {},
     });
     schedule.taken += 1;
@@ -243,7 +252,10 @@ function nextOf(calendar: ICalendar, zone: string, after: number): number | unde
   for (let looked = 0; looked < 400; looked += 1) {
     const { year, month, day: dayOfMonth, weekday } = day;
     const isDay =
-      has(calendar.year, year) && has(calendar.month, month) && has(calendar.dayOfMonth, dayOfMonth) && has(calendar.dayOfWeek, weekday % 7);
+      has(calendar.year, year) &&
+      has(calendar.month, month) &&
+      has(calendar.dayOfMonth, dayOfMonth) &&
+      has(calendar.dayOfWeek, weekday % 7);
     if (isDay) {
       for (const hour of hours) {
         for (const minute of minutes) {

@@ -189,7 +189,8 @@ export class Server {
   /** S6. */
   #isOverLimit(run: Run): boolean {
     if (run.events < MOST_EVENTS && run.bytes < MOST_BYTES) return false;
-    const reason = run.events >= MOST_EVENTS ? 'Workflow history count exceeds limit.' : 'Workflow history size exceeds limit.';
+    const reason =
+      run.events >= MOST_EVENTS ? 'Workflow history count exceeds limit.' : 'Workflow history size exceeds limit.';
     run.overLimit = reason;
     this.#close(run, STATUS.terminated, { workflowExecutionTerminatedEventAttributes: { reason } });
     return true;
@@ -236,7 +237,8 @@ export class Server {
   #taskFailed(run: Run, task: NonNullable<Run['task']>, message: string): void {
     task.timeout?.cancel();
     run.taskFailures += 1;
-    if (run.taskFailures === 1) this.findings.push(`(t) ${run.start.workflowId} ${run.runId}: a workflow task failed: ${message.slice(0, 600)}`);
+    if (run.taskFailures === 1)
+      this.findings.push(`(t) ${run.start.workflowId} ${run.runId}: a workflow task failed: ${message.slice(0, 600)}`);
     run.pending = [...task.jobs, ...run.pending];
     run.task = undefined;
     this.#schedule(run, Math.min(600_000, 1_000 * 2 ** run.taskFailures));
@@ -293,19 +295,27 @@ export class Server {
       return this.#again(run, task); // S2
     }
     run.task = undefined;
-    run.done.push({ time: facts.time, historyLength: facts.historyLength, historySize: facts.historySize, jobs: task.jobs, commands });
+    run.done.push({
+      time: facts.time,
+      historyLength: facts.historyLength,
+      historySize: facts.historySize,
+      jobs: task.jobs,
+      commands,
+    });
     run.count(1);
     for (const command of commands) this.#obey(run, command);
     this.#schedule(run);
   }
 
   #obey(run: Run, command: Command): void {
-    if (command.startTimer) this.#startTimer(run, command.startTimer.seq ?? 0, msOf(command.startTimer.startToFireTimeout) ?? 0);
+    if (command.startTimer)
+      this.#startTimer(run, command.startTimer.seq ?? 0, msOf(command.startTimer.startToFireTimeout) ?? 0);
     else if (command.cancelTimer) this.#cancelTimer(run, command.cancelTimer.seq ?? 0);
     else if (command.scheduleActivity) {
       const activity = new Activity(this, run, command.scheduleActivity);
       run.activities.set(activity.seq, activity);
-    } else if (command.requestCancelActivity) run.activities.get(command.requestCancelActivity.seq ?? 0)?.requestCancel();
+    } else if (command.requestCancelActivity)
+      run.activities.get(command.requestCancelActivity.seq ?? 0)?.requestCancel();
     else if (command.upsertWorkflowSearchAttributes) {
       Object.assign(run.attributes, command.upsertWorkflowSearchAttributes.searchAttributes?.indexedFields);
       run.count(1, Object.values(command.upsertWorkflowSearchAttributes.searchAttributes?.indexedFields ?? {}));
@@ -314,8 +324,10 @@ export class Server {
       Object.assign(run.memo, command.modifyWorkflowProperties.upsertedMemo?.fields);
       run.count(1);
       this.visibility.changed(run);
-    } else if (command.signalExternalWorkflowExecution) this.#signalExternal(run, command.signalExternalWorkflowExecution);
-    else if (command.requestCancelExternalWorkflowExecution) this.#cancelExternal(run, command.requestCancelExternalWorkflowExecution);
+    } else if (command.signalExternalWorkflowExecution)
+      this.#signalExternal(run, command.signalExternalWorkflowExecution);
+    else if (command.requestCancelExternalWorkflowExecution)
+      this.#cancelExternal(run, command.requestCancelExternalWorkflowExecution);
     else if (command.completeWorkflowExecution) {
       const { result } = command.completeWorkflowExecution;
       const attributes = { result: { payloads: result ? [result] : [] } };
@@ -428,7 +440,12 @@ export class Server {
   // queries
 
   /** Answered by a worker, once the run has no task under way. */
-  query(run: Run, name: string, args: unknown, answer: (result: Payload | Failure | undefined, isFailure: boolean) => void): void {
+  query(
+    run: Run,
+    name: string,
+    args: unknown,
+    answer: (result: Payload | Failure | undefined, isFailure: boolean) => void,
+  ): void {
     const attempt = (): void => {
       this.queue(run.start.taskQueue).offer('workflow', (worker) => {
         if (run.isOpen && (run.task !== undefined || run.done.length === 0)) {

@@ -155,8 +155,10 @@ class Parser {
     if (operator === '=') return (value) => value === wanted;
     if (operator === '!=') return (value) => value !== wanted;
     if (operator === 'STARTS_WITH') return (value) => value.startsWith(wanted);
-    if (operator === '>' || operator === '>=') return (value) => value > wanted || (operator === '>=' && value === wanted);
-    if (operator === '<' || operator === '<=') return (value) => value < wanted || (operator === '<=' && value === wanted);
+    if (operator === '>' || operator === '>=')
+      return (value) => value > wanted || (operator === '>=' && value === wanted);
+    if (operator === '<' || operator === '<=')
+      return (value) => value < wanted || (operator === '<=' && value === wanted);
     throw grpcError(GRPC.invalidArgument, `invalid query near ${operator}`);
   }
 }
@@ -185,7 +187,9 @@ function valuesOf({ run, status, closedAt, attributes }: Listed, name: string): 
       const payload = attributes[name];
       if (payload === undefined) return [];
       const value: unknown = defaultPayloadConverter.fromPayload(payload);
-      return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((one) => (one === null ? [] : [String(one)]));
+      return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((one) =>
+        typeof one === 'string' ? [one] : one === null ? [] : [JSON.stringify(one)],
+      );
     }
   }
 }

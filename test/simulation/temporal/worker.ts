@@ -24,7 +24,9 @@ export class TaskQueue {
 
   /** Hands it to a worker, now or once there is one. */
   offer(kind: 'workflow' | 'activity', task: Task): void {
-    const free = this.workers.filter(({ isDead, running, slots }) => !isDead && (kind === 'workflow' || running < slots));
+    const free = this.workers.filter(
+      ({ isDead, running, slots }) => !isDead && (kind === 'workflow' || running < slots),
+    );
     const worker = free[Math.floor(this.#server.random.next() * free.length)];
     if (worker === undefined) this.#waiting.push({ kind, task });
     else scopes.run({ owner: worker }, () => task(worker));
