@@ -284,6 +284,8 @@ export class Graph {
         if (person === undefined) return gone();
         this.set(call, person, { serverMuted: true }, 'us');
         return found({ id: `op-${this.log.length}`, status: 'completed' });
+      default:
+        throw new Error(`not simulated: ${asked.path.join('/')}`);
     }
   }
 }

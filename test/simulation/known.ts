@@ -184,19 +184,6 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 60 },
   ),
-  known(
-    '13',
-    'a worker dies before it can tell which operation it waits for',
-    40,
-    [
-      at(119.9, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'slow', probability: 1, seconds: 1 }),
-      at(120, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
-      at(121.3, { kind: 'policy', id: 'p', action: 'mute', calls: [0], onConflict: 'supersede' }),
-      at(126, { kind: 'kill', deployment: 0, seconds: 20 }),
-      at(131, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
-    ],
-    { orders: 60 },
-  ),
   known('15', 'a hold is released while lists are down', 60, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
     at(30, { kind: 'others', call: 0 }),

@@ -126,7 +126,7 @@ const THEMES = [
 type Theme = (typeof THEMES)[number];
 
 /** From the last step, and the end of the last fault, to the judge. */
-export const CALM_MS = 25 * 60_000;
+export const CALM_MS = 20 * 60_000;
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
@@ -159,7 +159,7 @@ class Maker {
       deployment: 0,
       isLive: random.chance(0.15),
     }));
-    let start = '2027-02-01T18:00:00Z';
+    let start = '2027-02-01T21:00:00Z';
     switch (theme) {
       case 'hold':
         this.#hold();
@@ -174,7 +174,7 @@ class Maker {
         this.#short();
         break;
       case 'quiet':
-        this.#quiet('22:00', '06:00', 'UTC', 4 * 60, 12 * 60);
+        this.#night();
         break;
       case 'spring':
         start = this.#spring();
@@ -413,7 +413,7 @@ class Maker {
     const to = new Date(Date.UTC(2027, 1, 1, 22, 0, lasts)).toISOString().slice(11, 19);
     const calls = this.#calls.map((_, index) => index);
     this.#add(0, { kind: 'quiet', id: 'quiet', from: '22:00:00', to, zone: 'UTC', calls });
-    const begin = 4 * 60 * MINUTE;
+    const begin = 60 * MINUTE;
     this.#until(begin + 2 * MINUTE);
     this.#fault(begin + random.int(-5_000, lasts * SECOND));
     if (random.chance(0.5)) {
@@ -470,6 +470,11 @@ class Maker {
         onConflict: 'supersede',
       });
     if (random.chance(0.1)) this.#add(random.int(beginning, end), { kind: 'end', call: this.#anyCall() });
+  }
+
+  #night(): void {
+    const [to, ends] = this.#random.pick<readonly [string, number]>(['22:45', 105], ['01:00', 240], ['06:00', 540]);
+    this.#quiet('22:00', to, 'UTC', 60, ends);
   }
 
   /** A call begins about then. */
@@ -591,14 +596,14 @@ class Maker {
   /** A call that never stops to talk. */
   #talk(): void {
     const random = this.#random;
-    const seconds = random.int(60, 300);
+    const seconds = random.int(60, 240);
     this.#add(
       0,
       random.chance(0.7)
         ? { kind: 'hold', call: 0, enforce: true, seconds: seconds + 300 }
         : { kind: 'entry', call: 0, seconds: seconds + 300 },
     );
-    this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(200, 500, 1_000, 2_000), seconds });
+    this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(300, 1_000, 2_000, 5_000), seconds });
     if (random.chance(0.5)) this.#add(random.int(5, seconds) * SECOND, { kind: 'organizer', call: 0, isMuted: false });
     if (random.chance(0.3))
       this.#add(random.int(5, seconds) * SECOND, {
@@ -619,7 +624,7 @@ class Maker {
       kind: 'hold',
       call: 1,
       enforce: true,
-      ...(random.chance(0.5) && { seconds: 3_000 }),
+      ...(random.chance(0.5) && { seconds: 1_500 }),
     });
     this.#add(random.int(0, 60) * SECOND, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' });
     this.#add(
@@ -631,20 +636,20 @@ class Maker {
         kind: 'quiet',
         id: 'theirs',
         deployment: 1,
-        from: '18:10',
-        to: '18:40',
+        from: '21:10',
+        to: '21:20',
         zone: 'UTC',
         calls: [1],
       });
-      this.#add(random.int(1, 45) * MINUTE, {
+      this.#add(random.int(1, 25) * MINUTE, {
         kind: 'meddle',
         id: 'theirs',
         deployment: 0,
         how: random.pick('update', 'delete', 'pause', 'trigger'),
       });
     }
-    this.#until(50 * MINUTE);
-    this.#faults(0, 30 * MINUTE, 2);
+    this.#until(26 * MINUTE);
+    this.#faults(0, 25 * MINUTE, 2);
   }
 }
 

@@ -5,7 +5,7 @@ import type { coresdk } from '@temporalio/proto';
 import { Activity as SdkActivity } from '@temporalio/worker/lib/activity.js';
 import { scopes, type Owner, type Timer } from '../clock.ts';
 import { cancelled } from './instance.ts';
-import { sizeOf, type Failure, type Payload, type Run } from './run.ts';
+import { type Failure, type Payload, type Run } from './run.ts';
 import type { Server } from './server.ts';
 import type { Worker } from './worker.ts';
 
@@ -160,7 +160,8 @@ export class Activity {
       defaultDataConverter.payloadConverter.fromPayload(payload),
     );
     const done = scopes.run({ owner }, async () => await sdk.run({ args, headers: {} }));
-    void done.then((result) => {
+    const report = async (): Promise<void> => {
+      const result = await done;
       attempt.isOver = true;
       beats.stop();
       worker.running -= 1;
@@ -173,7 +174,8 @@ export class Activity {
         },
         owner,
       );
-    });
+    };
+    void report();
   }
 
   #watchBeats(attempt: Attempt, timeout: number | undefined): void {
@@ -337,5 +339,3 @@ export function msOf(duration: Duration | null | undefined): number | undefined 
   const ms = (duration.seconds?.toNumber() ?? 0) * 1_000 + (duration.nanos ?? 0) / 1e6;
   return ms === 0 ? undefined : ms;
 }
-
-export { sizeOf };

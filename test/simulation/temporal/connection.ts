@@ -3,7 +3,7 @@ import { InternalConnectionLikeSymbol } from '@temporalio/client/lib/types.js';
 import type { temporal } from '@temporalio/proto';
 import { scopes, type Owner, type Timer } from '../clock.ts';
 import { GRPC, grpcError } from './grpc.ts';
-import { STATUS, toTimestamp, type Run } from './run.ts';
+import { toTimestamp, type Run } from './run.ts';
 import { describe, longOf } from './schedules.ts';
 import type { Server } from './server.ts';
 import type { Listed } from './visibility.ts';
@@ -304,5 +304,3 @@ function firstEventOf(run: Run): temporal.api.history.v1.IHistoryEvent {
     },
   };
 }
-
-export { STATUS };

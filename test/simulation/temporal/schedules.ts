@@ -1,4 +1,3 @@
-import { defaultPayloadConverter } from '@temporalio/common';
 import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import type { temporal } from '@temporalio/proto';
 import { DateTime } from 'luxon';
@@ -283,10 +282,4 @@ function valuesOf(ranges: readonly IRange[] | null | undefined): number[] {
 
 function has(ranges: readonly IRange[] | null | undefined, value: number): boolean {
   return !ranges || ranges.length === 0 || valuesOf(ranges).includes(value);
-}
-
-/** For tests: what a schedule hands to its runs. */
-export function argumentOf(schedule: Schedule): unknown {
-  const payload = schedule.spec.action?.startWorkflow?.input?.payloads?.[0];
-  return payload && defaultPayloadConverter.fromPayload(payload);
 }
