@@ -190,7 +190,7 @@ export class Graph {
   } {
     return {
       get: async (call) => await this.#request(call, undefined),
-      post: async (call, body) => await this.#request(call, body as { clientContext?: string }),
+      post: async (call, body) => await this.#request(call, body),
     };
   }
 

@@ -308,7 +308,7 @@ class Maker {
   /** One that lasts, with others who unmute, and callers who change their mind. */
   #hold(): void {
     const random = this.#random;
-    const hours = random.pick(0.1, 0.2, 0.3, 0.5, 0.5, 1);
+    const hours = random.pick(0.1, 0.2, 0.2, 0.3, 0.5, 1);
     const lasts = hours * 60 * MINUTE;
     const enforce = random.chance(0.7);
     const isOpen = enforce && random.chance(0.2);
@@ -536,7 +536,7 @@ class Maker {
   #entry(): void {
     const random = this.#random;
     const at = random.int(5, 120) * SECOND;
-    const lasts = random.int(5, 40) * MINUTE;
+    const lasts = random.int(5, 25) * MINUTE;
     this.#add(at, { kind: 'entry', call: 0, seconds: lasts / 1_000 });
     for (let made = random.int(0, 5); made > 0; made -= 1) {
       this.#add(random.int(0, at + lasts), {
@@ -596,7 +596,7 @@ class Maker {
   /** A call that never stops to talk. */
   #talk(): void {
     const random = this.#random;
-    const seconds = random.int(60, 240);
+    const seconds = random.int(60, 120);
     this.#add(
       0,
       random.chance(0.7)
