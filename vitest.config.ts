@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/faults-reporter.ts', './test/support/count-reporter.ts'],
     include: ['test/**/*.test.ts'],
-    // They need PostgreSQL and the full server: `npm run test:cluster`.
-    exclude: ['test/cluster/**'],
+    // They need PostgreSQL and the full server: `npm run test:cluster`; and a clock of their own: `npm run test:simulation`.
+    exclude: ['test/cluster/**', 'test/simulation/**'],
     globalSetup: ['test/support/global-setup.ts'],
     // Operations wait for real clocks: a read comes 2 s after acceptance, a restore may take longer.
     // On a machine that is busy with something else, too.

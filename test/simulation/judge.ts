@@ -1,0 +1,601 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { DateTime } from 'luxon';
+import { callIdOf, callIdOfLive, workflowIdOf } from '../../src/contract/call-id.ts';
+import { holdIdOf } from '../../src/contract/hold.ts';
+import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
+import { scheduleIdOf } from '../../src/contract/policy.ts';
+import { callIdAt, type Played, type Told } from './play.ts';
+import { endOf, isFault, type Step } from './scenario.ts';
+import { STATUS, type Run } from './temporal/run.ts';
+
+/**
+ * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
+ * faults are over and nothing was asked for CALM_MS. `test/faults/judge.ts` has (a) to (f), of single operations.
+ *
+ * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a hold,
+ *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
+ *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
+ * (h) A mute on entry mutes nobody who was there when it was asked for.
+ * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
+ *     hold or of a mute on entry begins after that has closed.
+ * (j) No wait outlives its deadline, the time of faults aside, and no run goes over the server's limits. That lists lag or fail
+ *     is no excuse.
+ * (n) Who comes into a call that is muted on entry, once all is well, is muted.
+ * (w) A call that is held is muted again within RESIST_MS where nothing is wrong.
+ * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
+ * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
+ * (r) A release never throws, and what it says of a call is true.
+ * (t) No workflow task fails, and every history replays.
+ */
+
+/** An operation: reading, asking and restoring with one attempt more each, verifying, confirming. */
+const OPERATION_MS = (3 * 70 + 15 + 30) * 1_000;
+
+/** Beside the operation that it ends with; longer where it had to try again. */
+const LASTING_MS = 15 * 60_000;
+const UNDISTURBED_MS = 120_000;
+const POLICY_RUN_MS = 60 * 60_000;
+const TOMBSTONE_MS = 60_000;
+
+/** A hold looks by itself after a minute, and an operation may be under way. */
+const RESIST_MS = 180_000;
+
+/** From the last fault on. */
+const WELL_MS = 180_000;
+
+/** A run of a policy is under way so long, as far as a wish is concerned. */
+const RUN_MS = 60_000;
+
+/** What was on its way when something closed. */
+const SLACK_MS = 1_500;
+
+interface Wish {
+  isMuted: boolean;
+  /** Between these it was asked for and taken. */
+  from: number;
+  to: number;
+  isSure: boolean;
+  why: string;
+}
+
+export function judge(played: Played): string[] {
+  return new Judge(played).all();
+}
+
+class Judge {
+  readonly #played: Played;
+  readonly #runs: readonly Run[];
+  readonly #faults: { from: number; to: number; kind: string; callId: string | undefined }[];
+  readonly #end: number;
+  readonly #violations: string[] = [];
+
+  constructor(played: Played) {
+    const { scenario, start, world } = played;
+    this.#played = played;
+    this.#runs = world.server.runs;
+    this.#end = start + scenario.minutes * 60_000;
+    this.#faults = scenario.steps.filter(isFault).map((fault) => ({
+      from: start + fault.at,
+      to: start + endOf(fault),
+      kind: fault.kind,
+      callId: 'call' in fault ? callIdAt(fault.call) : undefined,
+    }));
+  }
+
+  all(): string[] {
+    this.#violations.push(...this.#played.world.server.findings);
+    for (const [index] of this.#played.calls.entries()) this.#judgeState(index);
+    this.#judgeEntries();
+    this.#judgeSilence();
+    this.#judgeDeadlines();
+    this.#judgeDeployments();
+    this.#judgeReleases();
+    this.#judgeOthers();
+    this.#judgeNewcomers();
+    this.#judgeResistance();
+    this.#judgePolicies();
+    return this.#violations;
+  }
+
+  #blame(rule: string, what: string): void {
+    this.#violations.push(`(${rule}) ${what}`);
+  }
+
+  #time(ms: number): string {
+    return new Date(ms).toISOString().slice(5, 23);
+  }
+
+  // (g)
+
+  #judgeState(index: number): void {
+    const { world } = this.#played;
+    const callId = callIdAt(index);
+    const call = world.graph.calls.get(callId);
+    if (call === undefined || call.state !== 'established') return;
+    const wishes = this.#wishesOf(index).toSorted((a, b) => a.to - b.to);
+    const last = wishes.at(-1);
+    if (last === undefined || !last.isSure) return;
+    const isContested = wishes.some(
+      (wish) => wish !== last && wish.to >= last.from && (wish.isMuted !== last.isMuted || !wish.isSure),
+    );
+    if (isContested) return;
+    const hold = this.#openRun(holdIdOf(callId));
+    const isHeld = hold !== undefined && (inputOf(hold) as { enforce?: boolean }).enforce !== false;
+    const touched = world.graph.log.findLast(
+      (entry) => entry.type === 'change' && entry.participantId === call.own.id && entry.by === 'other',
+    );
+    if (touched !== undefined && touched.at >= last.from && !(isHeld && last.isMuted)) return;
+    if (!this.#isClear(wishes, last)) return;
+    if (call.own.serverMuted !== last.isMuted) {
+      this.#blame(
+        'g',
+        `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`,
+      );
+    }
+  }
+
+  /** An unmute that was asked for ends a hold. Where quiet hours end under one, two rules meet, and nothing is said. */
+  #isClear(wishes: readonly Wish[], last: Wish): boolean {
+    return (
+      !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on')
+    );
+  }
+
+  #wishesOf(index: number): Wish[] {
+    const { told, scenario, start } = this.#played;
+    const wishes: Wish[] = [];
+    for (const one of told) {
+      const { step } = one;
+      if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
+      else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      else if (step.kind === 'release' && step.call === index)
+        wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
+      else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
+        wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
+      else if (step.kind === 'policy' && step.calls.includes(index))
+        wishes.push(...this.#wishesOfPolicy(one, callIdAt(index)));
+      else if (step.kind === 'quiet' && (step.calls === 'live' || step.calls.includes(index)))
+        wishes.push(...this.#wishesOfQuiet(one, index));
+    }
+    for (const step of scenario.steps) {
+      // Nobody knows what an operation that stands still will do, until it is ended.
+      if (step.kind === 'strand' && step.call === index) {
+        const wish = { isMuted: step.action === 'mute', from: start + step.at, to: start + endOf(step), isSure: false };
+        wishes.push({ ...wish, why: 'stranded' });
+      }
+    }
+    return wishes;
+  }
+
+  #wishesOfHold(told: Told): Wish[] {
+    const { step, askedAt, acceptedAt, endedAt, outcome } = told;
+    if (acceptedAt === undefined || step.kind !== 'hold') {
+      return [
+        { isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' },
+      ];
+    }
+    const first = this.#firstFor(`hold at ${step.at}`, callIdAt(step.call)) ?? 0;
+    const begins = { isMuted: true, from: askedAt, to: Math.max(acceptedAt, first), isSure: true };
+    if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
+    const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
+    switch (outcome) {
+      case 'expired':
+      case 'released':
+        return [
+          { ...begins, why: 'a hold' },
+          { ...ends, isMuted: false, isSure: true, why: `the end of a hold (${outcome})` },
+        ];
+      case 'unmuted':
+        return [{ ...begins, why: 'a hold' }];
+      default:
+        return [
+          { ...begins, isSure: false, why: 'a hold' },
+          { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` },
+        ];
+    }
+  }
+
+  #wishOfRelease({ askedAt, endedAt = this.#end, calls = [] }: Told, callId: string): Wish[] {
+    const outcome = calls.find((call) => call.callId === callId)?.outcome;
+    const wish = { isMuted: false, from: askedAt, to: endedAt };
+    return [
+      {
+        ...wish,
+        isSure: outcome === 'released' || outcome === 'unmuted',
+        why: `a release (${outcome ?? 'not named'})`,
+      },
+    ];
+  }
+
+  /** A run's report says whether it was confirmed; a run that still goes on leaves all open. */
+  #wishesOfPolicy({ step, askedAt, acceptedAt }: Told, callId: string): Wish[] {
+    if (step.kind !== 'policy') return [];
+    const runs = this.#runs.filter(({ start }) => start.workflowId.startsWith(`${scheduleIdOf(step.id)}-`));
+    const from = acceptedAt ?? askedAt;
+    const over = Math.max(from, ...runs.map(({ closedAt = this.#end }) => closedAt));
+    const to = this.#firstFor(`Policy ${step.id}`, callId) ?? over;
+    const isSure = runs.some(
+      (run) => (resultOf(run) as { confirmed?: string[] } | undefined)?.confirmed?.includes(callId) === true,
+    );
+    return [{ isMuted: step.action === 'mute', from, to, isSure, why: `policy ${step.id} (${step.action})` }];
+  }
+
+  /** When the first operation that was asked for so has begun: from then on it is older than what is asked for. */
+  #firstFor(reason: string, callId: string): number | undefined {
+    const workflowId = workflowIdOf(callId);
+    return this.#runs.find((run) => run.start.workflowId === workflowId && isOperation(run) && reasonOf(run) === reason)
+      ?.startedAt;
+  }
+
+  #wishesOfQuiet({ step, acceptedAt }: Told, call: number): Wish[] {
+    if (step.kind !== 'quiet') return [];
+    if (acceptedAt === undefined) return [];
+    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
+    const establishedAt = plan === undefined ? -Infinity : this.#played.start + plan.at;
+    const wishes = momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
+      isMuted: isBegin,
+      from: at,
+      to: Math.min(at + RUN_MS, (all[index + 1]?.at ?? Infinity) - 1),
+      isSure: at < this.#end - LASTING_MS,
+      why: `the ${isBegin ? 'beginning' : 'end'} of quiet hours`,
+    }));
+    // What begins in the midst of them is muted then.
+    const before = wishes.findLast(({ from }) => from <= establishedAt);
+    const later = wishes.filter(({ from }) => from > establishedAt);
+    const joins =
+      before === undefined
+        ? []
+        : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
+    return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
+  }
+
+  #openRun(workflowId: string): Run | undefined {
+    return this.#runs.findLast((run) => run.start.workflowId === workflowId && run.isOpen);
+  }
+
+  // (h)
+
+  #judgeEntries(): void {
+    const { told, world } = this.#played;
+    for (const { step, askedAt } of told) {
+      if (step.kind !== 'entry') continue;
+      const callId = callIdAt(step.call);
+      const reason = `entry at ${step.at}`;
+      const runIds = new Set(
+        this.#runs.filter((run) => isOperation(run) && reasonOf(run) === reason).map(({ runId }) => runId),
+      );
+      const call = world.graph.calls.get(callId);
+      for (const post of world.graph.log) {
+        if (post.type !== 'post' || post.verb !== 'muteParticipant' || !runIds.has(post.clientContext)) continue;
+        const person = call?.people.find(({ id }) => id === post.participantId);
+        if (person !== undefined && !person.isInLobby && person.joinedAt < askedAt) {
+          this.#blame(
+            'h',
+            `${post.participantId} was in ${callId} since ${this.#time(person.joinedAt)} and was muted on entry at ${this.#time(post.at)}`,
+          );
+        }
+      }
+    }
+  }
+
+  // (i)
+
+  #judgeSilence(): void {
+    for (const run of this.#runs) {
+      if (!isOperation(run)) continue;
+      const reason = reasonOf(run) ?? '';
+      const of = this.#originsOf(reason, run);
+      if (of.length === 0) continue;
+      const isWithin = of.some(
+        ({ startedAt, closedAt = Infinity }) => run.startedAt >= startedAt && run.startedAt <= closedAt + SLACK_MS,
+      );
+      // A successor is a run of the one that it superseded, and was asked for before.
+      if (!isWithin && run.start.continuedFrom === undefined) {
+        this.#blame(
+          'i',
+          `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`,
+        );
+      }
+    }
+  }
+
+  /** The runs for which an operation may have been started. */
+  #originsOf(reason: string, { start }: Run): readonly Run[] {
+    const callId = callIdOf(start.workflowId) ?? '';
+    if (reason.startsWith('hold at')) return this.#runs.filter((run) => run.start.workflowId === holdIdOf(callId));
+    if (reason.startsWith('entry at'))
+      return this.#runs.filter((run) => run.start.workflowId === muteOnEntryIdOf(callId));
+    if (!reason.startsWith('Policy ')) return [];
+    const prefix = `${scheduleIdOf(reason.slice('Policy '.length))}-`;
+    const live = this.#runs.filter((run) => callIdOfLive(run.start.workflowId) === callId);
+    return [...this.#runs.filter((run) => run.start.workflowId.startsWith(prefix)), ...live];
+  }
+
+  // (j)
+
+  #judgeDeadlines(): void {
+    for (const run of this.#runs) {
+      const { start, closedAt = this.#end, startedAt } = run;
+      if (run.overLimit !== undefined)
+        this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
+      if (start.taskQueue === 'nobody') continue;
+      const limit = this.#deadlineOf(run);
+      if (limit !== undefined && closedAt > limit) {
+        const how = run.isOpen ? 'still runs' : 'has run until';
+        this.#blame(
+          'j',
+          `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`,
+        );
+      }
+    }
+  }
+
+  #deadlineOf(run: Run): number | undefined {
+    const { start, startedAt } = run;
+    if (isOperation(run)) return this.#excused(startedAt, OPERATION_MS, callIdOf(start.workflowId));
+    if (start.type === 'applyPolicy') return this.#excused(startedAt, POLICY_RUN_MS);
+    if (start.type === 'liveCall') {
+      const ended = this.#endOfCall(callIdOfLive(start.workflowId) ?? '');
+      return ended === undefined ? undefined : this.#excused(Math.max(ended, startedAt), LASTING_MS + TOMBSTONE_MS);
+    }
+    const input = inputOf(run) as { callId?: string };
+    const until = this.#untilOf(run);
+    if (until === undefined) return undefined;
+    const isDisturbed = this.#isFaulty(until - LASTING_MS, until + UNDISTURBED_MS);
+    return isDisturbed ? this.#excused(until, LASTING_MS + OPERATION_MS, input.callId) : until + UNDISTURBED_MS;
+  }
+
+  /** When a hold or a mute on entry was to end, as its last terms say. */
+  #untilOf(run: Run): number | undefined {
+    const isHold = run.start.type === 'hold';
+    let until: number | undefined;
+    for (const { step, acceptedAt, askedAt } of this.#played.told) {
+      const isTerms = (isHold && step.kind === 'hold') || (!isHold && step.kind === 'entry');
+      if (!isTerms || !('call' in step) || acceptedAt === undefined) continue;
+      const { workflowId } = run.start;
+      if (
+        workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) ||
+        askedAt > (run.closedAt ?? Infinity)
+      )
+        continue;
+      until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
+    }
+    return until === undefined ? undefined : Math.max(until, run.startedAt);
+  }
+
+  #endOfCall(callId: string): number | undefined {
+    const { scenario, start } = this.#played;
+    const step = scenario.steps.find((one) => one.kind === 'end' && callIdAt(one.call) === callId);
+    return step && start + step.at;
+  }
+
+  /** Time in which something was broken does not count, but for lists (j), and for an operation on another call. */
+  #excused(from: number, ms: number, callId?: string): number {
+    let limit = from + ms;
+    for (const fault of this.#faults.toSorted((a, b) => a.from - b.from)) {
+      if (fault.kind === 'lists' || (fault.kind === 'strand' && fault.callId !== callId)) continue;
+      const [begin, end] = [Math.max(from, fault.from), fault.to + 30_000];
+      if (begin < limit && end > from) limit += Math.max(0, end - begin);
+    }
+    return limit;
+  }
+
+  #isFaulty(from: number, to: number, but: readonly string[] = []): boolean {
+    return this.#faults.some((fault) => fault.from <= to && fault.to >= from && !but.includes(fault.kind));
+  }
+
+  // (k)
+
+  #judgeDeployments(): void {
+    const { scenario, told, world } = this.#played;
+    for (const run of this.#runs) {
+      const callId = callIdOf(run.start.workflowId);
+      if (callId === undefined || !isOperation(run) || run.start.taskQueue === 'nobody') continue;
+      const own = world.deploymentOf(callId).taskQueue;
+      if (run.start.taskQueue !== own)
+        this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
+    }
+    for (const { step, outcome, endedAt = 0 } of told) {
+      if (step.kind !== 'hold' || outcome !== 'released') continue;
+      const deployment = scenario.calls[step.call]?.deployment ?? 0;
+      const isMeant = told.some(
+        (one) =>
+          (one.step.kind === 'release' && one.step.call === step.call) ||
+          (one.step.kind === 'releaseEverywhere' && one.step.deployment === deployment),
+      );
+      if (!isMeant)
+        this.#blame(
+          'k',
+          `the hold of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`,
+        );
+    }
+  }
+
+  // (n)
+
+  #judgeNewcomers(): void {
+    const { told, calls, world } = this.#played;
+    for (const { step, acceptedAt, endedAt = this.#end, outcome } of told) {
+      if (
+        step.kind !== 'entry' ||
+        acceptedAt === undefined ||
+        (outcome !== undefined && outcome !== 'expired' && outcome !== 'released')
+      )
+        continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      for (const person of call?.people ?? []) {
+        const { joinedAt, isInLobby, id } = person;
+        const isMeant = joinedAt > acceptedAt + WELL_MS && joinedAt < endedAt - WELL_MS && !isInLobby;
+        if (!isMeant || this.#isFaulty(acceptedAt - WELL_MS, joinedAt + WELL_MS)) continue;
+        const isAsked = world.graph.log.some((entry) => entry.type === 'post' && entry.participantId === id);
+        if (!isAsked) this.#blame('n', `${id} came at ${this.#time(joinedAt)} and was not muted`);
+      }
+    }
+  }
+
+  // (w)
+
+  #judgeResistance(): void {
+    const { told, calls, world, scenario, start } = this.#played;
+    for (const { step, acceptedAt, endedAt = this.#end } of told) {
+      if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      const own = world.graph.log
+        .filter((entry) => entry.type === 'change')
+        .filter(({ participantId }) => participantId === call?.own.id);
+      const asked = scenario.steps.filter(
+        (one) =>
+          !isFault(one) && 'call' in one && one.call === step.call && one.kind !== 'talk' && one.kind !== 'organizer',
+      );
+      for (const [index, { at, by, serverMuted }] of own.entries()) {
+        if (by !== 'other' || serverMuted || at < acceptedAt + RESIST_MS || at + RESIST_MS > endedAt) continue;
+        const until = own[index + 1]?.at ?? this.#end;
+        const isMeant = asked.some(
+          (one) => start + one.at > at - RESIST_MS * 2 && start + one.at < at + RESIST_MS && one !== step,
+        );
+        const isLeft = until - at > RESIST_MS && !isMeant && !this.#isFaulty(at - WELL_MS, at + RESIST_MS);
+        const isOtherHold = told.some(
+          (other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call,
+        );
+        if (isLeft && !isOtherHold)
+          this.#blame(
+            'w',
+            `${call?.id} is held, was unmuted at ${this.#time(at)} and not muted again by ${this.#time(until)}`,
+          );
+      }
+    }
+  }
+
+  // (k)
+
+  #judgePolicies(): void {
+    const { told, world } = this.#played;
+    for (const { step, acceptedAt } of told) {
+      if (step.kind !== 'quiet' || acceptedAt === undefined) continue;
+      const schedule = world.server.schedules.all.get(scheduleIdOf(step.id));
+      const own = `deployment-${step.deployment ?? 0}`;
+      const queue = schedule?.spec.action?.startWorkflow?.taskQueue?.name;
+      if (schedule === undefined) this.#blame('k', `policy ${step.id} of ${own} was deleted by another deployment`);
+      else if (queue !== own) this.#blame('k', `policy ${step.id} of ${own} was moved to ${queue}`);
+      else if (schedule.isPaused) this.#blame('k', `policy ${step.id} of ${own} was paused by another deployment`);
+      else if (schedule.spec.state?.notes)
+        this.#blame('k', `policy ${step.id} of ${own} was changed by another deployment`);
+      const isMeddled = told.some((one) => one.step.kind === 'meddle' && one.step.id === step.id);
+      for (const { scheduledAt, run } of isMeddled ? (schedule?.actions ?? []) : []) {
+        const isDue = momentsOf(step, acceptedAt, this.#end).some(({ at }) => Math.abs(at - scheduledAt) < 1_000);
+        if (!isDue)
+          this.#blame('k', `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`);
+      }
+    }
+  }
+
+  // (o)
+
+  #judgeOthers(): void {
+    const { told, calls, world } = this.#played;
+    for (const { step, askedAt, endedAt = this.#end, outcome } of told) {
+      if (step.kind !== 'others' || outcome !== 'Confirmed') continue;
+      const call = calls.find(({ id }) => id === callIdAt(step.call));
+      const there =
+        call?.people.filter((person) => person !== call.own && !person.isInLobby && person.joinedAt < askedAt) ?? [];
+      const isAnyMuted = world.graph.log.some(
+        (entry) =>
+          entry.type === 'change' &&
+          entry.isMuted &&
+          entry.at <= endedAt &&
+          there.some(({ id }) => id === entry.participantId),
+      );
+      if (there.length > 0 && !isAnyMuted)
+        this.#blame('o', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
+    }
+  }
+
+  // (r)
+
+  #judgeReleases(): void {
+    const { told, calls } = this.#played;
+    for (const { step, unexpected, outcome, askedAt, endedAt, calls: released = [] } of told) {
+      if (step.kind !== 'release' && step.kind !== 'releaseEverywhere') continue;
+      const end = endedAt ?? this.#end;
+      const isDuring = (kind: string): boolean =>
+        this.#faults.some((fault) => fault.kind === kind && fault.from <= end && fault.to >= askedAt - 60_000);
+      // Calls are found by lists.
+      const isExcused = isDuring('down') || (isDuring('lists') && step.kind === 'releaseEverywhere');
+      if (unexpected !== undefined && !isExcused) this.#blame('r', `a release threw ${unexpected}`);
+      if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end)
+        this.#blame('r', 'a release never ended');
+      const isCalm = !this.#isFaulty(askedAt - 60_000, end, step.kind === 'release' ? ['lists'] : []);
+      if (isCalm && end - askedAt > UNDISTURBED_MS)
+        this.#blame('r', `a release took ${end - askedAt} ms, and nothing was wrong`);
+      for (const { callId, outcome: of } of released) {
+        if (of === 'failed' && isCalm) this.#blame('r', `${callId} could not be released, and nothing was wrong`);
+        const call = calls.find(({ id }) => id === callId);
+        if (of === 'callEnded' && call?.state === 'established')
+          this.#blame('r', `a release says that ${callId} has ended, and it has not`);
+      }
+    }
+  }
+}
+
+function wishOfAsk(told: Told, action: 'mute' | 'unmute', onConflict: string): Wish[] {
+  const { askedAt, acceptedAt, endedAt, outcome, restored } = told;
+  const isMuted = action === 'mute';
+  const why = `${action} (${outcome ?? 'pending'})`;
+  const to = acceptedAt ?? endedAt ?? askedAt;
+  switch (outcome) {
+    case 'Confirmed':
+      return [{ isMuted, from: askedAt, to: onConflict === 'queue' ? (endedAt ?? to) : to, isSure: true, why }];
+    case 'Superseded':
+    case 'OperationInProgress':
+    case 'InvalidRequest':
+    case 'CallEnded':
+      return [];
+    default:
+      return restored === true ? [] : [{ isMuted, from: askedAt, to: endedAt ?? to, isSure: false, why }];
+  }
+}
+
+/** When quiet hours begin and end. Where the day has no such time, it is the first moment after it. */
+export function momentsOf(
+  step: Extract<Step, { kind: 'quiet' }>,
+  after: number,
+  before: number,
+): { at: number; isBegin: boolean }[] {
+  const { zone } = step;
+  const moments: { at: number; isBegin: boolean }[] = [];
+  const first = DateTime.fromMillis(after, { zone }).startOf('day').minus({ days: 1 });
+  for (let index = 0; ; index += 1) {
+    const day = first.plus({ days: index });
+    if (day.toMillis() > before) break;
+    for (const [time, isBegin] of [
+      [step.from, true],
+      [step.to, false],
+    ] as const) {
+      const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number);
+      const at = DateTime.fromObject(
+        { year: day.year, month: day.month, day: day.day, hour, minute, second },
+        { zone },
+      ).toMillis();
+      if (at > after && at < before) moments.push({ at, isBegin });
+    }
+  }
+  return moments.toSorted((a, b) => a.at - b.at);
+}
+
+function isOperation({ start }: Run): boolean {
+  return start.type === 'mute' || start.type === 'unmute';
+}
+
+function inputOf({ start }: Run): unknown {
+  const [payload] = start.input;
+  return payload === undefined ? {} : defaultPayloadConverter.fromPayload(payload);
+}
+
+function reasonOf(run: Run): string | undefined {
+  return (inputOf(run) as { reason?: string } | null)?.reason;
+}
+
+function resultOf({ closeEvent, status }: Run): unknown {
+  const payload = closeEvent?.workflowExecutionCompletedEventAttributes?.result?.payloads?.[0];
+  return status === STATUS.completed && payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
+}

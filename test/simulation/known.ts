@@ -1,0 +1,224 @@
+import type { Act, CallPlan, Scenario } from './scenario.ts';
+
+/**
+ * What was once wrong, as small scenarios: each was found by a search, or is what somebody has reported. The numbers are the
+ * rows of the list that version 1.0 began with ("Never left muted").
+ */
+export interface Known {
+  row: string;
+  what: string;
+  /** How many orders are tried; 12 where absent. */
+  orders?: number;
+  scenario: Omit<Scenario, 'seed'>;
+}
+
+const call = (more: Partial<CallPlan> = {}): CallPlan => ({
+  people: 3,
+  isDelta: false,
+  deployment: 0,
+  isLive: false,
+  ...more,
+});
+
+const at = (seconds: number, act: Act): { at: number } & Act => ({ at: seconds * 1_000, ...act });
+
+const known = (
+  row: string,
+  what: string,
+  minutes: number,
+  steps: Scenario['steps'],
+  { orders, ...more }: Partial<Scenario> & { orders?: number } = {},
+): Known => ({
+  row,
+  what,
+  ...(orders !== undefined && { orders }),
+  scenario: { theme: 'known', start: '2027-02-01T21:00:00Z', minutes, calls: [call()], steps, ...more },
+});
+
+const unmuteAt = (row: string, minutes: number): Known =>
+  known(
+    row,
+    'quiet hours end for all calls, though Graph refuses one',
+    minutes,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00:00', to: '22:00:30', zone: 'UTC', calls: [0, 1] }),
+      at(3_590, { kind: 'graph', call: 1, on: ['mute'], how: 'status', status: 503, probability: 1, seconds: 120 }),
+    ],
+    { calls: [call(), call()] },
+  );
+
+export const KNOWN: readonly Known[] = [
+  unmuteAt('1', 90),
+  known('1', 'quiet hours end though all workers are away at their end', 110, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:15', zone: 'UTC', calls: [0] }),
+    at(4_495, { kind: 'away', deployment: 0, seconds: 90 }),
+  ]),
+  known('1', 'quiet hours end though the call cannot be read at their end', 120, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:15', zone: 'UTC', calls: [0] }),
+    at(4_495, {
+      kind: 'graph',
+      call: 0,
+      on: ['getCall', 'list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 300,
+    }),
+  ]),
+  known(
+    '2',
+    'quiet hours end in the hour that spring skips',
+    451,
+    [at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '02:30', zone: 'America/New_York', calls: [0] })],
+    { start: '2027-03-13T20:00:00-05:00' },
+  ),
+  known(
+    '2',
+    'quiet hours end in the hour that spring skips',
+    451,
+    [at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '02:30', zone: 'Europe/Berlin', calls: [0] })],
+    { start: '2027-03-27T20:00:00+01:00' },
+  ),
+  known(
+    '2',
+    'quiet hours begin at a midnight that spring skips',
+    330,
+    [at(0, { kind: 'quiet', id: 'q', from: '00:00', to: '06:00', zone: 'Africa/Cairo', calls: [0] })],
+    { start: '2027-04-29T20:00:00+02:00' },
+  ),
+  known(
+    '3',
+    'an operation that stands still holds up no policy',
+    220,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0, 1] }),
+      at(3_000, { kind: 'strand', call: 1, action: 'unmute', seconds: 9_000 }),
+    ],
+    { calls: [call(), call()] },
+  ),
+  known('3', 'an operation that stands still outlives no live call', 220, [
+    at(0, { kind: 'quiet', id: 'q', from: '20:00', to: '23:59', zone: 'UTC', calls: 'live' }),
+    at(1, { kind: 'strand', call: 0, action: 'unmute', seconds: 12_000 }),
+    at(5, { kind: 'establish', call: 0 }),
+    at(600, { kind: 'end', call: 0 }),
+  ]),
+  known(
+    '4',
+    'twenty pauses that end together on a worker with ten places',
+    45,
+    [
+      ...Array.from({ length: 20 }, (_, index) =>
+        at(index / 10, { kind: 'hold', call: index, enforce: false, seconds: 900 - index / 10 }),
+      ),
+    ],
+    { calls: Array.from({ length: 20 }, () => call()), slots: 5, orders: 2 },
+  ),
+  known(
+    '6',
+    'a hold beside an operation that stands still keeps its history short',
+    110,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(60, { kind: 'strand', call: 0, action: 'unmute', seconds: 4_500 }),
+      at(120, { kind: 'organizer', call: 0, isMuted: false }),
+    ],
+    { orders: 1 },
+  ),
+  known(
+    '6',
+    'a hold that cannot unmute takes every roster of a call that talks',
+    60,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(30, { kind: 'strand', call: 0, action: 'mute', seconds: 2_400 }),
+      at(90, { kind: 'talk', call: 0, everyMs: 100, seconds: 1_800 }),
+    ],
+    { orders: 1 },
+  ),
+  known('7', 'a release wakes a hold that waits to try again', 60, [
+    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+    at(50, {
+      kind: 'graph',
+      call: 0,
+      on: ['mute', 'unmute'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 700,
+    }),
+    at(900, { kind: 'release', call: 0 }),
+  ]),
+  known(
+    '8',
+    "a release everywhere leaves another deployment's hold alone",
+    45,
+    [at(0, { kind: 'hold', call: 1, enforce: true }), at(600, { kind: 'releaseEverywhere', deployment: 0 })],
+    { calls: [call(), call({ deployment: 1 })] },
+  ),
+  known(
+    '8',
+    "a release everywhere leaves another deployment's mute alone",
+    45,
+    [
+      at(0, { kind: 'ask', call: 1, action: 'mute', onConflict: 'supersede' }),
+      at(600, { kind: 'releaseEverywhere', deployment: 0 }),
+    ],
+    { calls: [call(), call({ deployment: 1 })] },
+  ),
+  known('12', 'a run that is cancelled starts nothing more, also where it queues', 40, [
+    at(59, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'slow', probability: 1, seconds: 10 }),
+    at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(60.3, { kind: 'policy', id: 'p', action: 'mute', calls: [0], onConflict: 'queue' }),
+    at(61.2, { kind: 'cancelPolicy', id: 'p' }),
+  ]),
+  known(
+    '13',
+    'a worker dies after it has superseded: what was asked since then is newer',
+    40,
+    [
+      at(59.9, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'slow', probability: 1, seconds: 12 }),
+      at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+      at(60.9, { kind: 'policy', id: 'p', action: 'mute', calls: [0], onConflict: 'supersede' }),
+      at(62.5, { kind: 'kill', deployment: 0, seconds: 5 }),
+      at(66.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
+  known('15', 'a hold is released while lists are down', 60, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(30, { kind: 'others', call: 0 }),
+    at(280, { kind: 'lists', lagMs: 300, isFailing: true, seconds: 1_800 }),
+    at(300, { kind: 'organizer', call: 0, isMuted: false }),
+    at(600, { kind: 'release', call: 0 }),
+  ]),
+  known('15', 'a hold that cannot ask the lists expires all the same', 90, [
+    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 900 }),
+    at(30, { kind: 'others', call: 0 }),
+    at(280, { kind: 'lists', lagMs: 300, isFailing: true, seconds: 4_200 }),
+    at(300, { kind: 'organizer', call: 0, isMuted: false }),
+  ]),
+  known('17', 'a list that lags makes no hold mute against an unmute', 60, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(100, { kind: 'notices', drop: 1, copies: 0, delayMs: 30, seconds: 200 }),
+    at(100, { kind: 'lists', lagMs: 200_000, isFailing: false, seconds: 200 }),
+    at(120, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(124, { kind: 'others', call: 0 }),
+  ]),
+  known('18', 'a list that is empty makes no mute on entry mute who was there', 60, [
+    at(50, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 30 }),
+    at(60, { kind: 'entry', call: 0, seconds: 1_200 }),
+  ]),
+  known('18', 'a list that is incomplete makes no mute on entry mute who was there', 60, [
+    at(50, { kind: 'graph', call: 0, on: ['list'], how: 'incomplete', probability: 1, seconds: 30 }),
+    at(60, { kind: 'entry', call: 0, seconds: 1_200 }),
+  ]),
+  known('18', 'a mute of others tells of no success where the list is empty', 30, [
+    at(50, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 60 }),
+    at(60, { kind: 'others', call: 0 }),
+  ]),
+  known('18', 'a hold mutes again where the list is empty', 40, [
+    at(10, { kind: 'hold', call: 0, enforce: true }),
+    at(60, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 3_600 }),
+    at(600, { kind: 'organizer', call: 0, isMuted: false }),
+  ]),
+];

@@ -1,0 +1,3 @@
+import { searching } from './searching.ts';
+
+searching(0);
