@@ -3,7 +3,6 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
 import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
-import { canonicalTenantId } from './contract/tenant.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
 import { isLoopback, isSafe } from './loopback.ts';
 import {
@@ -21,6 +20,7 @@ import { canonicalPath } from './webhook/callback-path.ts';
 import {
   canonicalGuid,
   canonicalIssuer,
+  canonicalTenant,
   faultOfAudience,
   faultOfIssuer,
   faultOfTenants,
@@ -185,7 +185,7 @@ const list = z.string().transform((value) =>
 const tenants = list
   .refine((items) => items.length > 0, 'must name at least one tenant; leave it out to allow any')
   .transform((items, context) => {
-    const canonical = items.map(canonicalTenantId);
+    const canonical = items.map(canonicalTenant);
     const fault = faultOfTenants(canonical);
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
     return new Set(canonical);
@@ -485,7 +485,7 @@ const KNOWN: readonly string[] = [
 export function configWarnings(env: Environment): string[] {
   const given = givenOf(env);
   const audienceName = 'MODERATION_WEBHOOK_AUDIENCE' in given ? 'MODERATION_WEBHOOK_AUDIENCE' : 'AZURE_CLIENT_ID';
-  const domains = (given['MODERATION_TENANTS'] ?? '').split(',').map(canonicalTenantId).filter(isDomain);
+  const domains = (given['MODERATION_TENANTS'] ?? '').split(',').map(canonicalTenant).filter(isDomain);
   return [
     ...unknownOf(given, KNOWN),
     ...(audienceName in given && !isGuid(canonicalGuid(given[audienceName] ?? ''))

@@ -1,10 +1,6 @@
 import { ModerationError } from '../client/errors.ts';
-import { givenOf } from '../environment.ts';
 import { isForPeople } from '../operator-error.ts';
-import { describe } from '../process.ts';
 import { classNameOf } from '../reason.ts';
-import { refusalOf } from '../temporal/refusal.ts';
-import { readTemporal } from '../temporal/settings.ts';
 import type { Context } from './context.ts';
 
 /** Exit codes of every command. */
@@ -28,8 +24,8 @@ export async function reporting(context: Context, json: boolean, work: () => Pro
   try {
     context.process.exitCode = await work();
   } catch (error) {
-    if (json) printJson(context, { error: toProblem(error, context.process.env) });
-    else context.process.stderr.write(`${toText(error, context.process.env)}\n`);
+    if (json) printJson(context, { error: await toProblem(error, context.process.env) });
+    else context.process.stderr.write(`${await toText(error, context.process.env)}\n`);
     const isMisuse = error instanceof ModerationError && error.type === 'InvalidRequest';
     context.process.exitCode = isMisuse ? WRONG_USE : FAILED;
   }
@@ -39,16 +35,14 @@ export function printJson({ process }: Context, value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-function toProblem(error: unknown, env: NodeJS.ProcessEnv): Problem {
+async function toProblem(error: unknown, env: NodeJS.ProcessEnv): Promise<Problem> {
   if (error instanceof ModerationError) return { type: error.type, message: error.message, details: error.details };
-  return { type: classNameOf(error), message: toText(error, env), details: {} };
+  return { type: classNameOf(error), message: await toText(error, env), details: {} };
 }
 
-function toText(error: unknown, env: NodeJS.ProcessEnv): string {
+async function toText(error: unknown, env: NodeJS.ProcessEnv): Promise<string> {
   if (error instanceof ModerationError) return `${error.type}: ${error.message}`;
   if (isForPeople(error)) return error.message;
-  // Temporal has answered, and refused: a namespace that does not exist, a key that may not.
-  const { connectionOptions, namespace = 'default' } = readTemporal(givenOf(env)).config ?? {};
-  const refusal = refusalOf(error, connectionOptions?.address ?? 'localhost:7233', namespace);
-  return refusal === undefined ? describe(error) : `${refusal.reason}. ${refusal.remedy}`;
+  const { describeForeign } = await import('./foreign-error.ts');
+  return describeForeign(error, env);
 }

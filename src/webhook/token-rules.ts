@@ -1,3 +1,4 @@
+import { canonicalTenantId } from '../contract/tenant.ts';
 import { canonicalId } from '../contract/call-id.ts';
 import { isSafe } from '../loopback.ts';
 
@@ -46,6 +47,11 @@ export function faultOfIssuer(issuer: string): string | undefined {
 /** A domain of a tenant: requests may name it, tokens never do. */
 export function isDomain(tenant: string): boolean {
   return /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/.test(tenant);
+}
+
+/** The ID of a tenant as tokens spell it, or a domain in lower case. Braces around an ID are taken off. */
+export function canonicalTenant(tenant: string): string {
+  return canonicalTenantId(canonicalGuid(tenant));
 }
 
 /** Of tenants in their canonical form. */

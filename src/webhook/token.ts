@@ -1,7 +1,13 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
-import { canonicalTenantId } from '../contract/tenant.ts';
 import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
-import { canonicalGuid, canonicalIssuer, faultOfAudience, faultOfIssuer, faultOfTenants } from './token-rules.ts';
+import {
+  canonicalGuid,
+  canonicalIssuer,
+  canonicalTenant,
+  faultOfAudience,
+  faultOfIssuer,
+  faultOfTenants,
+} from './token-rules.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /**
@@ -69,7 +75,7 @@ export class TokenVerifier {
 
   constructor(keys: SigningKeys, { audience, issuers, tenants = [] }: TokenRules) {
     // To jose an empty rule is no rule; and what no token can equal would refuse them all.
-    const allowed = tenants.map(canonicalTenantId);
+    const allowed = tenants.map(canonicalTenant);
     demand('audience', faultOfAudience(audience));
     demand('issuers', issuers.length === 0 ? 'must name at least one issuer' : undefined);
     for (const issuer of issuers) demand('issuers', faultOfIssuer(issuer));
@@ -94,7 +100,7 @@ export class TokenVerifier {
     const claims = await this.#claimsOf(token);
     const tenantId = tenantOf(claims);
     if (tenantId === undefined) throw new TokenRefused('tenant-missing', claims);
-    if (this.#tenants.size > 0 && !this.#tenants.has(canonicalTenantId(tenantId))) {
+    if (this.#tenants.size > 0 && !this.#tenants.has(canonicalTenant(tenantId))) {
       throw new TokenRefused('tenant-not-allowed', claims);
     }
     return { tenantId };

@@ -38,7 +38,7 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
  * with the rule `onEntry`, a mute on entry there.
  *
- *     batch ──▶ batch ──▶ … ──▶ (after quiet hours: again ──▶ …) ──▶ report
+ *     batch ──▶ batch ──▶ … ──▶ (of quiet hours: again ──▶ …) ──▶ report
  *
  * P1. Each call succeeds or fails alone: what becomes of one is counted, and nothing of it reaches another. Nothing that
  *     one call does ends the run: it is waited for no longer than CALL_MS, and after SLOW_MS others take its place.
@@ -57,8 +57,8 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  * P8. What a run has muted, and finds confirmed only after the hours, it unmutes itself unless somebody else has: the run at
  *     their end may not have seen it.
  * P9. After the hours, a call is left muted if another policy's hours still go on there.
- * P10. After the hours, a call that cannot be unmuted is asked again, in growing intervals (AGAIN_MS), unless it is over, was
- *     refused for good, or somebody has asked for something else.
+ * P10. A call that could not be muted as the hours began, or unmuted as they ended, is asked again, in growing intervals
+ *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else.
  */
 
 const CALL_MS = 10 * 60_000;
@@ -77,14 +77,15 @@ const FINAL: ReadonlySet<string> = new Set([
   'StillQuiet',
   'CallEnded',
   'CallNotFound',
-  'CallNotEstablished',
   'NotAGroupCall',
   'InvalidRequest',
-  'PermissionDenied',
   'Superseded',
 ]);
 
-/** A call that could not be unmuted yet, and why. */
+/** Nobody is harmed if a call is not muted, so these end the attempts to mute. An unmute is tried again after them. */
+const FINAL_TO_MUTE: ReadonlySet<string> = new Set(['PermissionDenied', 'CallNotEstablished']);
+
+/** A call that could not be muted or unmuted yet, and why. */
 interface Unfinished extends PolicyCall {
   came: Came;
 }
@@ -271,7 +272,9 @@ class PolicyRun {
   async #one(call: PolicyCall | Unfinished): Promise<void> {
     const { callId } = call;
     const came = (await this.#ruledOut(call)) ?? (await this.#act(call));
-    const isAgain = this.#isUnmuteOfHours() && !FINAL.has(came.outcome) && this.#carried.again.length < MOST_AGAIN;
+    const isOfHours = this.#policy.when.quietHours !== undefined;
+    const isFinal = FINAL.has(came.outcome) || (!this.#isUnmuteOfHours() && FINAL_TO_MUTE.has(came.outcome));
+    const isAgain = isOfHours && !isFinal && this.#carried.again.length < MOST_AGAIN;
     const { tenantId } = call;
     if (isAgain) this.#carried.again.push({ callId, ...(tenantId !== undefined && { tenantId }), came }); // P10
     else countCall(this.#report, callId, came);
@@ -308,7 +311,7 @@ class PolicyRun {
   async #ruledOut(call: PolicyCall | Unfinished): Promise<Came | undefined> {
     const { callId, tenantId } = call;
     if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
-    if ('came' in call && !(await this.#isStillMuted(call))) return call.came; // P10
+    if ('came' in call && this.#isUnmuteOfHours() && !(await this.#isStillMuted(call))) return call.came; // P10
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -336,11 +339,13 @@ class PolicyRun {
     return left.outcome !== 'no';
   }
 
-  async #act(call: PolicyCall): Promise<Came> {
+  async #act(call: PolicyCall | Unfinished): Promise<Came> {
     const rule = entryRuleOf(this.#policy.rules);
     if (rule !== undefined) return await this.#muteOnEntry(rule, call);
     const { action } = this.#report;
-    const came = await this.#operate(action, call);
+    // A mute that is asked again is as old as its run, so that it overrides nobody's wish since then (P10).
+    const isOld = action === 'mute' && 'came' in call;
+    const came = await this.#operate(action, call, isOld ? Date.parse(this.#report.startedAt) : undefined);
     const isTooLate = action === 'mute' && Date.now() >= this.#until;
     return isTooLate ? ((await this.#takenBack(call, came)) ?? came) : came;
   }
@@ -350,9 +355,9 @@ class PolicyRun {
     return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
   }
 
-  async #operate(action: Action, call: PolicyCall): Promise<Came> {
+  async #operate(action: Action, call: PolicyCall, wishedAt?: number): Promise<Came> {
     const order = policyOrder(this.#policy, action, call, action === this.#report.action ? this.#until : undefined);
-    return await this.#alone(async () => cameOf(await this.#operations.run(order)));
+    return await this.#alone(async () => cameOf(await this.#operations.run(order, wishedAt)));
   }
 
   /** P8. */

@@ -99,8 +99,8 @@ export class Operations {
   }
 
   /** Gives an order and waits for its outcome. A cancellation of the scope is thrown, and leaves the operation to itself. */
-  async run(order: OperationOrder): Promise<OperationOutcome> {
-    const outcome = await this.settle(this.order(order), () => false);
+  async run(order: OperationOrder, wishedAt?: number): Promise<OperationOutcome> {
+    const outcome = await this.settle(this.order(order, wishedAt), () => false);
     return outcome ?? notEnded(order);
   }
 
