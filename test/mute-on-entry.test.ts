@@ -453,7 +453,7 @@ test('its history names nobody, replays, and costs a read and an operation for t
   await Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, handle.workflowId);
 });
 
-test('the command starts it, gives it other terms, and waits', { timeout: 60_000 }, async () => {
+test('the command starts it, gives it other terms, and waits', { timeout: 150_000 }, async () => {
   const call = service.call();
   const { TEMPORAL_ADDRESS, MODERATION_TASK_QUEUE } = service.env;
   const run = async (...args: string[]) =>

@@ -121,3 +121,17 @@ test('a hold asks at growing intervals for an operation that stands still', { ti
   await hold.release();
   expect(await hold.result()).toMatchObject({ endedBy: 'released' });
 });
+
+test('the webhook takes the rosters of a call whose operation stands still and takes no more signals', async () => {
+  const call = service.call();
+  const workflowId = workflowIdOf(call.id);
+  const taskQueue = `nobody-${randomUUID()}`;
+  const stuck = await service.client.workflow.start('mute', { workflowId, taskQueue, args: [{ callId: call.id }] });
+  const roster = { participants: [{ id: call.participantId, isMuted: true }], full: true };
+  for (let sent = 0; sent < 100; sent += 1) await stuck.signal(SIGNAL.rosterUpdated, roster);
+  await expect(stuck.signal(SIGNAL.rosterUpdated, roster)).rejects.toThrow();
+  await service.graph.setParticipant(call.id, call.participantId, { clientMuted: true });
+  await call.until(() => call.rosters.some(({ status }) => status !== undefined));
+  expect(call.rosters.map(({ status }) => status)).toEqual([202]);
+  await stuck.terminate();
+});

@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { inTime } from '../http/in-time.ts';
 import { liveCallStart } from '../contract/live-call.ts';
@@ -14,7 +14,7 @@ type ToOperation = Exclude<Handed, { kind: 'callEstablished' }>;
 type ToLiveCall = Extract<Handed, { kind: 'callEstablished' | 'callEnded' }>;
 
 /** That nothing is in flight on the call is the usual case: most calls are not being moderated. */
-export type Fate = 'handed-over' | 'no-operation';
+export type Fate = 'handed-over' | 'no-operation' | 'refused';
 
 /**
  * Gives a notification to whom it concerns. By `deadline` (milliseconds since the epoch) it has resolved, or
@@ -38,9 +38,22 @@ export class TemporalUnavailable extends OperatorError {
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
  *
+ * A run that stands still, because no worker takes it, refuses signals once it has 10,000. To send one again would not help,
+ * and Graph would stop sending anything: what waits there also reads the call by itself, and misses nothing for long.
+ *
  * A call that is held, or muted on entry, has others who want to know (`listeners.ts`); what becomes of an operation is not
  * for them.
  */
+/** gRPC's `INVALID_ARGUMENT`: of a signal whose form is ours, it says that the run has too many. */
+const INVALID_ARGUMENT = 3;
+
+function takesNoMore(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : undefined;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === INVALID_ARGUMENT;
+}
+
 export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
   const listeners = new Listeners(client, taskQueue);
   const signal = async (workflowId: string, { kind, payload }: ToOperation): Promise<Fate> => {
@@ -49,6 +62,7 @@ export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Hand
       return 'handed-over';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'no-operation';
+      if (takesNoMore(error)) return 'refused';
       throw error;
     }
   };

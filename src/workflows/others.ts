@@ -22,6 +22,7 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { isHistoryFull } from './limits.ts';
 import { Member } from './member.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
@@ -57,6 +58,8 @@ import { Story } from './story.ts';
  *     Graph's last answer; a complete roster the same, from the first time that everyone known was asked for.
  * T5. The application's own mute is not touched, nor what a superseded operation knew of it: that is handed on.
  * T6. No cancellation is thrown in here, as in the saga.
+ * T7. If a call sends so many rosters that the history is full (`limits.ts`), the wait ends early: who is not settled by then is
+ *     `notConfirmed`. At ten full rosters a second that takes some three minutes.
  */
 
 /** POSTs that are under way at the same time. */
@@ -266,7 +269,9 @@ export class Others {
     const gatherBy = Date.now() + confirmWithinSeconds * 1_000;
     let deadline = gatherBy;
     const isDone = (): boolean =>
-      this.interruptions.any || (!this.#isGathering && members.every(({ isSettled }) => isSettled));
+      this.interruptions.any ||
+      isHistoryFull() || // T7
+      (!this.#isGathering && members.every(({ isSettled }) => isSettled));
     const isNews = (): boolean => isDone() || this.#everyone !== undefined;
     const pauses = this.#isAnyMutedAlready ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
     for (let round = 0; !isDone() && !this.#isRefusedForAll(members); round += 1) {

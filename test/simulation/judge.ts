@@ -316,9 +316,10 @@ class Judge {
   #judgeDeadlines(): void {
     for (const run of this.#runs) {
       const { start, closedAt = this.#end, startedAt } = run;
+      // No worker takes it, so that nobody can keep its limits.
+      if (start.taskQueue === 'nobody') continue;
       if (run.overLimit !== undefined)
         this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
-      if (start.taskQueue === 'nobody') continue;
       const limit = this.#deadlineOf(run);
       if (limit !== undefined && closedAt > limit) {
         const how = run.isOpen ? 'still runs' : 'has run until';
