@@ -44,6 +44,9 @@ beforeAll(async () => {
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('changed-workflows.ts', import.meta.url)),
     payloadConverterPath: fileURLToPath(new URL('../../src/workflows/payload-converter.ts', import.meta.url)),
+    workflowInterceptorModules: ['unreadable', 'trace'].map((name) =>
+      fileURLToPath(new URL(`../../src/workflows/${name}.ts`, import.meta.url)),
+    ),
     logger: new DefaultLogger('WARN'),
   });
   await writeFile(changedBundle, code);
