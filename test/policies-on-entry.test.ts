@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { EntryStart } from '../src/activities/types.ts';
+import type { EntryReading, EntryStart } from '../src/activities/types.ts';
 import { LastingRuns } from '../src/client/lasting-runs.ts';
 import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from '../src/client/mutes-on-entry.ts';
 import type { LeftBehind, Policies } from '../src/client/policies.ts';
@@ -12,7 +12,6 @@ import { muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { checkPolicy } from '../src/contract/policy-check.ts';
 import type { Policy } from '../src/contract/policy.ts';
-import { Deployment } from './support/deployment.ts';
 import { MadePolicies } from './support/made-policies.ts';
 import { triggered } from './support/policy-run.ts';
 import { Service, type TestCall } from './support/service.ts';
@@ -255,30 +254,25 @@ describe('a start that is asked for again, as by a worker that died', () => {
     expect(found).toContain(call.id);
   });
 
-  test('tells what the first attempt would have told', { timeout: 120_000 }, async () => {
-    const deployment = await Deployment.start();
-    try {
-      await deployment.webhook();
-      const worker = await deployment.worker();
-      const call = deployment.call({ faults: { requests: [{ on: 'getCall', latencyMs: 4_000 }] } });
-      const handle = await deployment.client.activity.start<EntryStart>('startMuteOnEntry', {
+  test('says the same as the first attempt, and is waited for by reads', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'getCall', latencyMs: 2_000 }] } });
+    const run = async <R>(activity: string, input: unknown): Promise<R> =>
+      await service.client.activity.execute<R>(activity, {
         id: randomUUID(),
-        taskQueue: deployment.taskQueue,
-        args: [{ policyId: 'p', request: { callId: call.id } }],
-        startToCloseTimeout: '2 minutes',
-        heartbeatTimeout: '2s',
+        taskQueue: service.taskQueue,
+        args: [input],
+        startToCloseTimeout: '20s',
       });
-      await call.until(() => call.requests.length > 0);
-      const run = deployment.client.workflow.getHandle(muteOnEntryIdOf(call.id));
-      const { runId } = await run.describe();
-      await worker.kill();
-      await deployment.worker();
-      expect(await handle.result()).toEqual({ outcome: 'Started' });
-      expect((await handle.describe()).attempt).toBeGreaterThan(1);
-      expect((await run.describe()).runId).toBe(runId);
-    } finally {
-      await deployment.stop();
-    }
+    const order = { policyId: 'p', request: { callId: call.id }, startId: randomUUID() };
+    expect(await run<EntryStart>('startMuteOnEntry', order)).toEqual({ outcome: 'Started' });
+    const { runId } = await service.client.workflow.getHandle(muteOnEntryIdOf(call.id)).describe();
+    expect(await run<EntryStart>('startMuteOnEntry', order)).toEqual({ outcome: 'Started' });
+    expect(await run<EntryReading>('readMuteOnEntry', call.id)).toEqual({ kind: 'notBegun' });
+    await until(
+      async () => await run<EntryReading>('readMuteOnEntry', call.id),
+      ({ kind }) => kind === 'begun',
+    );
+    expect(await service.client.workflow.getHandle(muteOnEntryIdOf(call.id)).describe()).toMatchObject({ runId });
   });
 });
 
