@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { ModerationError } from '../src/client/errors.ts';
+import { ModerationClient } from '../src/client/moderation-client.ts';
+import { loadWorkerConfig } from '../src/config.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { failureOf } from './support/expect.ts';
-import { Service, untilPhase } from './support/service.ts';
+import { log, Service, untilPhase, type TestCall } from './support/service.ts';
+import { startWorker } from '../src/worker.ts';
 
 /** What happens to a second operation while one runs on the call. */
 
@@ -12,6 +16,20 @@ beforeAll(async () => {
   service = await Service.start();
 });
 afterAll(async () => await service.stop());
+
+/** A deployment of its own whose worker is not there yet. */
+function withoutWorker() {
+  const taskQueue = `no-worker-${randomUUID()}`;
+  const { client, env } = service;
+  const start = async ({ id, workflowId }: TestCall) =>
+    await client.workflow.start('mute', { workflowId, taskQueue, args: [{ callId: id }] });
+  const config = loadWorkerConfig({ ...env, MODERATION_TASK_QUEUE: taskQueue });
+  return {
+    moderation: new ModerationClient({ client, taskQueue }),
+    start,
+    startWorker: async () => await startWorker({ config, log, bundle: { codePath: inject('workflowBundle') } }),
+  };
+}
 
 const untold: Faults = { notifications: [{ on: 'roster', drop: true, times: 'forever' }] };
 
@@ -52,14 +70,9 @@ describe.concurrent('the same action', () => {
 
   test('joins also while no worker is there to be asked', { timeout: 90_000 }, async () => {
     const call = service.call();
-    const idle = await Service.start({ MODERATION_TASK_QUEUE: 'no-worker' });
-    await idle.stop();
-    const run = await service.client.workflow.start('mute', {
-      workflowId: call.workflowId,
-      taskQueue: 'no-worker',
-      args: [{ callId: call.id }],
-    });
-    const second = await service.moderation.mute({ callId: call.id });
+    const { moderation, start } = withoutWorker();
+    const run = await start(call);
+    const second = await moderation.mute({ callId: call.id });
     expect((await second.run()).joined).toBe(true);
     await run.terminate();
     await failureOf(second, 'Terminated');
@@ -148,14 +161,14 @@ describe.concurrent('the opposite action', () => {
 
   test('is started although nobody asks for its result, where the running one ends without having heard', async () => {
     const call = service.call();
-    const stuck = await service.client.workflow.start('mute', {
-      workflowId: call.workflowId,
-      taskQueue: 'nobody-works-here',
-      args: [{ callId: call.id }],
-    });
-    await service.moderation.unmute({ callId: call.id });
+    const { moderation, start, startWorker } = withoutWorker();
+    const stuck = await start(call);
+    await moderation.unmute({ callId: call.id });
     await stuck.terminate();
+    const worker = await startWorker();
     await call.untilAsked('unmute');
+    await call.settled();
+    await worker.stop();
   });
 
   test('is confirmed for a raw client that follows the first run', async () => {
@@ -189,15 +202,14 @@ describe.concurrent('the opposite action', () => {
 
   test('starts anew where the running one was terminated before it could hand over', { timeout: 90_000 }, async () => {
     const call = service.call();
-    const stuck = await service.client.workflow.start('mute', {
-      workflowId: call.workflowId,
-      taskQueue: 'no-worker-at-all',
-      args: [{ callId: call.id }],
-    });
-    const second = await service.moderation.unmute({ callId: call.id });
+    const { moderation, start, startWorker } = withoutWorker();
+    const stuck = await start(call);
+    const second = await moderation.unmute({ callId: call.id });
     const result = second.result();
     await stuck.terminate();
+    const worker = await startWorker();
     expect(await result).toMatchObject({ action: 'unmute', isMuted: false });
+    await worker.stop();
   });
 });
 

@@ -136,6 +136,8 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'Terminated',
   'TimedOut',
   'NotEnded',
+  'OtherDeployment',
+  'TemporalUnavailable',
 ]);
 
 /** After these nobody knows whether the call is muted. */

@@ -47,8 +47,8 @@ export interface PendingOperation {
   round: number;
 }
 
-/** Before a run is read that has not signalled its end. The last one repeats. */
-const READ_DELAYS_MS = [2_000, 5_000, 10_000, 20_000, 30_000, 60_000] as const;
+/** Before a run is read that has not signalled its end, as one that was terminated. The last one repeats. */
+const READ_DELAYS_MS = [10_000, 20_000, 30_000, 60_000] as const;
 
 /** Before an order is given again that Temporal did not take. The last one repeats. */
 const START_DELAYS_MS = [1_000, 2_000, 5_000, 10_000] as const;

@@ -14,7 +14,7 @@ import type { Operations } from './operations.ts';
 const WITHIN_MS = 75_000;
 
 /** Before it is asked whether it has begun, which takes two requests to Graph. The last one repeats. */
-const DELAYS_MS = [500, 1_000, 2_000, 5_000] as const;
+const DELAYS_MS = [1_000, 2_000, 5_000] as const;
 
 export async function beginMuteOnEntry(operations: Operations, order: EntryOrder): Promise<EntryStart> {
   const { callId } = order.request;
