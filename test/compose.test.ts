@@ -52,8 +52,8 @@ const { services } = compose.parse(file);
 /** What somebody fills in who deploys with Microsoft's Graph. */
 const filledIn = {
   POSTGRES_PASSWORD: 'password-of-the-database',
-  AZURE_TENANT_ID: 'tenant',
-  AZURE_CLIENT_ID: 'application',
+  AZURE_TENANT_ID: '0d4f6d1e-3c55-4f3b-9d2b-0b8f5a4f7a10',
+  AZURE_CLIENT_ID: '5b5b8a3f-1f83-4d3c-8b1d-6a1b2f5e7c11',
   AZURE_CLIENT_SECRET: 'secret-of-the-application',
 };
 

@@ -1,5 +1,6 @@
 import { log } from '@temporalio/activity';
 import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import { grpcStatusOf } from '../client/any-error.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import { isByRules } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
@@ -79,11 +80,7 @@ class KnownPolicies {
       const begun = Date.now();
       if (this.#since === undefined || begun - this.#since > STALE_MS) this.#since = begun;
       const since = this.#since;
-      const listed: string[] = [];
-      for await (const { scheduleId } of this.#client.schedule.list({ pageSize: PAGE_SIZE })) {
-        const id = policyIdOf(scheduleId);
-        if (id !== undefined) listed.push(id);
-      }
+      const listed = await this.#list();
       const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // K2
       const failures: unknown[] = [];
       for await (const failure of inParallel(missing, AT_ONCE, async (id) => await this.#find(id))) {
@@ -96,6 +93,20 @@ class KnownPolicies {
       this.#found = new Map();
       return this.#known;
     });
+  }
+
+  /** The IDs of all policies. A server that has no schedules, such as Temporal's test server, has no policies. */
+  async #list(): Promise<string[]> {
+    const listed: string[] = [];
+    try {
+      for await (const { scheduleId } of this.#client.schedule.list({ pageSize: PAGE_SIZE })) {
+        const id = policyIdOf(scheduleId);
+        if (id !== undefined) listed.push(id);
+      }
+    } catch (error) {
+      if (grpcStatusOf(error) !== 'UNIMPLEMENTED') throw error;
+    }
+    return listed;
   }
 
   /** Gives why it could not be read. */

@@ -83,6 +83,6 @@ export const rules = proxyActivities<
   Pick<Activities, 'policyLevel' | 'policyOnJoin' | 'quietCalls' | 'quietUntil' | 'isLeftMuted'>
 >({
   startToCloseTimeout: RULES_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 10_000 },
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 30_000 },
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });

@@ -23,8 +23,7 @@ import { environmentFor, log, silenceTemporal, TestCall } from './service.ts';
  * What that server does and does not, as it was found with its version 1.40:
  *
  * T1. Its clock runs as the real one does until `pass`, which skips from timer to timer. While a task is under way it
- *     runs as the real one again. So what waits for an operation (`runOperation`) waits for as long as that really
- *     takes; an operation that nobody waits for so has its own waits skipped.
+ *     runs as the real one again.
  * T2. Only workflows live by that clock. The activities, the simulator and the webhook have the real one: what they do
  *     takes moments, and tokens are checked against the day on which the test runs.
  * T3. It keeps no lists, from which the webhook knows the holds and mutes on entry. So these never hear of a roster, as if
