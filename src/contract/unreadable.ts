@@ -74,7 +74,8 @@ export function unreadableIn({ metadata }: Marked): UnreadablePayload | undefine
 
 /** The beginning is enough: whatever is longer is none of ours. */
 function asciiOf(bytes: Uint8Array | undefined): string {
-  return String.fromCodePoint(...(bytes?.subarray(0, 128) ?? []));
+  // Bytes that are empty come as an empty list from protobuf.
+  return String.fromCodePoint(...Array.prototype.slice.call(bytes ?? [], 0, 128));
 }
 
 function toBytes(ascii: string): Uint8Array {
