@@ -102,6 +102,11 @@ describe('a roster', () => {
     const entry = await service.moderation.muteOnEntry({ callId: call.id });
     const muted = await service.moderation.mute({ callId: call.id });
     await muted.result();
+    // Until the hold has heard of the end of its mute, which is a signal, too.
+    await until(
+      async () => await hold.status(),
+      ({ phase }) => phase === 'holding',
+    );
     // Until the webhook has seen both in the list.
     for (let told = 0; told < 40 && Math.min(...(await rosters())) === 0; told += 1) {
       await service.graph.notify(call.id);
