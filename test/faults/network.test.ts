@@ -110,9 +110,13 @@ describe.concurrent.each(LINKS)('between %s', (between, targetOf, apart) => {
       note: `between ${between} ${((Date.now() - began) / 1_000).toFixed(0)} s`,
     });
     expect(violations).toEqual([]);
-    expect(outcomes[0]).toBe('confirmed');
-    expect(outcomes[3]).toBe('confirmed');
-    expect(confirmable.self.isMuted).toBe(true);
+    // A worker whose connection is deaf is handed tasks for up to a minute, and none of them is heard of. That may be all the
+    // time that an operation has to ask Graph: then it fails, and the call is as it was.
+    const isDeaf = harm === 'loses' && between === 'worker and Temporal';
+    const ends = isDeaf ? ['confirmed', 'GraphUnavailable and restored'] : ['confirmed'];
+    expect(ends).toContain(outcomes[0]);
+    expect(ends).toContain(outcomes[3]);
+    expect(confirmable.self.isMuted).toBe(outcomes[0] === 'confirmed');
     expect(superseded.self.isMuted).toBe(false);
     expect(unconfirmable.self.isMuted).toBe(false);
   });
