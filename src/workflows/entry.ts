@@ -74,7 +74,9 @@ const RETRY_PAUSES_MS = [1_000, 5_000, 15_000, 60_000] as const;
 const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000] as const;
 
 /** What goes along when it continues as new. */
-export interface EntryState extends Remembered {
+export interface EntryState {
+  /** Who was there, and who came since. */
+  memory: Remembered;
   startedAt: number;
   until?: number;
   terms: MuteOnEntryTerms;
@@ -124,7 +126,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   readonly #tell: () => void;
   readonly #operations = new Operations();
   #phase: MuteOnEntryPhase = 'reading';
-  #state: Omit<EntryState, keyof Remembered>;
+  #state: Omit<EntryState, 'memory'>;
   #signals = 0;
 
   constructor(request: MuteOnEntryRequest, state: EntryState | undefined, tell: (status: MuteOnEntryStatus) => void) {
@@ -150,7 +152,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       rosters: 0,
     };
     const isExcepted = (id: string): boolean => this.#state.terms.except?.includes(id) === true;
-    this.#memory = new NewcomerMemory(isExcepted, state);
+    this.#memory = new NewcomerMemory(isExcepted, state?.memory);
     this.#tell();
   }
 
@@ -420,7 +422,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   #continued(): LastingOutcome<EntryState, MuteOnEntryResult> {
-    return { kind: 'continued', state: { ...this.#state, ...this.#memory.remembered } }; // E6
+    return { kind: 'continued', state: { ...this.#state, memory: this.#memory.remembered } }; // E6
   }
 
   #result(endedBy: MuteOnEntryEnd): MuteOnEntryResult {
