@@ -27,7 +27,7 @@ function withoutWorker() {
   return {
     moderation: new ModerationClient({ client, taskQueue }),
     start,
-    startWorker: async () => await startWorker({ config, log, bundle: { codePath: inject('workflowBundle') } }),
+    runWorker: async () => await startWorker({ config, log, bundle: { codePath: inject('workflowBundle') } }),
   };
 }
 
@@ -161,11 +161,11 @@ describe.concurrent('the opposite action', () => {
 
   test('is started although nobody asks for its result, where the running one ends without having heard', async () => {
     const call = service.call();
-    const { moderation, start, startWorker } = withoutWorker();
+    const { moderation, start, runWorker } = withoutWorker();
     const stuck = await start(call);
     await moderation.unmute({ callId: call.id });
     await stuck.terminate();
-    const worker = await startWorker();
+    const worker = await runWorker();
     await call.untilAsked('unmute');
     await call.settled();
     await worker.stop();
@@ -202,12 +202,12 @@ describe.concurrent('the opposite action', () => {
 
   test('starts anew where the running one was terminated before it could hand over', { timeout: 90_000 }, async () => {
     const call = service.call();
-    const { moderation, start, startWorker } = withoutWorker();
+    const { moderation, start, runWorker } = withoutWorker();
     const stuck = await start(call);
     const second = await moderation.unmute({ callId: call.id });
     const result = second.result();
     await stuck.terminate();
-    const worker = await startWorker();
+    const worker = await runWorker();
     expect(await result).toMatchObject({ action: 'unmute', isMuted: false });
     await worker.stop();
   });
