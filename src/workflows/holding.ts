@@ -432,8 +432,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
-    // Extended meanwhile: the loop mutes again.
-    if (!this.#isOver()) return this.#note({ mayHaveMuted: !isDone, isMet: false, lookAt: Date.now() });
+    // Extended meanwhile: the loop looks, and mutes again. It still ends with an unmute (H4).
+    if (!this.#isOver()) return this.#note({ isMet: false, lookAt: Date.now() });
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
     const isTooLate = Date.now() >= wishedAt + UNMUTE_MS;
