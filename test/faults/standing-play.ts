@@ -122,14 +122,18 @@ class Player {
   }
 
   async #held(asked: Promise<HoldHandle>): Promise<void> {
+    const from = Date.now();
     try {
       const handle = await asked;
       if (handle.joined) return;
       this.#pending.push(
         handle.result().then(
           ({ endedBy }) => this.#ends.push(endedBy),
-          // A first mute that fails leaves the call as it was.
-          () => this.#ends.push('failed'),
+          // A first mute that fails restores what was there before it: that may be older than what others did since.
+          () => {
+            this.#ends.push('failed');
+            this.#wish(from, undefined, 'hold');
+          },
         ),
       );
     } catch (error) {
