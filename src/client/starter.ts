@@ -128,12 +128,12 @@ export class Starter {
       }
       if (onConflict === 'reject') throw inProgress(request.callId, running.action);
       if (onConflict === 'queue' || isJoinable || !isSameTarget) return { kind: 'busy', running }; // C2, C5, C6
-      const { startId, wishedAt, watcher } = marks ?? {};
+      const { startId, wishedAt = Date.now(), watcher } = marks ?? {};
       const successor: Successor = {
         action,
         request,
         id: startId ?? request.requestId ?? randomUUID(),
-        ...(wishedAt !== undefined && { wishedAt }),
+        wishedAt,
         ...(watcher !== undefined && { watcher }),
       };
       if (await this.#supersede(running, successor)) return { kind: 'superseding', running, successor }; // C3

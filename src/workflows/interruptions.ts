@@ -2,6 +2,9 @@ import { CANCELLED } from '../contract/failure.ts';
 import type { CallEnd, Successor } from '../contract/signals.ts';
 import { callEnded, type Failure } from './failures.ts';
 
+/** A wish may wait so long for a worker before its run hears of it; a client's clock that differs by more is wrong. */
+const CLIENT_CLOCK_MS = 5_000;
+
 /** What the saga's steps throw where they cannot go on: a failure, or that another operation takes over. */
 export class Stop {
   readonly reason: Failure | 'Superseded';
@@ -42,15 +45,18 @@ export class Interruptions {
   }
 
   /**
-   * The latest wish wins. Nobody wishes in the future, so a later time than now counts as now. A signal that is sent again
-   * is known by its `id`, or by the `requestId`.
+   * The latest wish wins. A client's is the latest when it comes; its clock may be wrong, so it counts as at most
+   * CLIENT_CLOCK_MS old. An order of a workflow may be a late or repeated one, and never overrides a newer wish. A signal
+   * that is sent again is known by its `id`, or by the `requestId`.
    */
   supersede(successor: Successor): void {
     const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);
     const isRepeated = names.some((name) => this.#known.has(name));
     for (const name of names) this.#known.add(name);
-    const wishedAt = Math.min(successor.wishedAt ?? Infinity, Date.now());
-    const isOutdated = wishedAt < (this.#successor?.wishedAt ?? 0);
+    const now = Date.now();
+    const isOrder = successor.watcher !== undefined;
+    const wishedAt = Math.min(Math.max(successor.wishedAt ?? now, isOrder ? 0 : now - CLIENT_CLOCK_MS), now);
+    const isOutdated = isOrder && wishedAt < (this.#successor?.wishedAt ?? 0);
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
   }
 

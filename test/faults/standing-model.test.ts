@@ -12,7 +12,7 @@ import { tell } from './tried.ts';
  * nothing here may touch.
  */
 
-const SCENARIOS = Number(process.env['STANDING'] ?? 40);
+const SCENARIOS = Number(process.env['STANDING'] ?? 15);
 const LANES = 20;
 const HELD_BY_OTHERS = 5;
 
