@@ -432,8 +432,12 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
-    // Extended meanwhile: the loop looks, and mutes again. It still ends with an unmute (H4).
-    if (!this.#isOver()) return this.#note({ isMet: false, lookAt: Date.now() });
+    // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
+    if (!this.#isOver()) {
+      this.#note({ isMet: false, lookAt: Date.now() });
+      if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
+      return;
+    }
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
     const isTooLate = Date.now() >= wishedAt + UNMUTE_MS;
