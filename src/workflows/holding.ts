@@ -422,7 +422,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const { mayHaveMuted, releasedAt, until = Date.now(), unmutes } = this.#state;
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
     this.#note({ unmutes: unmutes + 1 });
-    this.#order('unmute', 'unmute', 'queue', releasedAt ?? until); // H2
+    // Never older than the hold's own mutes, which it is there to undo.
+    const { wishedAt, recent } = this.#state;
+    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, wishedAt, ...recent)); // H2
   }
 
   #endNow(): HoldEnd | HoldFailure {
