@@ -21,6 +21,7 @@ import { countMutedOnEntry } from './metrics.ts';
 import { NewcomerMemory, type Remembered } from './newcomers.ts';
 import { Operations, type PendingOperation } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * Mutes whoever joins a call after a moment, once, and leaves those alone who were there.
@@ -254,7 +255,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** Looks by itself after the pause of so many looks (E2, E7). */
   #lookNext(looks: number): void {
     const pauses = this.#memory.isToGrow ? INCOMPLETE_PAUSES_MS : LOOK_PAUSES_MS;
-    this.#note({ lookAt: Date.now() + (pauses[Math.min(looks, pauses.length - 1)] ?? 0), looks });
+    this.#note({ lookAt: Date.now() + delayOf(pauses, looks), looks });
   }
 
   // watching
@@ -386,7 +387,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** Nothing was sent for them. */
   #retryLater(): void {
     const { retries } = this.#state;
-    const pause = RETRY_PAUSES_MS[Math.min(retries, RETRY_PAUSES_MS.length - 1)] ?? 0;
+    const pause = delayOf(RETRY_PAUSES_MS, retries);
     this.#note({ retries: retries + 1, retryAt: Date.now() + pause });
   }
 

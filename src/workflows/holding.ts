@@ -23,6 +23,7 @@ import { countMuteAgain } from './metrics.ts';
 import { Operations, type PendingOperation } from './operations.ts';
 import { Roster } from './roster.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * Keeps the application in a call muted, until a time or until it is released.
@@ -492,10 +493,6 @@ function failureOf(outcome: OperationOutcome): HoldFailure {
   return 'message' in outcome
     ? { type, message: outcome.message, details: outcome.details }
     : { type, message: '', details: {} };
-}
-
-function delayOf(delays: readonly number[], round: number): number {
-  return delays[Math.min(round, delays.length - 1)] ?? 0;
 }
 
 function iso(time: number): string {

@@ -36,6 +36,7 @@ import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
 import { entryOrder, policyOrder } from './policy-order.ts';
 import { ensureAttributes } from './visibility.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * One call that is alive, so that it can be listed, labelled and addressed by policies.
@@ -257,7 +258,7 @@ class LiveCall {
   }
 
   #pause(): number {
-    return READ_PAUSES_MS[Math.min(this.#now.round, READ_PAUSES_MS.length - 1)] ?? 0;
+    return delayOf(READ_PAUSES_MS, this.#now.round);
   }
 
   /** What was ordered is waited for as long as that may be: what comes of it belongs to the call. */

@@ -11,6 +11,7 @@ import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../contract/request.ts';
 import { OPERATION_ENDED } from '../contract/names.ts';
 import { toOperationEnded } from '../contract/signals.ts';
 import { operationReads, operationStarts } from './activities.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * Operations that a workflow orders: how it starts them, and waits until they end.
@@ -192,8 +193,4 @@ function waitSummary({ at, order: { request } }: PendingOperation): string {
 function notEnded({ action, request: { callId } }: OperationOrder): OperationOutcome {
   const message = `The ${action} of call ${callId} did not end in time, and may still take effect. Look at workflow call-moderation/${callId} in Temporal: it stands still, or waits for another operation that does.`;
   return { outcome: 'NotEnded', message, details: { callId } };
-}
-
-function delayOf(delays: readonly number[], round: number): number {
-  return delays[Math.min(round, delays.length - 1)] ?? 0;
 }

@@ -26,6 +26,7 @@ import { isHistoryFull } from './limits.ts';
 import { Member } from './member.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * The mute of others in one call, as one operation under the call's workflow ID.
@@ -277,7 +278,7 @@ export class Others {
     for (let round = 0; !isDone() && !this.#isRefusedForAll(members); round += 1) {
       const left = deadline - Date.now();
       const untilLast = left - LAST_READ_MS;
-      const pause = pauses[Math.min(round, pauses.length - 1)] ?? 0;
+      const pause = delayOf(pauses, round);
       await waitFor(isNews, Math.min(pause, round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
       if (isDone() || Date.now() >= deadline) break;
       await this.#look(members);

@@ -2,6 +2,7 @@ import { ActivityFailure, isCancellation, sleep } from '@temporalio/workflow';
 import type { EntryOrder, EntryStart } from '../activities/types.ts';
 import { entryStarts, lookups } from './activities.ts';
 import type { Operations } from './operations.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * A mute on entry that a policy starts on a call.
@@ -24,7 +25,7 @@ export async function beginMuteOnEntry(operations: Operations, order: EntryOrder
   if ('message' in started) return started;
   const deadline = Date.now() + WITHIN_MS;
   for (let round = 0; Date.now() < deadline; round += 1) {
-    await sleep(DELAYS_MS[Math.min(round, DELAYS_MS.length - 1)] ?? 0, { summary: 'Until it has read who is there' });
+    await sleep(delayOf(DELAYS_MS, round), { summary: 'Until it has read who is there' });
     const reading = await readOnce(callId);
     if (reading?.kind === 'begun') return started;
     if (reading?.kind === 'ended') return reading.outcome ?? started;

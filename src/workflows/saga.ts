@@ -25,6 +25,7 @@ import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster, type RosterState } from './roster.ts';
 import { Story, timeOfDay } from './story.ts';
+import { delayOf } from './delays.ts';
 
 /**
  * The saga of one operation on one call.
@@ -296,7 +297,7 @@ export class Saga {
     for (; ; this.#round += 1) {
       const left = deadline - Date.now();
       const untilLast = left - LAST_READ_MS;
-      const pause = pauseBefore(this.#round, pauses);
+      const pause = delayOf(pauses, this.#round);
       const wait = this.#round > 0 && untilLast > 0 ? Math.min(pause, untilLast) : Math.min(pause, left);
       await waitFor(() => isSettled() || isLong(), wait, 'Wait for the roster');
       if (this.#isNotified()) return 'notification';
@@ -411,7 +412,7 @@ export class Saga {
         continue;
       }
       if (self !== undefined && self !== 'unheard' && isRestored(before, self)) return true;
-      const pause = Math.min(pauseBefore(round, VERIFY_PAUSES_MS), deadline - Date.now());
+      const pause = Math.min(delayOf(VERIFY_PAUSES_MS, round), deadline - Date.now());
       await waitFor(isLetGo, pause, 'Wait before the roster is read again');
       this.interruptions.throwIfFinal();
       if (Date.now() >= deadline) return false;
@@ -469,9 +470,4 @@ function shown(state: MuteState | undefined): string {
 
 function iso(time: number): string {
   return new Date(time).toISOString();
-}
-
-/** The pause before a round of reading, the first round being 0. */
-function pauseBefore(round: number, pauses: readonly number[]): number {
-  return pauses[Math.min(round, pauses.length - 1)] ?? 0;
 }
