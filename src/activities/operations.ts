@@ -8,18 +8,12 @@ import {
 } from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/failure.ts';
+import { wishedAtOf } from '../client/records.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { CANCELLED } from '../contract/failure.ts';
-import {
-  CONTINUES_MEMO,
-  PENDING,
-  SEARCH_ATTRIBUTE,
-  START_ID_MEMO,
-  SUCCESSOR_MEMO,
-  WISHED_AT_MEMO,
-} from '../contract/names.ts';
+import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, SUCCESSOR_MEMO } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { kindOf } from '../contract/target.ts';
@@ -98,11 +92,6 @@ function isOutOfDate(
   const word = (name: string): string | undefined => newest.typedSearchAttributes.get({ name, type: 'KEYWORD' });
   const isOfSelf = kindOf(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
   return isOfSelf && newest.type !== action && EFFECTIVE.has(word(SEARCH_ATTRIBUTE.outcome) ?? PENDING);
-}
-
-function wishedAtOf({ memo, startTime }: WorkflowExecutionDescription): number {
-  const wishedAt = memo?.[WISHED_AT_MEMO];
-  return typeof wishedAt === 'number' ? wishedAt : startTime.getTime();
 }
 
 function outdated({ request: { callId }, action }: GivenOrder): OperationOutcome {

@@ -98,7 +98,7 @@ export function andTenant(tenantId: string | undefined): string {
 
 /** The record of a run, or nothing where the run is none of ours. */
 export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRecord | undefined {
-  const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes, memo } = info;
+  const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes } = info;
   const callId = callIdOf(workflowId);
   if (!isAction(type) || callId === undefined) return undefined;
   const attribute = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
@@ -106,7 +106,6 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
   const requestId = attribute(SEARCH_ATTRIBUTE.requestId);
   const target = attribute(SEARCH_ATTRIBUTE.target);
   const recorded = attribute(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
-  const wishedAt = memo?.[WISHED_AT_MEMO];
   const isEndedByTemporal = recorded === PENDING && status.name !== 'RUNNING';
   return {
     callId,
@@ -117,7 +116,7 @@ export function toRecord(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRec
     ...((target === 'others' || target === 'participants') && { target }),
     workflowId,
     runId,
-    wishedAt: typeof wishedAt === 'number' ? wishedAt : startTime.getTime(),
+    wishedAt: wishedAtOf(info),
     startedAt: startTime.toISOString(),
     ...(closeTime !== undefined && { closedAt: closeTime.toISOString() }),
   };
@@ -131,3 +130,9 @@ const ENDED: Readonly<Record<string, string>> = {
   // The same operation goes on as a newer run.
   CONTINUED_AS_NEW: 'Continued',
 };
+
+/** When a run was wished for, in ms since the epoch: as its memo says, or when it started. */
+export function wishedAtOf({ memo, startTime }: Pick<WorkflowExecutionInfo, 'memo' | 'startTime'>): number {
+  const wishedAt = memo?.[WISHED_AT_MEMO];
+  return typeof wishedAt === 'number' ? wishedAt : startTime.getTime();
+}
