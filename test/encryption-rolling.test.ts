@@ -305,8 +305,8 @@ test('a client without the key says so, and takes what it cannot read for nothin
   const client = await connectClient(loadClientConfig({ ...service.env, MODERATION_PAYLOAD_KEYS: undefined }));
   const moderation = new ModerationClient({ client, taskQueue: service.taskQueue });
   // It can neither tell whether that is the same request, nor whether it has the same target.
-  for (const asked of [moderation.mute({ callId: call.id }), moderation.unmute({ callId: call.id })]) {
-    const error: unknown = await asked.catch((thrown: unknown) => thrown);
+  for (const ask of [() => moderation.mute({ callId: call.id }), () => moderation.unmute({ callId: call.id })]) {
+    const error: unknown = await ask().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnreadablePayload);
     expect(error).toMatchObject({ missingKey: 'a', message: expect.stringContaining('MODERATION_PAYLOAD_KEYS') });
   }

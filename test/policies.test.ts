@@ -151,16 +151,16 @@ test("another deployment's policy is neither listed nor touched", async () => {
   const before = await theirs.describe(policy.id);
   expect(await policies.get(policy.id)).toBeUndefined();
   for (const touch of [
-    policies.create(policy),
-    policies.describe(policy.id),
-    policies.update(policy.id, { when: { at: '18:00' } }),
-    policies.pause(policy.id),
-    policies.resume(policy.id),
-    policies.trigger(policy.id),
-    policies.backfill(policy.id, { start: '2026-01-01', end: '2026-01-02' }),
-    policies.delete(policy.id),
+    () => policies.create(policy),
+    () => policies.describe(policy.id),
+    () => policies.update(policy.id, { when: { at: '18:00' } }),
+    () => policies.pause(policy.id),
+    () => policies.resume(policy.id),
+    () => policies.trigger(policy.id),
+    () => policies.backfill(policy.id, { start: '2026-01-01', end: '2026-01-02' }),
+    () => policies.delete(policy.id),
   ]) {
-    const refused = await refusal(touch);
+    const refused = await refusal(touch());
     expect(refused).toMatchObject({ type: 'OtherDeployment' });
     expect(refused.message).toContain(other.taskQueue);
   }
