@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
 import { freePort } from '../src/free-port.ts';
+import { DYNAMIC_CONFIG } from '../src/temporal/dev-server.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -24,7 +25,7 @@ export interface ServerOptions {
   db: 'memory' | 'file';
 }
 
-const RAISED = ['history.transferProcessorMaxPollRPS=500', 'history.timerProcessorMaxPollRPS=500'];
+const RAISED = Object.entries(DYNAMIC_CONFIG).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
 
 const READY_WITHIN_MS = 60_000;
 

@@ -88,6 +88,8 @@ export interface WorkerConfig extends CommonConfig {
   version: DeploymentVersion | undefined;
   /** Of all workers of the task queue together. */
   maxActivitiesPerSecond: number | undefined;
+  /** Records where workflows wait, for the tab *Call Stack* of Temporal's UI. */
+  callStacks: boolean;
 }
 
 /** For the command that says which build new operations begin on. */
@@ -299,6 +301,7 @@ const worker = common.extend({
     .regex(/^(?=.*[1-9])\d{1,6}(\.\d{1,3})?$/, 'must be a number above 0, such as 500 or 0.5')
     .transform(Number)
     .optional(),
+  MODERATION_CALL_STACKS: z.enum(['true', 'false'], 'must be true or false').default('false'),
   AZURE_AUTHORITY_HOST: authorityHost.optional(),
   ...version,
 });
@@ -363,6 +366,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
     version: versionOf(values),
     maxActivitiesPerSecond: values.MODERATION_MAX_ACTIVITIES_PER_SECOND,
+    callStacks: values.MODERATION_CALL_STACKS === 'true',
   };
 }
 

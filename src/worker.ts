@@ -88,7 +88,7 @@ export interface WorkerProcessOptions {
  * @throws {SearchAttributesError}
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond } = config;
+  const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond, callStacks } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const metrics = new GraphMetrics();
@@ -102,7 +102,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       namespace,
       taskQueue,
       activities: createActivities({ graph: graphClient, tenants }),
-      workflowBundle: bundle ?? (await loadWorkflows()),
+      workflowBundle: bundle ?? (await loadWorkflows({ callStacks })),
       interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
       maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { TEMPORAL_SERVER, TEMPORAL_UI } from '../cluster/go-programs.ts';
 import { loadWebhookConfig, loadWorkerConfig, type Environment } from '../src/config.ts';
 import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
+import { DYNAMIC_CONFIG } from '../src/temporal/dev-server.ts';
 
 /**
  * `docker-compose.yml` against the Compose Specification's schema, and what it sets against what the processes read. There
@@ -217,4 +218,13 @@ describe('what is mounted', () => {
       expect(scraped).toContain(`"port":${environmentOf(name)['MODERATION_HEALTH_PORT']}`);
     }
   });
+});
+
+test("Temporal's server is set as the dev server is", async () => {
+  const settings = z.record(z.string(), z.array(z.object({ value: z.union([z.number(), z.string()]) })));
+  const deployed = settings.parse(parse(await read('deploy/temporal/dynamicconfig.yaml')));
+  const values = Object.fromEntries(
+    Object.entries(deployed).map(([key, given]) => [key, given.map(({ value }) => value)]),
+  );
+  expect(values).toEqual(Object.fromEntries(Object.entries(DYNAMIC_CONFIG).map(([key, value]) => [key, [value]])));
 });

@@ -61,6 +61,8 @@ describe('without any variable', () => {
       tenants: undefined,
       health: { host: '127.0.0.1', port: 9_465 },
       version: undefined,
+      maxActivitiesPerSecond: undefined,
+      callStacks: false,
     });
   });
 
@@ -684,6 +686,19 @@ describe('the rate of activities', () => {
 
   test.each(['0', '0.0', '-1', 'many', '1e3', '1,5'])('cannot be %s', (value) => {
     expect(faultOf(() => rate(value))).toContain('MODERATION_MAX_ACTIVITIES_PER_SECOND: must be a number above 0');
+  });
+});
+
+describe('the stacks of promises', () => {
+  const stacks = (value: string) => worker({ MODERATION_CALL_STACKS: value }).callStacks;
+
+  test('are recorded if that is asked for', () => {
+    expect(worker().callStacks).toBe(false);
+    expect(['', 'false', 'true'].map(stacks)).toEqual([false, false, true]);
+  });
+
+  test.each(['1', 'yes', 'TRUE'])('cannot be %s', (value) => {
+    expect(faultOf(() => stacks(value))).toContain('MODERATION_CALL_STACKS: must be true or false');
   });
 });
 

@@ -172,11 +172,10 @@ export function environmentFor(graph: GraphSimulator): Record<string, string> {
 }
 
 async function workerOf(env: Environment): Promise<RunningWorker> {
-  return await startWorker({
-    config: loadWorkerConfig(env),
-    log,
-    bundle: { codePath: inject('workflowBundle') },
-  });
+  const config = loadWorkerConfig(env);
+  // One that records call stacks makes a bundle of its own.
+  const bundle = config.callStacks ? undefined : { codePath: inject('workflowBundle') };
+  return await startWorker({ config, log, bundle });
 }
 
 export const log = pino({ level: 'silent' });
