@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIGNAL } from '../src/contract/names.ts';
+import type { RosterUpdate } from '../src/contract/signals.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { failureOf } from './support/expect.ts';
 import { Service, type TestCall } from './support/service.ts';
@@ -105,6 +107,27 @@ describe.concurrent('a list that stays incomplete', () => {
       (count) => count >= 2,
     );
     expect(await handle.result()).toMatchObject({ isRosterComplete: true });
+  });
+
+  test('is not completed by a notification that the webhook could not read whole', { timeout: 120_000 }, async () => {
+    const call = service.call({
+      participants: 3,
+      faults: { requests: [lists('forever')], notifications: [...untold] },
+    });
+    const [one = ''] = people(call);
+    const handle = await service.moderation.mute({ callId: call.id, target: 'others', confirmWithinSeconds: 5 });
+    await until(
+      async () => await handle.status(),
+      ({ phase }) => phase === 'confirming',
+    );
+    const roster: RosterUpdate = {
+      participants: [call.participantId, one].map((id) => ({ id, isMuted: false })),
+      full: true,
+      isIncomplete: true,
+    };
+    await service.client.workflow.getHandle(call.workflowId).signal(SIGNAL.rosterUpdated, roster);
+    expect((await failureOf(handle, 'Unconfirmed')).message).toContain('no complete roster');
+    expect(asked(call)).toEqual([]);
   });
 
   test('does not make those left who are named', { timeout: 120_000 }, async () => {

@@ -223,7 +223,7 @@ describe('a full roster', () => {
     expect(rosterOf([])).toEqual({ participants: [], full: true });
   });
 
-  it('leaves out whom it says nothing usable of', () => {
+  it('leaves out whom it says nothing usable of, and then says that it is incomplete', () => {
     const unusable = [
       participant(BOT, true, { id: null }),
       participant('', true),
@@ -239,7 +239,12 @@ describe('a full roster', () => {
     expect(rosterOf([...unusable, participant('e', false)])).toEqual({
       participants: [{ id: 'e', isMuted: false }],
       full: true,
+      isIncomplete: true,
     });
+    for (const one of unusable) {
+      expect(rosterOf([one, participant('e', false)])).toMatchObject({ full: true, isIncomplete: true });
+    }
+    expect(rosterOf([participant('e', false), participant('e', false)])).not.toHaveProperty('isIncomplete');
   });
 
   it('reads booleans, sequences and IDs in their other spellings', () => {
@@ -416,7 +421,7 @@ describe('hostile input', () => {
       {
         kind: 'rosterUpdated',
         callId: CALL,
-        payload: { participants: [{ id: '__proto__', isMuted: true }], full: true },
+        payload: { participants: [{ id: '__proto__', isMuted: true }], full: true, isIncomplete: true },
       },
     ]);
     expect({}).not.toHaveProperty('polluted');

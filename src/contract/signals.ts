@@ -21,6 +21,8 @@ export interface RosterUpdate {
   sequenceNumber?: number;
   /** Whether the roster lists everyone (up to Graph's 100) or only what changed. */
   full: boolean;
+  /** Set if the webhook left out participants that it could not read, so that a full roster does not list everyone. */
+  isIncomplete?: boolean;
 }
 
 /** Payload of `callEnded`: Graph's `resultInfo`. */
@@ -121,8 +123,9 @@ function toEntry(value: unknown): RosterEntry | undefined {
 
 export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
   if (!isFields(value)) return undefined;
-  const { participants: listed, full, sequenceNumber } = value;
+  const { participants: listed, full, sequenceNumber, isIncomplete } = value;
   if (!isFlag(full) || !(isNothing(sequenceNumber) || isPlace(sequenceNumber))) return undefined;
+  if (!(isNothing(isIncomplete) || isFlag(isIncomplete))) return undefined;
   if (!Array.isArray(listed) || listed.length > MOST_IN_ROSTER) return undefined;
   const participants: RosterEntry[] = [];
   for (const item of listed as unknown[]) {
@@ -130,7 +133,12 @@ export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
     if (entry === undefined) return undefined;
     participants.push(entry);
   }
-  return { participants, full, ...(isPlace(sequenceNumber) && { sequenceNumber }) };
+  return {
+    participants,
+    full,
+    ...(isPlace(sequenceNumber) && { sequenceNumber }),
+    ...(isIncomplete === true && { isIncomplete }),
+  };
 }
 
 function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {

@@ -12,7 +12,7 @@ import { mergeRosters } from './roster.ts';
  * - **single**: one participant, as an object or under its own path.
  *
  * Of a participant only ID, mute states, place in the order and removal are taken. One without an ID or without
- * `isMuted` says nothing about muting and is left out.
+ * `isMuted` says nothing about muting and is left out. A full roster then says that it is incomplete.
  */
 
 function isDelta(item: Fields): boolean {
@@ -34,8 +34,9 @@ export function toRoster({ data, items, resource, deleted }: RosterData): Roster
   const participants = items.flatMap((item) => entryOf(item, { deleted, fallbackId: single }) ?? []);
   // A list of those who left is not the list of those who are there.
   const full = Array.isArray(data) && single === undefined && !deleted;
+  const isIncomplete = full && participants.length < data.length;
   // Merging leaves each participant once, should a roster list one twice.
-  return mergeRosters([{ participants, full }]);
+  return mergeRosters([{ participants, full, ...(isIncomplete && { isIncomplete }) }]);
 }
 
 function deltaOf(delta: Fields, deleted: boolean): RosterUpdate {

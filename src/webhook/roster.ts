@@ -9,12 +9,14 @@ import { MOST_IN_ROSTER, type RosterEntry, type RosterUpdate } from '../contract
 export function mergeRosters(updates: readonly RosterUpdate[]): RosterUpdate {
   let merged = new Map<string, RosterEntry>();
   let full = false;
+  let isIncomplete = false;
   let sequenceNumber: number | undefined;
   for (const update of updates) {
     const earlier = merged;
     if (update.full) {
       merged = new Map();
       full = true;
+      isIncomplete = update.isIncomplete === true;
       // It orders deltas among themselves, and nothing of them is left.
       sequenceNumber = undefined;
     }
@@ -25,7 +27,12 @@ export function mergeRosters(updates: readonly RosterUpdate[]): RosterUpdate {
       sequenceNumber = Math.max(update.sequenceNumber, sequenceNumber ?? update.sequenceNumber);
     }
   }
-  return { participants: [...merged.values()], full, ...(sequenceNumber !== undefined && { sequenceNumber }) };
+  return {
+    participants: [...merged.values()],
+    full,
+    ...(sequenceNumber !== undefined && { sequenceNumber }),
+    ...(isIncomplete && { isIncomplete }),
+  };
 }
 
 function newer(earlier: RosterEntry | undefined, later: RosterEntry): RosterEntry {

@@ -427,10 +427,13 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
   return member;
 }
 
-/** A full roster proves who is in the call only if it lists the application, and fewer than Graph's 100 entries. */
-function listsEveryone({ full, participants }: RosterUpdate, own: string | undefined): boolean {
+/**
+ * A full roster proves who is in the call only if nobody was left out, it lists the application, and it has fewer than
+ * Graph's 100 entries.
+ */
+function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
-  return full && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
+  return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
 }
 
 /** An attempt that Temporal has given up waiting for is waited for all the same (T2). */
