@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SIGNAL } from '../src/contract/names.ts';
 import type { OthersResult, ParticipantOutcome } from '../src/contract/operation.ts';
 import type { OthersRequest } from '../src/contract/request.ts';
+import type { RosterUpdate } from '../src/contract/signals.ts';
 import { sameTarget, type Target } from '../src/contract/target.ts';
 import type { Faults } from '../src/simulator/index.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 import { failureOf } from './support/expect.ts';
 import { Service, untilPhase, type TestCall } from './support/service.ts';
+import { until } from './support/until.ts';
 
 /** The mute of others than the application, as one operation with an outcome for each of them. */
 
@@ -58,6 +60,34 @@ describe.concurrent('a mute of others', () => {
     expect(await outcomeOf(call)).toBe('Confirmed');
     const latest = await service.moderation.latest(call.id);
     expect(latest).toMatchObject({ record: { target: 'others', action: 'mute' }, status: { phase: 'confirmed' } });
+  });
+
+  test('continues as new under a stream of rosters, and goes on with all that it knows', async () => {
+    const call = service.call({ participants: 4, faults: untold });
+    const [, , last] = peopleOf(call);
+    const lost = { on: 'muteParticipant', skip: 2, effect: false } as const;
+    service.graph.setFaults(call.id, { requests: [lost], ...untold });
+    const handle = await service.moderation.mute({ callId: call.id, target: 'others', confirmWithinSeconds: 60 });
+    await until(
+      async () => await handle.status(),
+      ({ participants = [] }) => participants.filter(({ outcome }) => outcome === 'confirmed').length === 2,
+    );
+    const { runId } = await handle.run();
+    const run = service.client.workflow.getHandle(call.workflowId);
+    // Rosters of before, which settle nobody.
+    const roster: RosterUpdate = { participants: [{ id: call.participantId, isMuted: false }], full: false };
+    for (let sent = 0; sent < 100; sent += 1) await run.signal(SIGNAL.rosterUpdated, roster);
+    const { runId: next } = await until(
+      async () => await run.describe(),
+      (description) => description.runId !== runId,
+    );
+    expect(await handle.status()).toMatchObject({ phase: 'confirming', attempts: 1 });
+    await run.signal(SIGNAL.rosterUpdated, { ...roster, participants: [{ id: last?.id ?? '', isMuted: true }] });
+    const result = await handle.result();
+    expect(result).toMatchObject({ clientContext: runId, isRosterComplete: true });
+    expect(countOf(result)).toEqual({ confirmed: 3 });
+    expect(asked(call)).toHaveLength(3);
+    expect(next).not.toBe(runId);
   });
 
   test('leaves out whom it excepts, in any spelling of the ID', async () => {

@@ -7,16 +7,6 @@ import { workflowInfo } from '@temporalio/workflow';
  */
 const MAX_SIGNALS = 80;
 
-/** Less than half of what Temporal allows, so that what is left to do has room. */
-const FULL_BYTES = 20 * 1024 * 1024;
-const FULL_EVENTS = 20_000;
-
-/** Whether a run that does not continue as new must come to its end. */
-export function isHistoryFull(): boolean {
-  const { historySize, historyLength } = workflowInfo();
-  return historySize >= FULL_BYTES || historyLength >= FULL_EVENTS;
-}
-
 /** Whether the history is long enough to continue as new: after MAX_SIGNALS, or when Temporal suggests it. */
 export function isHistoryLong(signals: number): boolean {
   return signals >= MAX_SIGNALS || workflowInfo().continueAsNewSuggested;

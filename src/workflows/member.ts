@@ -9,7 +9,7 @@ import type {
 } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import type { Failure } from './failures.ts';
-import { Roster } from './roster.ts';
+import { Roster, type RosterState } from './roster.ts';
 
 /**
  * One participant who is to be muted.
@@ -21,10 +21,23 @@ import { Roster } from './roster.ts';
  * What a roster proves of it is what `roster.ts` says of the application (R1 to R6). One whose POST had no answer may be
  * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
  */
+/** Everything that is known of a member, as plain data. */
+export interface MemberState {
+  id: string;
+  isInLobby: boolean;
+  roster: RosterState;
+  isAsked: boolean;
+  isShownMuted?: boolean | undefined;
+  confirmedBy?: ModerationResult['confirmedBy'] | undefined;
+  acceptance?: Acceptance | undefined;
+  refusal?: Failure | undefined;
+  hasLeft: boolean;
+}
+
 export class Member {
   readonly id: string;
   readonly isInLobby: boolean;
-  readonly #roster = new Roster();
+  readonly #roster: Roster;
   #isAsked = false;
   #isShownMuted: boolean | undefined;
   #confirmedBy: ModerationResult['confirmedBy'] | undefined;
@@ -32,11 +45,44 @@ export class Member {
   #refusal: Failure | undefined;
   #hasLeft = false;
 
-  constructor({ id, isInLobby, state }: RosterMember) {
+  private constructor(id: string, isInLobby: boolean, roster: Roster) {
     this.id = id;
     this.isInLobby = isInLobby;
-    this.#roster.know(id);
-    if (state !== undefined) this.#roster.see(state);
+    this.#roster = roster;
+  }
+
+  /** Somebody whom a roster lists, or who was named. */
+  static of({ id, isInLobby, state }: RosterMember): Member {
+    const member = new Member(id, isInLobby, new Roster());
+    member.#roster.know(id);
+    if (state !== undefined) member.#roster.see(state);
+    return member;
+  }
+
+  /** A member of a run that continues another one. */
+  static from(known: MemberState): Member {
+    const member = new Member(known.id, known.isInLobby, Roster.from(known.roster));
+    member.#isAsked = known.isAsked;
+    member.#isShownMuted = known.isShownMuted;
+    member.#confirmedBy = known.confirmedBy;
+    member.#acceptance = known.acceptance;
+    member.#refusal = known.refusal;
+    member.#hasLeft = known.hasLeft;
+    return member;
+  }
+
+  get known(): MemberState {
+    return {
+      id: this.id,
+      isInLobby: this.isInLobby,
+      roster: this.#roster.state,
+      isAsked: this.#isAsked,
+      isShownMuted: this.#isShownMuted,
+      confirmedBy: this.#confirmedBy,
+      acceptance: this.#acceptance,
+      refusal: this.#refusal,
+      hasLeft: this.#hasLeft,
+    };
   }
 
   get state(): MuteState | undefined {

@@ -22,8 +22,8 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
-import { isHistoryFull } from './limits.ts';
-import { Member } from './member.ts';
+import { isHistoryLong } from './limits.ts';
+import { Member, type MemberState } from './member.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
 import { delayOf } from './delays.ts';
@@ -59,8 +59,8 @@ import { delayOf } from './delays.ts';
  *     Graph's last answer; a complete roster the same, from the first time that everyone known was asked for.
  * T5. The application's own mute is not touched, nor what a superseded operation knew of it: that is handed on.
  * T6. No cancellation is thrown in here, as in the saga.
- * T7. If a call sends so many rosters that the history is full (`limits.ts`), the wait ends early: who is not settled by then is
- *     `notConfirmed`. At ten full rosters a second that takes some three minutes.
+ * T7. The history stays short: while it waits for the confirmation, it continues as new when its history is long
+ *     (`limits.ts`), with all that it knows of everyone and the same deadlines.
  */
 
 /** POSTs that are under way at the same time. */
@@ -74,6 +74,31 @@ const LAST_READ_MS = 1_000;
 
 /** Rosters and failed operations that are kept until it is known what they are about: none is missed for long. */
 const MOST_KEPT = 64;
+
+/** A mute of others that waits for its confirmation, as plain data, so that it can continue as new. Times are in ms. */
+export interface ConfirmingOthersState {
+  clientContext: string;
+  participantId?: string | undefined;
+  members: readonly MemberState[];
+  isGathering: boolean;
+  everyone?: readonly string[] | undefined;
+  isRosterComplete: boolean;
+  isAnyMutedAlready: boolean;
+  requestedAt?: number | undefined;
+  acceptedAt?: number | undefined;
+  wait: Wait;
+  failedOperations: readonly OperationUpdate[];
+  story: readonly string[];
+}
+
+/** How far the wait for the confirmation is. */
+interface Wait {
+  /** Until when those are asked for as well whom a later roster shows. */
+  gatherBy: number;
+  deadline: number;
+  /** How often the roster was read. */
+  round: number;
+}
 
 export class Others {
   readonly interruptions: Interruptions;
@@ -96,17 +121,36 @@ export class Others {
   #requestedAt: number | undefined;
   #acceptedAt: number | undefined;
   #confirmedAt: number | undefined;
+  #wait: Wait | undefined;
+  #signals = 0;
 
   constructor(request: OthersRequest, runId: string, inheritance?: Inheritance) {
+    const { confirmingOthers, ...inherited } = inheritance ?? {};
     this.interruptions = new Interruptions(request.callId);
     this.#request = request;
-    this.#clientContext = request.clientContext ?? runId;
-    this.#inheritance = { isCallKnown: false, isPosted: false, ...inheritance };
-    this.#story = new Story('mute', request);
-    if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
+    this.#clientContext = confirmingOthers?.clientContext ?? request.clientContext ?? runId;
+    this.#inheritance = { isCallKnown: false, isPosted: false, ...inherited };
+    this.#story = new Story('mute', request, confirmingOthers?.story);
+    if (confirmingOthers !== undefined) this.#goOn(confirmingOthers);
+    else if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
+  }
+
+  #goOn(state: ConfirmingOthersState): void {
+    this.#phase = 'confirming';
+    this.#participantId = state.participantId;
+    this.#members = state.members.map((known) => Member.from(known));
+    this.#isGathering = state.isGathering;
+    this.#everyone = state.everyone;
+    this.#isRosterComplete = state.isRosterComplete;
+    this.#isAnyMutedAlready = state.isAnyMutedAlready;
+    this.#requestedAt = state.requestedAt;
+    this.#acceptedAt = state.acceptedAt;
+    this.#wait = state.wait;
+    this.#failedOperations.push(...state.failedOperations);
   }
 
   rosterUpdated(update: RosterUpdate): void {
+    this.#signals += 1;
     if (this.#members !== undefined) {
       for (const member of this.#members) member.take(update);
       if (this.#isGathering && listsEveryone(update, this.#participantId)) {
@@ -150,9 +194,10 @@ export class Others {
 
   async #steps(): Promise<Outcome> {
     try {
-      const members = await this.#read();
-      await this.#ask(members);
-      await this.#confirm(members);
+      const members = this.#members ?? (await this.#read());
+      if (this.#wait === undefined) await this.#ask(members);
+      const wait = await this.#confirm(members);
+      if (wait !== undefined) return { kind: 'continued', inheritance: this.#continuation(members, wait) }; // T7
       return { kind: 'confirmed', result: this.#result(members) };
     } catch (stop) {
       if (!(stop instanceof Stop)) throw stop;
@@ -195,7 +240,7 @@ export class Others {
       }
       members.push(...participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
-      members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => new Member(member)));
+      members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
       this.#isGathering = !isComplete && !isCapped;
     }
     this.#members = members;
@@ -263,32 +308,41 @@ export class Others {
 
   // confirming
 
-  async #confirm(members: readonly Member[]): Promise<void> {
-    this.#phase = 'confirming';
-    this.#story.tell('Graph has answered. Waits until the roster shows each of them.');
-    const { confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
-    const gatherBy = Date.now() + confirmWithinSeconds * 1_000;
-    let deadline = gatherBy;
+  /** How far it is, if the history has become long before the end. */
+  async #confirm(members: readonly Member[]): Promise<Wait | undefined> {
+    const wait = this.#wait ?? this.#beginWait();
+    const isLong = (): boolean => isHistoryLong(this.#signals);
     const isDone = (): boolean =>
-      this.interruptions.any ||
-      isHistoryFull() || // T7
-      (!this.#isGathering && members.every(({ isSettled }) => isSettled));
-    const isNews = (): boolean => isDone() || this.#everyone !== undefined;
+      this.interruptions.any || (!this.#isGathering && members.every(({ isSettled }) => isSettled));
+    const isNews = (): boolean => isDone() || this.#everyone !== undefined || isLong();
     const pauses = this.#isAnyMutedAlready ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
-    for (let round = 0; !isDone() && !this.#isRefusedForAll(members); round += 1) {
-      const left = deadline - Date.now();
+    for (; !isDone() && !this.#isRefusedForAll(members); wait.round += 1) {
+      const left = wait.deadline - Date.now();
       const untilLast = left - LAST_READ_MS;
-      const pause = delayOf(pauses, round);
-      await waitFor(isNews, Math.min(pause, round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
-      if (isDone() || Date.now() >= deadline) break;
+      const pause = delayOf(pauses, wait.round);
+      await waitFor(isNews, Math.min(pause, wait.round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
+      if (isDone() || Date.now() >= wait.deadline) break;
+      if (isLong()) return wait;
       await this.#look(members);
-      if (Date.now() >= gatherBy) this.#isGathering = false;
+      if (Date.now() >= wait.gatherBy) this.#isGathering = false;
       if (!members.some(({ isToBeAsked }) => isToBeAsked) || this.interruptions.any) continue;
       await this.#ask(members);
       this.#phase = 'confirming';
-      deadline = Date.now() + confirmWithinSeconds * 1_000;
+      wait.deadline = Date.now() + this.#confirmMs;
     }
     this.interruptions.throwIfAny();
+    return undefined;
+  }
+
+  get #confirmMs(): number {
+    return (this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS) * 1_000;
+  }
+
+  #beginWait(): Wait {
+    this.#phase = 'confirming';
+    this.#story.tell('Graph has answered. Waits until the roster shows each of them.');
+    const deadline = Date.now() + this.#confirmMs;
+    return { gatherBy: deadline, deadline, round: 0 };
   }
 
   /**
@@ -327,7 +381,7 @@ export class Others {
     const found = new Set(members.map(({ id }) => id));
     // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
     const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
-    this.#members?.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => new Member(it)));
+    this.#members?.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => Member.of(it)));
     this.#isRosterComplete = isComplete || everyone !== undefined;
     this.#isGathering = !this.#isRosterComplete && !isCapped;
   }
@@ -410,6 +464,25 @@ export class Others {
     return this.#requestedAt === undefined ? failure : withoutUndoing(failure, this.#results()); // T1
   }
 
+  /** What the same operation goes on with in another run. */
+  #continuation(members: readonly Member[], wait: Wait): Inheritance {
+    const confirmingOthers: ConfirmingOthersState = {
+      clientContext: this.#clientContext,
+      participantId: this.#participantId,
+      members: members.map(({ known }) => known),
+      isGathering: this.#isGathering,
+      everyone: this.#everyone,
+      isRosterComplete: this.#isRosterComplete,
+      isAnyMutedAlready: this.#isAnyMutedAlready,
+      requestedAt: this.#requestedAt,
+      acceptedAt: this.#acceptedAt,
+      wait,
+      failedOperations: this.#failedOperations,
+      story: this.#story.lines,
+    };
+    return { ...this.#inheritance, confirmingOthers };
+  }
+
   #results(): ParticipantResult[] {
     return (this.#members ?? []).map((member) => member.result());
   }
@@ -422,7 +495,7 @@ function isByName(target: OthersRequest['target']): target is { participantIds: 
 /** Who is not found is asked for all the same, unless it is proven that they are not in the call. */
 function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven: boolean): Member {
   const found = listed.find((member) => sameId(member.id, id));
-  const member = new Member(found ?? { id, isInLobby: false });
+  const member = Member.of(found ?? { id, isInLobby: false });
   if (found === undefined && isAbsenceProven) member.leave();
   return member;
 }

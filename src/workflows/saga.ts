@@ -21,6 +21,7 @@ import {
 import { Interruptions, Stop } from './interruptions.ts';
 import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
+import type { ConfirmingOthersState } from './others.ts';
 import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster, type RosterState } from './roster.ts';
@@ -104,6 +105,8 @@ export interface Inheritance extends Known {
   newest?: number;
   /** Set if the run continues the same operation, because the history of the run before it became long. */
   confirming?: ConfirmingState;
+  /** The same, of a mute of others. */
+  confirmingOthers?: ConfirmingOthersState;
 }
 
 export type Outcome =
