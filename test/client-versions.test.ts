@@ -1,9 +1,13 @@
-import { Client, Connection } from '@temporalio/client';
-import { describe, expect, inject, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { Client, Connection } from '@temporalio/client';
+import * as oldest from 'temporal-client-oldest';
+import * as refused from 'temporal-client-refused';
+import { describe, expect, inject, test } from 'vitest';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import { UnsupportedClientError } from '../src/client/supported-client.ts';
 import { clientProxy } from '../src/temporal/proxy.ts';
+import { Service } from './support/service.ts';
 
 /** The caller's own `@temporalio/client`, whatever its version. */
 
@@ -27,6 +31,41 @@ describe('a client of version', () => {
     const client = clientOf(version);
     expect(await new ModerationClient({ client }).latest('00000000')).toBeUndefined();
     await client.connection.close();
+  });
+});
+
+describe('another copy of the library', () => {
+  test('runs an operation to its end if it is the oldest that is supported', async () => {
+    const service = await Service.start();
+    const address = inject('temporalAddress');
+    const connection = await oldest.Connection.connect({ address, ...clientProxy(address) });
+    // Types are those of the one copy that a package manager installs for both.
+    const client = new oldest.Client({ connection }) as unknown as Client;
+    const moderation = new ModerationClient({ client, taskQueue: service.taskQueue });
+    const call = service.call();
+    expect(await (await moderation.mute({ callId: call.id })).result()).toMatchObject({ isMuted: true });
+    expect(await moderation.latest(call.id)).toMatchObject({ record: { outcome: 'Confirmed' } });
+    const hold = await moderation.hold({ callId: call.id });
+    expect(await hold.status()).toMatchObject({ request: { callId: call.id } });
+    await hold.release();
+    expect(await hold.result()).toMatchObject({ endedBy: 'released' });
+    // A failure is one of ours, although the error comes from their copy.
+    const missing = await moderation.mute({ callId: randomUUID() });
+    await expect(missing.result()).rejects.toMatchObject({ name: 'ModerationError', type: 'CallNotFound' });
+    const { policies } = moderation;
+    const id = `copy-${randomUUID()}`;
+    await policies.create({ id, action: 'mute', target: { calls: [call.id] }, when: { once: '2099-01-01' } });
+    expect(await policies.get(id)).toMatchObject({ id });
+    await policies.delete(id);
+    await connection.close();
+    await service.stop();
+  });
+
+  test('is refused at once if it is older', async () => {
+    const connection = refused.Connection.lazy({ address: inject('temporalAddress') });
+    const client = new refused.Client({ connection }) as unknown as Client;
+    expect(() => new ModerationClient({ client })).toThrow('was given version 1.11.8. Install');
+    await connection.close();
   });
 });
 
