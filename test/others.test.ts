@@ -218,7 +218,9 @@ describe.concurrent('a mute of others fails', () => {
   });
 
   test('where the call ends, and where it is cancelled, and undoes nothing', async () => {
-    const slow: Faults = { requests: [{ on: 'muteParticipant', skip: 2, latencyMs: 1_000, times: 'forever' }] };
+    const slow: Faults = {
+      requests: [{ on: 'muteParticipant', skip: 2, latencyMs: 1_000, effect: false, times: 'forever' }],
+    };
     const [ended, cancelled] = [
       service.call({ participants: 5, faults: slow }),
       service.call({ participants: 5, faults: slow }),
