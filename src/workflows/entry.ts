@@ -11,17 +11,17 @@ import type {
 import type { ParticipantResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { MOST_PARTICIPANTS } from '../contract/target.ts';
-import { reads } from './activities.ts';
-import { attempt, waitFor } from './attempt.ts';
-import { about, notAGroupCall, notEstablished, type Failure } from './failures.ts';
-import { Stop } from './interruptions.ts';
+import { Failed, waitFor } from './call/attempt.ts';
+import { GraphCall } from './call/graph-call.ts';
+import { delayOf } from './call/polling.ts';
+import { isEnded, requireEstablishedGroupCall } from './call/preconditions.ts';
+import type { Failure } from './failures.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMutedOnEntry } from './metrics.ts';
 import { NewcomerMemory, type Remembered } from './newcomers.ts';
 import { Operations, type PendingOperation } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
-import { delayOf } from './delays.ts';
 
 /**
  * Mutes whoever joins a call after a moment, once, and leaves those alone who were there.
@@ -126,12 +126,14 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** That there is something new to show to people. */
   readonly #tell: () => void;
   readonly #operations = new Operations();
+  readonly #call: GraphCall;
   #phase: MuteOnEntryPhase = 'reading';
   #state: Omit<EntryState, 'memory'>;
   #signals = 0;
 
   constructor(request: MuteOnEntryRequest, state: EntryState | undefined, tell: (status: MuteOnEntryStatus) => void) {
     this.#request = request;
+    this.#call = new GraphCall(request, { isCallKnown: state?.since !== undefined, isPosted: false });
     this.#tell = () => tell(this.status());
     this.#isContinued = state !== undefined;
     const now = Date.now();
@@ -214,7 +216,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     } catch (stop) {
       this.#phase = 'ended';
       if (stop instanceof Over) return { kind: 'ended', result: this.#result(stop.end) };
-      if (stop instanceof Stop && stop.reason !== 'Superseded') return { kind: 'failed', failure: stop.reason };
+      if (stop instanceof Failed) return { kind: 'failed', failure: stop.failure };
       throw stop;
     }
   }
@@ -222,17 +224,14 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   // reading
 
   async #begin(): Promise<void> {
-    const { callId } = this.#request;
     let reading: RosterReading | undefined;
     const hinted = this.#memory.takeHints();
     while (reading === undefined) {
       this.#throwIfOver();
       reading = await this.#read();
     }
-    const { state, isGroupCall } = reading;
-    if (isOver(reading)) throw new Over('callEnded');
-    if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
-    if (!isGroupCall) throw new Stop(notAGroupCall(callId));
+    if (isEnded(reading.state)) throw new Over('callEnded');
+    requireEstablishedGroupCall(this.#request.callId, reading);
     const now = Date.now();
     this.#note({ since: now, readAt: now });
     this.#see(reading, hinted);
@@ -303,7 +302,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     this.#lookNext(isHint ? 0 : this.#state.looks + 1);
     const reading = await this.#read(hinted, isHint ? COLLECT_MS : undefined);
     if (reading === undefined) return this.#memory.putBack(hinted);
-    if (isOver(reading)) throw new Over('callEnded');
+    if (isEnded(reading.state)) throw new Over('callEnded');
     this.#see(reading, hinted);
   }
 
@@ -318,19 +317,13 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   }
 
   async #readRoster(whom: Pick<RosterTarget, 'participantIds' | 'afterMs'>): Promise<RosterReading | undefined> {
-    const { callId, tenantId } = this.#request;
-    const asked = { callId, ...(tenantId !== undefined && { tenantId }), ...whom };
     try {
-      const reading = await attempt(
-        () => this.#isOver(),
-        () => reads.readRoster.executeWithOptions({ summary: 'Read the roster' }, [asked]),
-      );
+      const reading = await this.#call.readRoster(whom, () => this.#isOver());
       if (reading?.participantId !== undefined) this.#memory.know(reading.participantId);
       return reading;
     } catch (stop) {
-      if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
-      if (this.#state.since === undefined) throw new Stop(about(callId, stop.reason));
-      if (ENDED.has(stop.reason.type)) throw new Over('callEnded');
+      if (!(stop instanceof Failed) || this.#state.since === undefined) throw stop;
+      if (ENDED.has(stop.failure.type)) throw new Over('callEnded');
       return undefined;
     }
   }
@@ -359,7 +352,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     const results = resultsOf(outcome);
     if (results !== undefined) this.#settle(participantIds, results);
     if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
-    if (isFinal(outcome)) throw new Stop(this.#refused(outcome));
+    if (isFinal(outcome)) throw new Failed(this.#refused(outcome));
     if (results !== undefined) return;
     if (TAKEN_OVER.has(outcome.outcome)) this.#settle(participantIds, []);
     else this.#retryLater();
@@ -438,10 +431,6 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       endedAt: iso(Date.now()),
     };
   }
-}
-
-function isOver({ state }: RosterReading): boolean {
-  return state === 'terminating' || state === 'terminated';
 }
 
 function isFinal(outcome: OperationOutcome): outcome is Unconfirmed & { outcome: Final } {

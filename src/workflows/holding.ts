@@ -13,17 +13,17 @@ import {
 import { PENDING, type Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
-import { lookups, reads } from './activities.ts';
-import { attempt, waitFor } from './attempt.ts';
+import { lookups } from './activities.ts';
+import { Failed, waitFor } from './call/attempt.ts';
+import { GraphCall } from './call/graph-call.ts';
+import { delayOf } from './call/polling.ts';
 import type { Failure } from './failures.ts';
-import { Stop } from './interruptions.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMuteAgain } from './metrics.ts';
 import { Operations, type PendingOperation } from './operations.ts';
 import { Roster } from './roster.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
-import { delayOf } from './delays.ts';
 
 /**
  * Keeps the application in a call muted, until a time or until it is released.
@@ -148,12 +148,15 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   readonly #request: HoldRequest;
   readonly #roster = new Roster();
   readonly #operations = new Operations();
+  readonly #call: GraphCall;
   #phase: HoldPhase;
   #state: HoldState;
   #signals = 0;
 
   constructor(request: HoldRequest, state: HoldState | undefined) {
     this.#request = request;
+    // Its first operation has read the call.
+    this.#call = new GraphCall(request, { isCallKnown: true, isPosted: false });
     // Not when the first task ran: workers may have been away since.
     const startedAt = workflowInfo().startTime.getTime();
     this.#state = state ?? {
@@ -375,26 +378,13 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
   async #isShownMuted(): Promise<boolean | undefined> {
-    const { callId, tenantId } = this.#request;
-    const { participantId } = this.#state;
-    const target = {
-      callId,
-      ...(tenantId !== undefined && { tenantId }),
-      ...(participantId !== undefined && { participantId }),
-    };
     try {
-      const options = { summary: 'Read the roster' };
-      const reading = await attempt(
-        () => this.#isOver(),
-        () => reads.readParticipant.executeWithOptions(options, [target]),
-      );
-      if (reading?.participantId !== undefined) this.#roster.know(reading.participantId);
-      if (reading?.self !== undefined) this.#roster.see(reading.self);
-      return reading === undefined ? undefined : this.#roster.lastSeen?.isMuted;
+      const reading = await this.#call.readSelf(this.#state.participantId, () => this.#isOver());
+      if (reading === undefined || reading === 'unheard') return undefined;
+      this.#roster.read(reading);
+      return this.#roster.lastSeen?.isMuted;
     } catch (stop) {
-      if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
-      if (CALL_ENDED.has(stop.reason.type)) throw new Ended('callEnded');
-      return undefined;
+      throw stop instanceof Failed ? new Ended('callEnded') : stop;
     }
   }
 

@@ -1,16 +1,17 @@
 import { CANCELLED } from '../contract/failure.ts';
 import type { CallEnd, Successor } from '../contract/signals.ts';
-import { callEnded, type Failure } from './failures.ts';
+import { Failed } from './call/attempt.ts';
+import { callEnded, superseded, type Failure } from './failures.ts';
 
 /** A wish may wait so long for a worker before its run hears of it; a client's clock that differs by more is wrong. */
 const CLIENT_CLOCK_MS = 5_000;
 
-/** What the saga's steps throw where they cannot go on: a failure, or that another operation takes over. */
-export class Stop {
-  readonly reason: Failure | 'Superseded';
+/** What a step throws if another operation takes over. Only those who wait for this one ever see its failure. */
+export class Superseded {
+  readonly failure: Failure;
 
-  constructor(reason: Failure | 'Superseded') {
-    this.reason = reason;
+  constructor(callId: string) {
+    this.failure = superseded(callId);
   }
 }
 
@@ -69,14 +70,14 @@ export class Interruptions {
   }
 
   throwIfFinal(): void {
-    if (this.#successor !== undefined) throw new Stop('Superseded');
-    if (this.#callEnd !== undefined) throw new Stop(callEnded(this.#callId, this.#callEnd));
+    if (this.#successor !== undefined) throw new Superseded(this.#callId);
+    if (this.#callEnd !== undefined) throw new Failed(callEnded(this.#callId, this.#callEnd));
   }
 
   throwIfAny(): void {
     this.throwIfFinal();
     if (!this.#isCancelled) return;
     const message = `The operation on call ${this.#callId} was cancelled.`;
-    throw new Stop({ type: CANCELLED, message, details: { callId: this.#callId } });
+    throw new Failed({ type: CANCELLED, message, details: { callId: this.#callId } });
   }
 }

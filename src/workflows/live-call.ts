@@ -36,7 +36,7 @@ import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
 import { entryOrder, policyOrder } from './policy-order.ts';
 import { ensureAttributes } from './visibility.ts';
-import { delayOf } from './delays.ts';
+import { delayOf } from './call/polling.ts';
 
 /**
  * One call that is alive, so that it can be listed, labelled and addressed by policies.

@@ -11,7 +11,7 @@ import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../contract/request.ts';
 import { OPERATION_ENDED } from '../contract/names.ts';
 import { toOperationEnded } from '../contract/signals.ts';
 import { operationReads, operationStarts } from './activities.ts';
-import { delayOf } from './delays.ts';
+import { delayOf } from './call/polling.ts';
 
 /**
  * Operations that a workflow orders: how it starts them, and waits until they end.

@@ -1,32 +1,26 @@
-import { CancellationScope, sleep } from '@temporalio/workflow';
-import type { CallTarget, RosterReading } from '../activities/types.ts';
+import type { RosterReading } from '../activities/types.ts';
 import { canonicalId, sameId } from '../contract/call-id.ts';
 import type { OperationStatus, OthersResult, ParticipantResult, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type OthersRequest } from '../contract/request.ts';
 import type { OperationUpdate, RosterEntry, RosterUpdate } from '../contract/signals.ts';
 import { MOST_PARTICIPANTS } from '../contract/target.ts';
-import { ATTEMPT_MS, posts, reads } from './activities.ts';
-import { attempt, waitFor } from './attempt.ts';
+import { Failed, waitFor } from './call/attempt.ts';
+import { GraphCall } from './call/graph-call.ts';
+import { delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
+import { requireEstablishedGroupCall } from './call/preconditions.ts';
 import {
-  about,
-  callEnded,
   invalidRequest,
-  mayBeUnderWay,
   noneMuted,
-  notAGroupCall,
-  notEstablished,
   operationFailed,
   rosterIncomplete,
-  superseded,
   withoutUndoing,
   type Failure,
 } from './failures.ts';
-import { Interruptions, Stop } from './interruptions.ts';
+import { Interruptions, Superseded } from './interruptions.ts';
 import { isHistoryLong } from './limits.ts';
 import { Member, type MemberState } from './member.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
-import { delayOf } from './delays.ts';
 
 /**
  * The mute of others in one call, as one operation under the call's workflow ID.
@@ -66,12 +60,6 @@ import { delayOf } from './delays.ts';
 /** POSTs that are under way at the same time. */
 const AT_ONCE = 8;
 
-/** Pauses before the reads of the roster, from Graph's last answer on. The last one repeats. */
-const READ_PAUSES_MS = [2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
-
-/** The last read comes so long before the deadline. */
-const LAST_READ_MS = 1_000;
-
 /** Rosters and failed operations that are kept until it is known what they are about: none is missed for long. */
 const MOST_KEPT = 64;
 
@@ -104,7 +92,9 @@ export class Others {
   readonly interruptions: Interruptions;
   readonly #request: OthersRequest;
   readonly #clientContext: string;
-  readonly #inheritance: Inheritance;
+  readonly #call: GraphCall;
+  /** Of what a superseded operation knew of the application's own mute (T5). */
+  readonly #inherited: Inheritance;
   readonly #story: Story;
   readonly #early: RosterUpdate[] = [];
   readonly #failedOperations: OperationUpdate[] = [];
@@ -129,7 +119,8 @@ export class Others {
     this.interruptions = new Interruptions(request.callId);
     this.#request = request;
     this.#clientContext = confirmingOthers?.clientContext ?? request.clientContext ?? runId;
-    this.#inheritance = { isCallKnown: false, isPosted: false, ...inherited };
+    this.#inherited = { isCallKnown: false, isPosted: false, ...inherited };
+    this.#call = new GraphCall(request, this.#inherited);
     this.#story = new Story('mute', request, confirmingOthers?.story);
     if (confirmingOthers !== undefined) this.#goOn(confirmingOthers);
     else if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
@@ -189,7 +180,7 @@ export class Others {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
     this.#story.tell('Superseded: another operation on the call goes on as another run.');
-    return { successor, inheritance: this.#inheritance }; // T5
+    return { successor, inheritance: this.#inheritance() };
   }
 
   async #steps(): Promise<Outcome> {
@@ -200,9 +191,8 @@ export class Others {
       if (wait !== undefined) return { kind: 'continued', inheritance: this.#continuation(members, wait) }; // T7
       return { kind: 'confirmed', result: this.#result(members) };
     } catch (stop) {
-      if (!(stop instanceof Stop)) throw stop;
+      const failure = this.#failureOf(stop);
       this.#phase = 'failed';
-      const failure = this.#failureOf(stop.reason);
       if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
       return { kind: 'failed', failure };
     }
@@ -214,14 +204,11 @@ export class Others {
     const { callId, target } = this.#request;
     this.interruptions.throwIfAny();
     const named = isByName(target) ? target.participantIds : undefined;
-    const reading = await this.#readRoster(named, 'Read the call and its roster');
+    const whom = named === undefined ? {} : { participantIds: named };
+    const reading = await this.#call.readRoster(whom, () => this.interruptions.any, 'Read the call and its roster');
     this.interruptions.throwIfAny();
-    const { state = '', isGroupCall = false, participantId } = reading ?? {};
-    if (state === 'terminating' || state === 'terminated') throw new Stop(callEnded(callId));
-    if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
-    if (!isGroupCall) throw new Stop(notAGroupCall(callId));
-    this.#inheritance.isCallKnown = true;
-    this.#participantId = participantId;
+    requireEstablishedGroupCall(callId, reading);
+    this.#participantId = reading?.participantId;
     return this.#choose(reading);
   }
 
@@ -236,7 +223,7 @@ export class Others {
       const { participantIds } = target;
       if (participantIds.some(isOwn)) {
         const fault = `target names ${own}, which is the application itself: leave it out, and mute it with target 'self'`;
-        throw new Stop(invalidRequest([fault], callId));
+        throw new Failed(invalidRequest([fault], callId));
       }
       members.push(...participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
@@ -282,16 +269,9 @@ export class Others {
   }
 
   async #post(member: Member): Promise<void> {
-    const { callId, tenantId } = this.#request;
-    const target = { callId, ...(tenantId !== undefined && { tenantId }) };
-    const asked = { ...target, participantId: member.id, clientContext: this.#clientContext };
-    const options = { summary: `Mute participant ${member.id}` };
     member.ask();
     try {
-      const answer = await attempt(
-        () => this.interruptions.any,
-        async () => await waitingForTheLast(() => posts.postMuteParticipant.executeWithOptions(options, [asked])),
-      );
+      const answer = await this.#call.muteParticipant(member.id, this.#clientContext, () => this.interruptions.any);
       if (answer === 'left') member.leave();
       else if (answer !== undefined) {
         member.accept(answer);
@@ -299,7 +279,8 @@ export class Others {
         this.#settleFailed(member);
       }
     } catch (stop) {
-      const failure = this.#told(stop);
+      if (!(stop instanceof Failed)) throw stop;
+      const { failure } = stop;
       if (failure.type === 'CallEnded') return this.interruptions.endCall({}); // For all of them.
       // Without an answer it may have been done, and the roster decides.
       if (failure.type !== 'GraphUnavailable') member.refuse(failure);
@@ -315,12 +296,9 @@ export class Others {
     const isDone = (): boolean =>
       this.interruptions.any || (!this.#isGathering && members.every(({ isSettled }) => isSettled));
     const isNews = (): boolean => isDone() || this.#everyone !== undefined || isLong();
-    const pauses = this.#isAnyMutedAlready ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
+    const delays = this.#isAnyMutedAlready ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
     for (; !isDone() && !this.#isRefusedForAll(members); wait.round += 1) {
-      const left = wait.deadline - Date.now();
-      const untilLast = left - LAST_READ_MS;
-      const pause = delayOf(pauses, wait.round);
-      await waitFor(isNews, Math.min(pause, wait.round > 0 && untilLast > 0 ? untilLast : left), 'Wait for the roster');
+      await waitFor(isNews, delayUntil(wait.deadline, delays, wait.round), 'Wait for the roster');
       if (isDone() || Date.now() >= wait.deadline) break;
       if (isLong()) return wait;
       await this.#look(members);
@@ -356,7 +334,8 @@ export class Others {
     const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MOST_PARTICIPANTS);
     this.#everyone = undefined;
     try {
-      const reading = await this.#readRoster(ids, 'Read the roster', this.#isGathering);
+      const whom = { participantIds: ids, ...(this.#isGathering && { andEveryone: true }) };
+      const reading = await this.#call.readRoster(whom, () => this.interruptions.any);
       if (reading === undefined) return;
       const found = new Map(reading.members.map((member) => [member.id, member]));
       for (const member of unsettled) {
@@ -366,8 +345,8 @@ export class Others {
       }
       if (this.#isGathering) this.#gather(reading, everyone, isNew);
     } catch (stop) {
-      const failure = this.#told(stop);
-      if (failure.type === 'CallEnded') this.interruptions.endCall({});
+      if (!(stop instanceof Failed)) throw stop;
+      if (stop.failure.type === 'CallEnded') this.interruptions.endCall({});
     }
   }
 
@@ -386,36 +365,6 @@ export class Others {
     this.#isGathering = !this.#isRosterComplete && !isCapped;
   }
 
-  async #readRoster(
-    participantIds: readonly string[] | undefined,
-    summary: string,
-    andEveryone = false,
-  ): Promise<RosterReading | undefined> {
-    const { callId, tenantId } = this.#request;
-    const target: CallTarget = { callId, ...(tenantId !== undefined && { tenantId }) };
-    const asked = {
-      ...target,
-      ...(participantIds !== undefined && { participantIds }),
-      ...(andEveryone && { andEveryone }),
-    };
-    try {
-      return await attempt(
-        () => this.interruptions.any,
-        () => reads.readRoster.executeWithOptions({ summary }, [asked]),
-      );
-    } catch (stop) {
-      throw new Stop(this.#told(stop));
-    }
-  }
-
-  /** A failure told of the call; one that was read before and is not found any more has ended. */
-  #told(stop: unknown): Failure {
-    if (!(stop instanceof Stop) || stop.reason === 'Superseded') throw stop;
-    const { callId } = this.#request;
-    const isGone = stop.reason.type === 'CallNotFound' && this.#inheritance.isCallKnown;
-    return isGone ? callEnded(callId) : about(callId, stop.reason);
-  }
-
   /** Graph had taken it, and has reported since that it failed. */
   #settleFailed(member: Member): void {
     const { operationId } = member;
@@ -430,9 +379,9 @@ export class Others {
     const { callId, target, confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
     const isToBe = members.filter(({ outcome }) => outcome !== 'left' && outcome !== 'inLobby');
     const isDone = isToBe.some(({ outcome }) => outcome === 'confirmed' || outcome === 'unmutedAgain');
-    if (isToBe.length > 0 && !isDone) throw new Stop(this.#noneMuted(isToBe));
+    if (isToBe.length > 0 && !isDone) throw new Failed(this.#noneMuted(isToBe));
     if (isToBe.length === 0 && !this.#isRosterComplete && !isByName(target)) {
-      throw new Stop(rosterIncomplete(callId, confirmWithinSeconds));
+      throw new Failed(rosterIncomplete(callId, confirmWithinSeconds));
     }
     this.#phase = 'confirmed';
     this.#confirmedAt = Date.now();
@@ -459,9 +408,14 @@ export class Others {
     return isRefused ? first : noneMuted(callId, members.length, confirmWithinSeconds);
   }
 
-  #failureOf(reason: Stop['reason']): Failure {
-    const failure = reason === 'Superseded' ? superseded(this.#request.callId) : reason;
+  #failureOf(stop: unknown): Failure {
+    if (!(stop instanceof Failed || stop instanceof Superseded)) throw stop;
+    const { failure } = stop;
     return this.#requestedAt === undefined ? failure : withoutUndoing(failure, this.#results()); // T1
+  }
+
+  #inheritance(): Inheritance {
+    return { ...this.#inherited, isCallKnown: this.#call.known.isCallKnown };
   }
 
   /** What the same operation goes on with in another run. */
@@ -480,7 +434,7 @@ export class Others {
       failedOperations: this.#failedOperations,
       story: this.#story.lines,
     };
-    return { ...this.#inheritance, confirmingOthers };
+    return { ...this.#inheritance(), confirmingOthers };
   }
 
   #results(): ParticipantResult[] {
@@ -507,19 +461,6 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
   return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
-}
-
-/** An attempt that Temporal has given up waiting for is waited for all the same (T2). */
-async function waitingForTheLast<T>(post: () => Promise<T>): Promise<T> {
-  try {
-    return await post();
-  } catch (error) {
-    if (mayBeUnderWay(error)) {
-      const wait = { summary: 'Wait for an attempt that may be under way' };
-      await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
-    }
-    throw error;
-  }
 }
 
 function iso(time: number): string {

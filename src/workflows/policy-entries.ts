@@ -2,7 +2,7 @@ import { ActivityFailure, isCancellation, sleep } from '@temporalio/workflow';
 import type { EntryOrder, EntryStart } from '../activities/types.ts';
 import { entryStarts, lookups } from './activities.ts';
 import type { Operations } from './operations.ts';
-import { delayOf } from './delays.ts';
+import { delayOf } from './call/polling.ts';
 
 /**
  * A mute on entry that a policy starts on a call.

@@ -130,6 +130,12 @@ export class Roster {
     this.#newest = Math.max(this.#newest, sequence);
   }
 
+  /** Takes in what a read has come to. */
+  read({ participantId, self }: { participantId?: string; self?: SeenState } = {}): void {
+    if (participantId !== undefined) this.know(participantId);
+    if (self !== undefined) this.see(self);
+  }
+
   /** Takes in what a read of the roster has shown. */
   see({ sequence, ...state }: SeenState): void {
     this.#pass(setNumber(sequence));

@@ -1,4 +1,3 @@
-import type { CallReading } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
@@ -6,27 +5,18 @@ import type { ModerationResult, MuteState, OperationStatus, OthersResult, Phase 
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
 import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
 import { REQUEST_MS, VERIFY_MS } from './activities.ts';
-import { waitFor } from './attempt.ts';
-import {
-  callEnded,
-  notAGroupCall,
-  notEstablished,
-  operationFailed,
-  restoreFailed,
-  superseded,
-  unconfirmed,
-  withRestored,
-  type Failure,
-} from './failures.ts';
-import { Interruptions, Stop } from './interruptions.ts';
+import { Failed, waitFor } from './call/attempt.ts';
+import { GraphCall, type KnownCall } from './call/graph-call.ts';
+import { delayOf, delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
+import { requireEstablishedGroupCall } from './call/preconditions.ts';
+import { operationFailed, restoreFailed, unconfirmed, withRestored, type Failure } from './failures.ts';
+import { Interruptions, Superseded } from './interruptions.ts';
 import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import type { ConfirmingOthersState } from './others.ts';
-import { Requests, type Known } from './requests.ts';
 import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
 import { Roster, type RosterState } from './roster.ts';
 import { Story, timeOfDay } from './story.ts';
-import { delayOf } from './delays.ts';
 
 /**
  * The saga of one operation on one call.
@@ -65,14 +55,8 @@ import { delayOf } from './delays.ts';
  *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
  */
 
-/** Pauses before the reads of the roster, from Graph's acceptance on. The last one repeats. */
-const READ_PAUSES_MS = [2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
-
-/** The last read comes so long before the deadline, so that what has taken effect by then is seen. */
-const LAST_READ_MS = 1_000;
-
-/** Pauses between the reads that verify a restore. The last one repeats. */
-const VERIFY_PAUSES_MS = [250, 500, 1_000, 2_000] as const;
+/** Between the reads that verify a restore. The last one repeats. */
+const VERIFY_DELAYS_MS = [250, 500, 1_000, 2_000] as const;
 
 /** Failed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
 const MOST_FAILED_OPERATIONS = 16;
@@ -96,7 +80,7 @@ export interface ConfirmingState {
 }
 
 /** What a run leaves to the one that supersedes it, or that continues it. */
-export interface Inheritance extends Known {
+export interface Inheritance extends KnownCall {
   /** Who hears when the run ends that inherits this. */
   watchers?: readonly string[];
   /** What the first run of the chain read, if it read anything (S1). */
@@ -127,7 +111,7 @@ export class Saga {
   readonly #request: ModerationRequest;
   readonly #clientContext: string;
   readonly #roster: Roster;
-  readonly #requests: Requests;
+  readonly #call: GraphCall;
   readonly #story: Story;
   readonly #failedOperations: OperationUpdate[] = [];
 
@@ -155,7 +139,7 @@ export class Saga {
     this.#clientContext = confirming?.clientContext ?? request.clientContext ?? runId;
     this.#roster = confirming === undefined ? new Roster() : Roster.from(confirming.roster);
     const known = { isCallKnown: false, isPosted: false, isRefused: confirming?.isRefused ?? false, ...inheritance };
-    this.#requests = new Requests(request, this.#clientContext, this.#roster, known);
+    this.#call = new GraphCall(request, known);
     this.#before = inheritance?.before;
     if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
     this.#isInherited = confirming?.isInherited ?? known.isPosted;
@@ -228,7 +212,7 @@ export class Saga {
       if (confirmedBy === undefined) return { kind: 'continued', inheritance: this.#continuation() }; // S7
       return { kind: 'confirmed', result: this.#result(confirmedBy) };
     } catch (stop) {
-      const failure = await this.#restore(reasonOf(stop));
+      const failure = await this.#restore(stop);
       this.#phase = 'failed';
       if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
       return { kind: 'failed', failure };
@@ -239,20 +223,13 @@ export class Saga {
 
   async #read(): Promise<void> {
     this.interruptions.throwIfAny();
-    const reading = await this.#requests.readCall(() => this.interruptions.any);
+    const reading = await this.#call.read(() => this.interruptions.any);
+    this.#roster.read(reading);
     this.interruptions.throwIfAny();
-    this.#requireOngoingGroupCall(reading);
-    if (!this.#requests.isPosted && reading?.self !== undefined) this.#before ??= this.#roster.lastSeen; // S1
+    requireEstablishedGroupCall(this.#request.callId, reading);
+    if (!this.#call.known.isPosted && reading?.self !== undefined) this.#before ??= this.#roster.lastSeen; // S1
     this.#isAlreadyAsWanted = reading?.self?.isMuted === wantedIsMuted(this.#action);
     this.#story.tell(`Read the call and its roster, which ${shown(reading?.self)}.`);
-  }
-
-  #requireOngoingGroupCall(reading: CallReading | undefined): void {
-    const { callId } = this.#request;
-    const { state = '', isGroupCall = false } = reading ?? {};
-    if (state === 'terminating' || state === 'terminated') throw new Stop(callEnded(callId));
-    if (state !== 'established' && state !== 'hold') throw new Stop(notEstablished(callId, state));
-    if (!isGroupCall) throw new Stop(notAGroupCall(callId));
   }
 
   // requesting
@@ -263,7 +240,7 @@ export class Saga {
     this.#attempts = 1;
     this.#roster.ask(); // S3
     this.#story.tell(`Asked Graph to ${this.#action}.`);
-    const acceptance = await this.#requests.post(this.#action, () => this.interruptions.any);
+    const acceptance = await this.#call.post(this.#action, this.#clientContext, () => this.interruptions.any);
     if (acceptance !== undefined) {
       this.#attempts = acceptance.attempt;
       this.#answer = acceptance.answer;
@@ -296,22 +273,26 @@ export class Saga {
     const isLong = (): boolean => isHistoryLong(this.#signals);
     const isSettled = (): boolean =>
       this.#isNotified() || this.interruptions.any || this.#failedOperation() !== undefined;
-    const pauses = this.#isAlreadyAsWanted ? [0, ...READ_PAUSES_MS] : READ_PAUSES_MS;
+    const delays = this.#isAlreadyAsWanted ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
     for (; ; this.#round += 1) {
-      const left = deadline - Date.now();
-      const untilLast = left - LAST_READ_MS;
-      const pause = delayOf(pauses, this.#round);
-      const wait = this.#round > 0 && untilLast > 0 ? Math.min(pause, untilLast) : Math.min(pause, left);
-      await waitFor(() => isSettled() || isLong(), wait, 'Wait for the roster');
+      const delay = delayUntil(deadline, delays, this.#round);
+      await waitFor(() => isSettled() || isLong(), delay, 'Wait for the roster');
       if (this.#isNotified()) return 'notification';
       this.#throwIfFailed();
       this.interruptions.throwIfAny();
       if (Date.now() >= deadline) throw this.#unconfirmed(this.#confirmSeconds);
       if (isLong()) return undefined; // S7
-      const self = await this.#requests.readSelf(isSettled, deadline);
+      const self = await this.#readSelf(isSettled, deadline);
       if (this.#isNotified() || self === undefined || self === 'unheard') continue;
       if (self.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
     }
+  }
+
+  async #readSelf(isLetGo: () => boolean, deadline: number): Promise<MuteState | 'unheard' | undefined> {
+    const reading = await this.#call.readSelf(this.#roster.participantId, isLetGo, deadline);
+    if (reading === undefined || reading === 'unheard') return reading;
+    this.#roster.read(reading);
+    return reading.self;
   }
 
   #isNotified(): boolean {
@@ -327,11 +308,11 @@ export class Saga {
 
   #throwIfFailed(): void {
     const update = this.#failedOperation();
-    if (update !== undefined) throw new Stop(operationFailed(this.#request.callId, this.#action, update));
+    if (update !== undefined) throw new Failed(operationFailed(this.#request.callId, this.#action, update));
   }
 
-  #unconfirmed(seconds: number): Stop {
-    return new Stop(unconfirmed(this.#request.callId, this.#action, seconds, this.#roster.lastSeen));
+  #unconfirmed(seconds: number): Failed {
+    return new Failed(unconfirmed(this.#request.callId, this.#action, seconds, this.#roster.lastSeen));
   }
 
   #result(confirmedBy: ModerationResult['confirmedBy']): ModerationResult {
@@ -358,10 +339,11 @@ export class Saga {
   // restoring
 
   /** Undoes what the POST may have done, and tells what the operation fails with. */
-  async #restore(reason: Stop['reason']): Promise<Failure> {
+  async #restore(stop: unknown): Promise<Failure> {
     const { callId, onUnconfirmed } = this.#request;
-    if (reason === 'Superseded') return superseded(callId);
-    const failure = { ...reason, details: { ...this.#answer, ...reason.details } };
+    if (stop instanceof Superseded) return stop.failure;
+    if (!(stop instanceof Failed)) throw stop;
+    const failure = { ...stop.failure, details: { ...this.#answer, ...stop.failure.details } };
     this.#attempts = Math.max(this.#attempts, failure.details.attempt ?? 0);
     const hasActed = this.#mayHaveActed(failure);
     if (failure.type === 'CallEnded' || !(hasActed || this.#isInherited)) return failure;
@@ -377,14 +359,15 @@ export class Saga {
     this.#phase = 'restoring';
     this.#story.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${action}.`);
     try {
-      await this.#requests.post(action, () => this.interruptions.isFinal, 'to put it back');
+      await this.#call.post(action, this.#clientContext, () => this.interruptions.isFinal, 'to put it back');
       this.#story.tell('Graph has answered. Reading the roster until it shows it.');
       return (await this.#verify(this.#before))
         ? withRestored(failure, true, 'The call was put back as it was.')
         : restoreFailed(callId, this.#action, failure);
-    } catch (stop) {
-      const cause = reasonOf(stop);
-      if (cause === 'Superseded') return superseded(callId);
+    } catch (again) {
+      if (again instanceof Superseded) return again.failure;
+      if (!(again instanceof Failed)) throw again;
+      const cause = again.failure;
       return cause.type === 'CallEnded' ? cause : restoreFailed(callId, this.#action, failure, cause);
     }
   }
@@ -394,7 +377,7 @@ export class Saga {
    * attempt has not; at a later one, an earlier attempt had no answer and may have.
    */
   #mayHaveActed({ type }: Failure): boolean {
-    if (this.#requestedAt === undefined || this.#requests.isRefused) return false;
+    if (this.#requestedAt === undefined || this.#call.known.isRefused) return false;
     return type !== 'OperationFailed' || this.#attempts > 1;
   }
 
@@ -407,7 +390,7 @@ export class Saga {
     let isExtended = false;
     const isLetGo = (): boolean => this.interruptions.isFinal;
     for (let round = 0; ; round += 1) {
-      const self = await this.#requests.readSelf(isLetGo, deadline);
+      const self = await this.#readSelf(isLetGo, deadline);
       this.interruptions.throwIfFinal();
       if (self === 'unheard' && !isExtended) {
         isExtended = true;
@@ -415,7 +398,7 @@ export class Saga {
         continue;
       }
       if (self !== undefined && self !== 'unheard' && isRestored(before, self)) return true;
-      const pause = Math.min(delayOf(VERIFY_PAUSES_MS, round), deadline - Date.now());
+      const pause = Math.min(delayOf(VERIFY_DELAYS_MS, round), deadline - Date.now());
       await waitFor(isLetGo, pause, 'Wait before the roster is read again');
       this.interruptions.throwIfFinal();
       if (Date.now() >= deadline) return false;
@@ -428,7 +411,7 @@ export class Saga {
     return {
       clientContext: this.#clientContext,
       roster: this.#roster.state,
-      isRefused: this.#requests.isRefused,
+      isRefused: this.#call.known.isRefused,
       isInherited: this.#isInherited,
       isAlreadyAsWanted: this.#isAlreadyAsWanted,
       operationId: this.#operationId,
@@ -451,18 +434,12 @@ export class Saga {
   #inheritance(): Inheritance {
     const { newest } = this.#roster;
     return {
-      isCallKnown: this.#requests.isCallKnown,
-      isPosted: this.#requests.isPosted,
+      isCallKnown: this.#call.known.isCallKnown,
+      isPosted: this.#call.known.isPosted,
       ...(this.#before !== undefined && { before: this.#before }),
       ...(newest !== undefined && { newest }),
     };
   }
-}
-
-/** Why a step has stopped. What is no `Stop` is a fault of the code, and left to Temporal. */
-function reasonOf(stop: unknown): Stop['reason'] {
-  if (!(stop instanceof Stop)) throw stop;
-  return stop.reason;
 }
 
 function shown(state: MuteState | undefined): string {

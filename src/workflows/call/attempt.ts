@@ -1,0 +1,42 @@
+import { CancellationScope, condition } from '@temporalio/workflow';
+import { fromActivity, type Failure } from '../failures.ts';
+
+/** What a step throws if it cannot go on. */
+export class Failed {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    this.failure = failure;
+  }
+}
+
+/**
+ * Runs an activity until it ends, or until `isLetGo` returns true. Temporal then makes no further attempt. What becomes of the
+ * attempt that is under way depends on the activity: a read is abandoned, a POST is waited for (`activities.ts`).
+ *
+ * @returns the result, or `undefined` if the activity was let go without one
+ * @throws {Failed} if the activity failed and was not let go
+ */
+export async function attempt<T>(isLetGo: () => boolean, activity: () => Promise<T>): Promise<T | undefined> {
+  const scope = new CancellationScope();
+  let isOver = false;
+  const letGo = async (): Promise<void> => {
+    await condition(() => isOver || isLetGo());
+    if (!isOver) scope.cancel();
+  };
+  const watch = letGo();
+  try {
+    return await scope.run(activity);
+  } catch (error) {
+    if (isLetGo()) return undefined;
+    throw new Failed(fromActivity(error));
+  } finally {
+    isOver = true;
+    await watch;
+  }
+}
+
+/** Waits until `isDone` returns true, at most `ms`. A wait that is over before it begins costs no timer. */
+export async function waitFor(isDone: () => boolean, ms: number, summary: string): Promise<void> {
+  if (ms > 0 && !isDone()) await condition(isDone, ms, { summary });
+}
