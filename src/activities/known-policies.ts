@@ -1,10 +1,12 @@
 import { log } from '@temporalio/activity';
-import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { grpcStatusOf } from '../client/any-error.ts';
 import { inParallel } from '../client/in-parallel.ts';
+import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/schedules.ts';
 import { isByRules } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
  * The policies of this deployment that say something of a call at any moment: mute on join, mute on entry, quiet hours. All
@@ -15,6 +17,7 @@ import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract
  * K2. What was read survives a read that fails: the next one goes on with the rest.
  * K3. Whoever is in a hurry gets what was known before if a read takes longer than PATIENCE_MS, unless that is older than
  *     STALE_MS.
+ * K4. What cannot be decrypted, of whichever deployment, holds nobody up: such a policy counts as none, and is logged once.
  */
 
 const REMEMBER_MS = 5_000;
@@ -22,7 +25,6 @@ const AT_ONCE = 50;
 const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
-const PAGE_SIZE = 1_000;
 
 interface Known {
   /** When the read of them began. */
@@ -43,6 +45,8 @@ class KnownPolicies {
   /** Since when a read has been tried, and what it has found. */
   #since: number | undefined;
   #found = new Map<string, One>();
+  /** K4. Policies that were logged. */
+  readonly #told = new Set<string>();
 
   constructor(client: Client, taskQueue: string) {
     this.#client = client;
@@ -99,7 +103,7 @@ class KnownPolicies {
   async #list(): Promise<string[]> {
     const listed: string[] = [];
     try {
-      for await (const { scheduleId } of this.#client.schedule.list({ pageSize: PAGE_SIZE })) {
+      for await (const scheduleId of scheduleIds(this.#client)) {
         const id = policyIdOf(scheduleId);
         if (id !== undefined) listed.push(id);
       }
@@ -113,14 +117,25 @@ class KnownPolicies {
   async #find(id: string): Promise<unknown> {
     const at = Date.now();
     try {
-      const read = async () => await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      const { action, state } = await this.#client.withDeadline(at + REQUEST_MS, read);
-      const isOurs = action.taskQueue === this.#taskQueue && action.workflowType === APPLY_POLICY;
-      this.#found.set(id, { at, policy: isOurs && !state.paused ? policyOf(id, action.args?.[0]) : undefined });
+      const read = async () => await readSchedule(this.#client, scheduleIdOf(id));
+      const schedule = await this.#client.withDeadline(at + REQUEST_MS, read);
+      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === APPLY_POLICY;
+      this.#found.set(id, { at, policy: isOurs && !schedule.paused ? await this.#policyIn(id, schedule) : undefined });
       return undefined;
     } catch (error) {
-      if (!(error instanceof ScheduleNotFoundError)) return error;
-      this.#found.set(id, { at, policy: undefined });
+      return error;
+    }
+  }
+
+  async #policyIn(id: string, schedule: ScheduleRecord): Promise<Policy | undefined> {
+    try {
+      const policy = policyOf(id, await argumentOf(this.#client, schedule));
+      this.#told.delete(id);
+      return policy;
+    } catch (error) {
+      if (!(error instanceof UnreadablePayload)) throw error;
+      if (!this.#told.has(id)) log.warn('A policy cannot be read here', { policyId: id, why: error.message }); // K4
+      this.#told.add(id);
       return undefined;
     }
   }

@@ -23,6 +23,7 @@ import {
   type PolicyOverlap,
   type PolicyReport,
 } from '../contract/policy.ts';
+import { UnreadablePayload } from '../contract/unreadable.ts';
 import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
 import { invalidPolicy as invalid, ModerationError } from './errors.ts';
@@ -30,6 +31,7 @@ import { inParallel } from './in-parallel.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
 import { quietAt } from './quiet-hours.ts';
+import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from './schedules.ts';
 import { isNever, readWhen } from './when.ts';
 
 export interface PolicyState {
@@ -187,7 +189,7 @@ export class Policies {
     const { policy, options } = this.#read({ ...before.policy, ...change, id });
     await this.#asking(id, async (handle) => {
       await handle.update((now) => {
-        this.#requireOwn(id, now);
+        this.#requireOwn(id, now.action);
         return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
       });
     });
@@ -220,7 +222,7 @@ export class Policies {
   /** Those of this deployment. */
   async *list(): AsyncIterable<PolicySummary> {
     const order: string[] = [];
-    for await (const { scheduleId } of this.#client.schedule.list()) {
+    for await (const scheduleId of scheduleIds(this.#client)) {
       const id = policyIdOf(scheduleId);
       if (id === undefined) continue;
       order.push(id);
@@ -239,34 +241,26 @@ export class Policies {
   }
 
   async #summary(id: string): Promise<PolicySummary | undefined> {
-    try {
-      const { action, state, info } = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      return action.taskQueue === this.#taskQueue ? summaryOf(id, state, info.nextActionTimes) : undefined;
-    } catch (error) {
-      if (error instanceof ScheduleNotFoundError) return undefined; // Deleted since it was listed.
-      throw error;
-    }
+    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+    // It may have been deleted since it was listed.
+    return schedule?.taskQueue === this.#taskQueue ? summaryOf(id, schedule, schedule.nextTimes) : undefined;
   }
 
   /** What was asked for, and nothing of its runs; nothing where there is no such policy, or where it is another deployment's. */
   async get(id: string): Promise<Policy | undefined> {
-    try {
-      const description = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      return description.action.taskQueue === this.#taskQueue ? policyOf(id, description) : undefined;
-    } catch (error) {
-      if (error instanceof ScheduleNotFoundError) return undefined;
-      throw error;
-    }
+    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+    if (schedule?.taskQueue !== this.#taskQueue) return undefined;
+    return policyOf(id, schedule.workflowType, await argumentOf(this.#client, schedule));
   }
 
   /** @throws {ModerationError} `PolicyNotFound` */
   async describe(id: string): Promise<PolicyDescription> {
-    const description = await this.#asking(id, async (_handle, found) => await Promise.resolve(found));
-    const { state, info } = description;
+    const description = await this.#asking(id, async (handle) => await handle.describe());
+    const { action, state, info } = description;
     const lastRun = await this.#lastRun(description);
     return {
       ...summaryOf(id, state, info.nextActionTimes),
-      policy: policyOf(id, description),
+      policy: policyOf(id, action.workflowType, action.args?.[0]),
       runs: info.numActionsTaken,
       missed: info.numActionsMissedCatchupWindow,
       skipped: info.numActionsSkippedOverlap,
@@ -282,9 +276,9 @@ export class Policies {
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
+    const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
-    return await this.#leftBehind(before);
+    return await this.#leftBehindOf(id, before);
   }
 
   /** What was due while it was paused is not made up for, but quiet hours are: the calls are muted, or unmuted, at once. */
@@ -335,18 +329,24 @@ export class Policies {
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.delete());
-    if (before !== undefined) return await this.#leftBehind(before);
-    return { muted: [], message: `Schedule ${scheduleIdOf(id)} held no policy, so nobody can tell what it leaves.` };
+    return await this.#leftBehindOf(id, before);
   }
 
-  /** One that holds no policy can be deleted all the same. */
+  /** One that holds no policy, or that cannot be decrypted here, can be paused and deleted all the same. */
   async #readable(id: string): Promise<PolicyDescription | undefined> {
     try {
       return await this.describe(id);
     } catch (error) {
       if (error instanceof ModerationError && error.type === 'InvalidRequest') return undefined;
+      if (error instanceof UnreadablePayload) return undefined;
       throw error;
     }
+  }
+
+  async #leftBehindOf(id: string, policy: PolicyDescription | undefined): Promise<LeftBehind> {
+    if (policy !== undefined) return await this.#leftBehind(policy);
+    const message = `Schedule ${scheduleIdOf(id)} contains no policy that can be read here, so nobody can tell what it leaves.`;
+    return { muted: [], message };
   }
 
   /** The policy as it is kept, and its schedule, or every fault at once. */
@@ -383,26 +383,22 @@ export class Policies {
   }
 
   /** Asks something of a policy of this deployment. */
-  async #asking<T>(id: string, ask: (handle: ScheduleHandle, found: ScheduleDescription) => Promise<T>): Promise<T> {
+  async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
     try {
-      const handle = this.#client.schedule.getHandle(scheduleIdOf(id));
-      const found = await handle.describe();
-      this.#requireOwn(id, found);
-      return await ask(handle, found);
+      const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+      if (schedule === undefined) throw notFound(id);
+      this.#requireOwn(id, schedule);
+      return await ask(this.#client.schedule.getHandle(scheduleIdOf(id)));
     } catch (error) {
-      if (!(error instanceof ScheduleNotFoundError)) throw refusedByServer(error);
-      throw new ModerationError(
-        'PolicyNotFound',
-        `There is no policy ${id}. 'policy list' shows those that there are.`,
-      );
+      throw error instanceof ScheduleNotFoundError ? notFound(id) : refusedByServer(error);
     }
   }
 
-  #requireOwn(id: string, { action }: Pick<ScheduleDescription, 'action'>): void {
-    if (action.taskQueue === this.#taskQueue) return;
+  #requireOwn(id: string, { taskQueue }: Pick<ScheduleRecord, 'taskQueue'>): void {
+    if (taskQueue === this.#taskQueue) return;
     throw new ModerationError(
       'OtherDeployment',
-      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${action.taskQueue}, and this one on ${this.#taskQueue}. ` +
+      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${taskQueue}, and this one on ${this.#taskQueue}. ` +
         'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
     );
   }
@@ -487,16 +483,20 @@ function messageOnEntry(id: string, count: number): string {
   return `In ${many} call(s) a mute on entry goes on that policy ${id} has started. Release those where that is not wanted.`;
 }
 
-function policyOf(id: string, { action }: ScheduleDescription): Policy {
-  if (action.workflowType !== APPLY_POLICY) {
-    const fault = `it starts the workflow ${action.workflowType}, and not ${APPLY_POLICY}`;
+function policyOf(id: string, workflowType: string, given: unknown): Policy {
+  if (workflowType !== APPLY_POLICY) {
+    const fault = `it starts the workflow ${workflowType}, and not ${APPLY_POLICY}`;
     const message = `Schedule ${scheduleIdOf(id)} holds no policy (${fault}). Delete it and create it anew.`;
     throw new ModerationError('InvalidRequest', message, { faults: [fault] });
   }
-  const checked = checkPolicy(action.args?.[0]);
+  const checked = checkPolicy(given);
   if (checked.ok) return checked.policy;
   const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.faults.join('; ')}). Delete it and create it anew.`;
   throw new ModerationError('InvalidRequest', message, { faults: checked.faults });
+}
+
+function notFound(id: string): ModerationError {
+  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`);
 }
 
 function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {
