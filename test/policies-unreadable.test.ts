@@ -2,12 +2,22 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import { loadClientConfig } from '../src/config.ts';
+import { Runs } from '../src/client/runs.ts';
+import { LastingRuns } from '../src/client/lasting-runs.ts';
+import { MUTES_ON_ENTRY } from '../src/client/mutes-on-entry.ts';
+import { keyword } from '../src/contract/attributes.ts';
+import { workflowIdOf } from '../src/contract/call-id.ts';
+import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
+import { POLICY_MEMO, SEARCH_ATTRIBUTE, WISHED_AT_MEMO } from '../src/contract/names.ts';
+import { Listeners } from '../src/webhook/listeners.ts';
+import { until } from './support/until.ts';
+import type { Client } from '@temporalio/client';
 import { UnreadablePayload } from '../src/contract/unreadable.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { MadePolicies } from './support/made-policies.ts';
 import { Service } from './support/service.ts';
 
-/** Policies that are encrypted with a key that this deployment does not have: its own, and another deployment's. */
+/** Policies, and memos of runs, that are encrypted with a key that this deployment does not have: its own, and another deployment's. */
 
 let service: Service;
 let others: Awaited<ReturnType<typeof connectClient>>;
@@ -53,3 +63,35 @@ test('keep nobody from the others: quiet hours end, lists are whole, and they ca
   expect(await policies.pause(own)).toEqual({ muted: [], message });
   expect(await policies.delete(own)).toEqual({ muted: [], message });
 });
+
+test('a list with a memo that cannot be decrypted has all its entries', async () => {
+  const call = service.call();
+  const start = async (workflowType: string, workflowId: string) =>
+    await others.workflow.start(workflowType, {
+      workflowId,
+      taskQueue: service.taskQueue,
+      args: [{ callId: call.id }],
+      memo: { [POLICY_MEMO]: 'p', [WISHED_AT_MEMO]: 1 },
+      typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.callId, call.id)],
+    });
+  const runs = await Promise.all([
+    start('mute', workflowIdOf(call.id)),
+    start(MUTE_ON_ENTRY, muteOnEntryIdOf(call.id)),
+  ]);
+  const entriesOf = (client: Client) => new LastingRuns(new Runs(client), service.taskQueue, MUTES_ON_ENTRY);
+  // With the key, the memo says whose it is.
+  await until(
+    async () => await all(entriesOf(others).callsOfPolicy('p')),
+    (found) => found.length > 0,
+  );
+  expect(await all(entriesOf(service.client).callsOfPolicy('p'))).toEqual([]);
+  expect(await all(service.moderation.list({ callId: call.id }))).toMatchObject([{ action: 'mute' }]);
+  expect(await new Listeners(service.client, service.taskQueue).of(call.id)).toEqual([muteOnEntryIdOf(call.id)]);
+  await Promise.all(runs.map(async (run) => await run.terminate()));
+});
+
+async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of list) found.push(one);
+  return found;
+}
