@@ -37,10 +37,11 @@ export async function policyLevel(policy: Policy, { at, scheduledAt }: LevelAt):
   const { when } = policy;
   if (scheduledAt !== undefined && isFirstOfTwo(when, new Date(scheduledAt))) return { stop: 'notDue' };
   const { isQuiet, until } = quietAt(when, new Date(at));
-  if (scheduledAt !== undefined) {
+  // What these hours have muted is unmuted after them, whatever the policy says by then: what its new terms keep muted, or
+  // another policy's, is known to `quietCalls`.
+  if (isQuiet && scheduledAt !== undefined) {
     const current = await currentOf(policy.id);
-    const isSame = current !== undefined && JSON.stringify(current) === JSON.stringify(policy);
-    if (!isSame && (isQuiet || current !== undefined)) return { stop: 'changed' };
+    if (JSON.stringify(current) !== JSON.stringify(policy)) return { stop: 'changed' };
   }
   return { action: actionFor(isQuiet), ...(until !== undefined && { until: until.toISOString() }) };
 }

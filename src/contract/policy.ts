@@ -157,7 +157,7 @@ export interface PolicyReport {
 
 /**
  * - `hours`: quiet hours began or ended meanwhile, so another run does what is right now
- * - `changed`: the policy was changed or deleted meanwhile
+ * - `changed`: the policy was changed or deleted while the run muted
  * - `notDue`: the clock shows this time once more, and quiet hours begin or end the second time
  * - `deadline`: the run took longer than a run may
  */

@@ -221,4 +221,23 @@ export const KNOWN: readonly Known[] = [
     at(60, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 3_600 }),
     at(600, { kind: 'organizer', call: 0, isMuted: false }),
   ]),
+  known(
+    'policy 2',
+    'an update leaves the run at the end alone',
+    200,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0, 1] }),
+      at(5_390, {
+        kind: 'graph',
+        call: 1,
+        on: ['mute', 'unmute'],
+        how: 'status',
+        status: 503,
+        probability: 1,
+        seconds: 180,
+      }),
+      at(5_520, { kind: 'change', id: 'q', how: 'update', terms: { pace: 20 } }),
+    ],
+    { calls: [call(), call()] },
+  ),
 ];
