@@ -48,7 +48,8 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     nor its input grows with the number of calls. The report is bounded too.
  * P4. A run for which no worker was there in time is not made up for, unless it is one of quiet hours.
  * P5. A run that is cancelled starts nothing more, and leaves what it has started to itself.
- * P6. A run takes RUN_MS at most.
+ * P6. A run takes RUN_MS at most, unless it is one of quiet hours: those have a deadline of their own (P7), and one that unmutes
+ *     gives nobody up because it was late.
  *
  * Quiet hours are a level: what a run does is decided by the clock when it works, and not by what started it.
  *
@@ -215,6 +216,7 @@ class PolicyRun {
   /** Why nothing more is to be started, if so. */
   #stop(): PolicyStop | undefined {
     if (Date.now() >= this.#until) return 'hours'; // P7
+    if (this.#policy.when.quietHours !== undefined) return undefined;
     return Date.now() >= this.#carried.startedAt + RUN_MS ? 'deadline' : undefined; // P6
   }
 

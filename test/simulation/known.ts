@@ -35,6 +35,10 @@ const known = (
   scenario: { theme: 'known', start: '2027-02-01T21:00:00Z', minutes, calls: [call()], steps, ...more },
 });
 
+const placesOf = (count: number): number[] => Array.from({ length: count }, (_, place) => place);
+
+const callsOf = (count: number, more: Partial<CallPlan> = {}): CallPlan[] => placesOf(count).map(() => call(more));
+
 const unmuteAt = (row: string, minutes: number): Known =>
   known(
     row,
@@ -239,5 +243,15 @@ export const KNOWN: readonly Known[] = [
       at(5_520, { kind: 'change', id: 'q', how: 'update', terms: { pace: 20 } }),
     ],
     { calls: [call(), call()] },
+  ),
+  known(
+    'policy 3',
+    'the end of quiet hours has no deadline, though no worker is there for seven hours',
+    700,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: placesOf(300) }),
+      at(5_405, { kind: 'away', deployment: 0, seconds: 25_200 }),
+    ],
+    { calls: callsOf(300), orders: 1 },
   ),
 ];
