@@ -60,7 +60,8 @@ import { delayOf } from './delays.ts';
  * L6. A call that quiet hours have muted is looked at again after their end, because the policy's run at that moment may not
  *     have found it, or may not have come. If the hours still go on, of whichever policy, it waits for their end. If nobody has
  *     asked for anything since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is
- *     tried again MOST_TRIES times.
+ *     tried again MOST_TRIES times, at growing intervals. A look that could not tell, because an operation is under way or a list
+ *     has not caught up, is no try.
  */
 
 /** Pauses before the reads of the call, from its start on. The last one repeats. */
@@ -81,7 +82,7 @@ const MOST_EVENTS_WAITING = 20_000;
 const LAG_MS = 60_000;
 const GRACE_MS = 120_000;
 const SOON_MS = 2_000;
-const TRY_AGAIN_MS = 60_000;
+const LOOK_AGAIN_MS = [60_000, 60_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
 const MOST_TRIES = 20;
 
 /** What a run leaves to the one that it continues as. */
@@ -107,6 +108,7 @@ interface Quiet {
   policy: Policy;
   until: number;
   lookAt: number;
+  looks: number;
   tries: number;
   /** The mute, if it was confirmed. */
   runId?: string;
@@ -195,7 +197,7 @@ class LiveCall {
         if (join === undefined) return;
         const end = until === undefined ? undefined : Date.parse(until);
         // Known from now on, whatever becomes of the mute.
-        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, tries: 0 };
+        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, looks: 0, tries: 0 };
         const came = await this.#operate(join, 'mute', end);
         now.onJoin = { policyId: join.id, outcome: came.outcome };
         if (now.quiet === undefined) return;
@@ -219,13 +221,15 @@ class LiveCall {
     }
     const look = { callId, until: new Date(quiet.until).toISOString() };
     const left = await rules.isLeftMuted({ ...look, ...(quiet.runId !== undefined && { runId: quiet.runId }) });
-    quiet.tries += 1;
-    if (left === 'no' || quiet.tries > MOST_TRIES) {
+    if (left === 'no' || quiet.tries >= MOST_TRIES) {
       delete this.#now.quiet;
       return;
     }
-    quiet.lookAt = Date.now() + TRY_AGAIN_MS;
-    if (left === 'yes') await this.#orWarn(async () => void (await this.#operate(quiet.policy, 'unmute')));
+    quiet.lookAt = Date.now() + delayOf(LOOK_AGAIN_MS, quiet.looks);
+    quiet.looks += 1;
+    if (left === 'wait') return;
+    quiet.tries += 1;
+    await this.#orWarn(async () => void (await this.#operate(quiet.policy, 'unmute')));
   }
 
   #call(): JoiningCall {

@@ -254,4 +254,17 @@ export const KNOWN: readonly Known[] = [
     ],
     { calls: callsOf(300), orders: 1 },
   ),
+  known(
+    'policy 7',
+    'a live call is looked at until something was tried',
+    200,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: 'live' }),
+      at(3_900, { kind: 'establish', call: 0 }),
+      at(4_200, { kind: 'change', id: 'q', how: 'delete' }),
+      at(4_300, { kind: 'lists', lagMs: 3_600_000, isFailing: false, seconds: 3_600 }),
+      at(4_400, { kind: 'others', call: 0 }),
+    ],
+    { calls: [call({ isLater: true })] },
+  ),
 ];
