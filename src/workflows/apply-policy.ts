@@ -60,6 +60,8 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  * P9. After the hours, a call is left muted if another policy's hours still go on there.
  * P10. A call that could not be muted as the hours began, or unmuted as they ended, is asked again, in growing intervals
  *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else.
+ * P11. What a run orders was wished for when the run was due, or asked for, however late it is ordered: it goes over no wish
+ *     since then.
  */
 
 const CALL_MS = 10 * 60_000;
@@ -103,6 +105,8 @@ interface Carried {
   due: number;
   /** P6. */
   startedAt: number;
+  /** P11. */
+  dueAt: number;
 }
 
 export async function runPolicy(input: unknown, rest: readonly unknown[]): Promise<PolicyReport> {
@@ -141,6 +145,7 @@ class PolicyRun {
       rounds: 0,
       due: 0,
       startedAt: Date.now(),
+      dueAt: dueAtOf(policy),
     };
     setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
       description: 'What came of the run so far',
@@ -335,7 +340,7 @@ class PolicyRun {
 
   /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
   async #isStillMuted({ callId, came }: Unfinished): Promise<boolean> {
-    const until = this.#report.startedAt;
+    const until = new Date(this.#carried.dueAt).toISOString();
     const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
     if (left.outcome === 'no') came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
     return left.outcome !== 'no';
@@ -345,9 +350,7 @@ class PolicyRun {
     const rule = entryRuleOf(this.#policy.rules);
     if (rule !== undefined) return await this.#muteOnEntry(rule, call);
     const { action } = this.#report;
-    // A mute that is asked again is as old as its run, so that it overrides nobody's wish since then (P10).
-    const isOld = action === 'mute' && 'came' in call;
-    const came = await this.#operate(action, call, isOld ? Date.parse(this.#report.startedAt) : undefined);
+    const came = await this.#operate(action, call, this.#carried.dueAt);
     const isTooLate = action === 'mute' && Date.now() >= this.#until;
     return isTooLate ? ((await this.#takenBack(call, came)) ?? came) : came;
   }
@@ -357,7 +360,7 @@ class PolicyRun {
     return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
   }
 
-  async #operate(action: Action, call: PolicyCall, wishedAt?: number): Promise<Came> {
+  async #operate(action: Action, call: PolicyCall, wishedAt: number): Promise<Came> {
     const order = policyOrder(this.#policy, action, call, action === this.#report.action ? this.#until : undefined);
     return await this.#alone(async () => cameOf(await this.#operations.run(order, wishedAt)));
   }
@@ -368,7 +371,7 @@ class PolicyRun {
     const until = new Date(this.#until).toISOString();
     const look = { callId, until, ...(runId !== undefined && { runId }) };
     const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted(look) }));
-    return left.outcome === 'yes' ? await this.#operate('unmute', call) : undefined;
+    return left.outcome === 'yes' ? await this.#operate('unmute', call, this.#until) : undefined;
   }
 
   /** P1. What fails is what became of this call. */
@@ -399,6 +402,15 @@ function schedule(): { scheduledAt: Date; isBySchedule: boolean } {
   const { typedSearchAttributes, startTime } = workflowInfo();
   const scheduledAt = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
   return { scheduledAt: scheduledAt ?? startTime, isBySchedule: scheduledAt !== undefined };
+}
+
+/**
+ * P11. The time of a schedule is cut to the second, also that of a trigger. A run that makes up for a time of the past was
+ * asked for when it started; but quiet hours began or ended when they did.
+ */
+function dueAtOf({ when }: Policy): number {
+  const started = workflowInfo().startTime.getTime();
+  return when.quietHours === undefined ? started : Math.min(started, schedule().scheduledAt.getTime() + 999);
 }
 
 const CLOSING: Closing = { closing: true };

@@ -12,7 +12,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { JoiningCall, OperationOutcome } from '../activities/types.ts';
+import type { JoiningCall } from '../activities/types.ts';
 import { keyword, keywordList } from '../contract/attributes.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import {
@@ -25,7 +25,7 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../contract/live-call.ts';
-import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import type { Policy } from '../contract/policy.ts';
 import { toCallEnd } from '../contract/signals.ts';
@@ -198,7 +198,8 @@ class LiveCall {
         const end = until === undefined ? undefined : Date.parse(until);
         // Known from now on, whatever becomes of the mute.
         if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, looks: 0, tries: 0 };
-        const came = await this.#operate(join, 'mute', end);
+        const order = policyOrder(join, 'mute', this.#call(), end);
+        const came = await this.#ordering(async () => await this.#operations.run(order));
         now.onJoin = { policyId: join.id, outcome: came.outcome };
         if (now.quiet === undefined) return;
         if (came.outcome === 'Confirmed') now.quiet.runId = came.runId;
@@ -229,17 +230,15 @@ class LiveCall {
     quiet.looks += 1;
     if (left === 'wait') return;
     quiet.tries += 1;
-    await this.#orWarn(async () => void (await this.#operate(quiet.policy, 'unmute')));
+    await this.#orWarn(async () => {
+      const order = policyOrder(quiet.policy, 'unmute', this.#call());
+      await this.#ordering(async () => await this.#operations.run(order, quiet.until));
+    });
   }
 
   #call(): JoiningCall {
     const { labels, tenantId } = this.#now;
     return { callId: this.#input.callId, labels, ...(tenantId !== undefined && { tenantId }) };
-  }
-
-  async #operate(policy: Policy, action: Action, until?: number): Promise<OperationOutcome> {
-    const order = policyOrder(policy, action, this.#call(), until);
-    return await this.#ordering(async () => await this.#operations.run(order));
   }
 
   async #ordering<T>(work: () => Promise<T>): Promise<T> {

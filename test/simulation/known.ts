@@ -267,4 +267,14 @@ export const KNOWN: readonly Known[] = [
     ],
     { calls: [call({ isLater: true })] },
   ),
+  known(
+    'policy 8',
+    'the beginning of quiet hours does not go over an unmute that was asked for since',
+    90,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: placesOf(100), pace: 1 }),
+      at(3_665, { kind: 'ask', call: 99, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { calls: callsOf(100), orders: 3 },
+  ),
 ];
