@@ -26,15 +26,20 @@ const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
 
+interface One {
+  policy: Policy;
+  isPaused: boolean;
+}
+
 interface Known {
   /** When the read of them began. */
   at: number;
-  policies: readonly Policy[];
+  all: readonly One[];
 }
 
-interface One {
+interface Found {
   at: number;
-  policy: Policy | undefined;
+  one: One | undefined;
 }
 
 class KnownPolicies {
@@ -44,7 +49,7 @@ class KnownPolicies {
   #reading: Promise<Known> | undefined;
   /** Since when a read has been tried, and what it has found. */
   #since: number | undefined;
-  #found = new Map<string, One>();
+  #found = new Map<string, Found>();
   /** K4. Policies that were logged. */
   readonly #told = new Set<string>();
 
@@ -53,21 +58,25 @@ class KnownPolicies {
     this.#taskQueue = taskQueue;
   }
 
-  /** As they are now, or were a few seconds ago. */
+  /** Those that are not paused, as they are now or were a few seconds ago. */
   async soon(): Promise<readonly Policy[]> {
-    const known = this.#known;
-    const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
-    if (known !== undefined && age < REMEMBER_MS) return known.policies;
-    const reading = this.#read();
-    if (known === undefined || age > STALE_MS) return (await reading).policies;
-    return (await patiently(reading, known)).policies; // K3
+    return policiesOf(await this.#soon());
   }
 
-  /** As they are at this moment or later. */
-  async now(): Promise<readonly Policy[]> {
+  async #soon(): Promise<Known> {
+    const known = this.#known;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
+    if (known !== undefined && age < REMEMBER_MS) return known;
+    const reading = this.#read();
+    if (known === undefined || age > STALE_MS) return await reading;
+    return await patiently(reading, known); // K3
+  }
+
+  /** Those that are not paused, and the one that is named, as they are at this moment or later. */
+  async now(pausedToo?: string): Promise<readonly Policy[]> {
     const asked = Date.now();
     const found = await this.#read();
-    return found.at >= asked ? found.policies : (await this.#read()).policies;
+    return policiesOf(found.at >= asked ? found : await this.#read(), pausedToo);
   }
 
   /** One read at a time. */
@@ -91,8 +100,7 @@ class KnownPolicies {
         if (failure !== undefined) failures.push(failure);
       }
       if (failures.length > 0) throw failures[0];
-      const policies = listed.toSorted().flatMap((id) => this.#found.get(id)?.policy ?? []);
-      this.#known = { at: since, policies };
+      this.#known = { at: since, all: listed.toSorted().flatMap((id) => this.#found.get(id)?.one ?? []) };
       this.#since = undefined;
       this.#found = new Map();
       return this.#known;
@@ -120,7 +128,8 @@ class KnownPolicies {
       const read = async () => await readSchedule(this.#client, scheduleIdOf(id));
       const schedule = await this.#client.withDeadline(at + REQUEST_MS, read);
       const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === APPLY_POLICY;
-      this.#found.set(id, { at, policy: isOurs && !schedule.paused ? await this.#policyIn(id, schedule) : undefined });
+      const policy = isOurs ? await this.#policyIn(id, schedule) : undefined;
+      this.#found.set(id, { at, one: policy && { policy, isPaused: schedule?.paused === true } });
       return undefined;
     } catch (error) {
       return error;
@@ -139,6 +148,10 @@ class KnownPolicies {
       return undefined;
     }
   }
+}
+
+function policiesOf({ all: known }: Known, pausedToo?: string): readonly Policy[] {
+  return known.flatMap(({ policy, isPaused }) => (isPaused && policy.id !== pausedToo ? [] : [policy]));
 }
 
 /** A schedule that somebody else has made, and that contains no policy, must not keep those that do from being heard. */

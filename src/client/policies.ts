@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
@@ -9,12 +10,13 @@ import {
 } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
 import { DURATION_RULE } from '../contract/duration.ts';
-import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { POLICY_CHANGED, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import { checkPolicy, faultsOfNote } from '../contract/policy-check.ts';
 import {
   APPLY_POLICY,
   catchupSecondsOf,
+  CHANGE_WITHIN_MS,
   overlapOf,
   policyIdOf,
   scheduleIdOf,
@@ -30,7 +32,7 @@ import { invalidPolicy as invalid, ModerationError } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
-import { quietAt } from './quiet-hours.ts';
+import { lastChangeOf, quietAt } from './quiet-hours.ts';
 import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from './schedules.ts';
 import { isNever, readWhen } from './when.ts';
 
@@ -181,42 +183,58 @@ export class Policies {
 
   /**
    * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else now, those
-   * calls are unmuted, and the calls that the new terms want muted are muted.
+   * calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless it is paused.
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
-    const { policy, options } = this.#read({ ...before.policy, ...change, id });
-    await this.#asking(id, async (handle) => {
-      await handle.update((now) => {
-        this.#requireOwn(id, now.action);
-        return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
-      });
-    });
-    const isSame = JSON.stringify(policy) === JSON.stringify(before.policy);
-    if (!isSame && !before.paused) await this.#settle(before, policy);
+    while (!(await this.#updated(id, change, note)));
     return await this.describe(id);
   }
 
-  /** Ends what the terms before have muted, and begins what the new ones want at this moment. */
-  async #settle(before: PolicyDescription, policy: Policy): Promise<void> {
-    const now = new Date();
-    const isQuiet = quietAt(policy.when, now).isQuiet;
-    if (isMutedByHours(before, now)) await this.#close(before.policy);
-    if (isQuiet) await this.trigger(policy.id);
+  /** False if somebody else has changed it meanwhile, so that nothing was done. */
+  async #updated(id: string, change: PolicyChange, note: string | undefined): Promise<boolean> {
+    const { policy: before } = await this.describe(id);
+    const { policy, options } = this.#read({ ...before, ...change, id });
+    const isSame = isEqual(policy, before);
+    let isPaused = false;
+    const update = async (): Promise<void> =>
+      await this.#asking(id, async (handle) => {
+        await handle.update((now) => {
+          this.#requireOwn(id, now.action);
+          if (!isEqual(policyOf(id, now.action.workflowType, now.action.args?.[0]), before))
+            throw new ChangedMeanwhile();
+          isPaused = now.state.paused;
+          return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
+        });
+      });
+    try {
+      await (isSame ? update() : this.#closing(before, update));
+    } catch (error) {
+      if (error instanceof ChangedMeanwhile) return false;
+      throw error;
+    }
+    if (!isSame && !isPaused && quietAt(policy.when, new Date()).isQuiet) await this.trigger(id);
+    return true;
   }
 
-  /** Unmutes the calls of a policy that has had quiet hours, but for those that some hours still keep muted. */
-  async #close(policy: Policy): Promise<void> {
+  /**
+   * Makes a change after which the quiet hours of a policy may have left calls muted. The run that unmutes those is started
+   * before, so that it comes also if this client dies (P12 of `apply-policy.ts`).
+   */
+  async #closing(policy: Policy, change: () => Promise<void>): Promise<void> {
+    if (policy.when.quietHours === undefined) return await change();
     const { id } = policy;
     const closing: Closing = { closing: true };
-    await this.#client.workflow.start(APPLY_POLICY, {
-      workflowId: `${scheduleIdOf(id)}-closing-${new Date().toISOString()}`,
+    const run = await this.#client.workflow.start(APPLY_POLICY, {
+      workflowId: `${scheduleIdOf(id)}-closing-${randomUUID()}`,
       taskQueue: this.#taskQueue,
       args: [policy, closing],
       typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, 'unmute')],
-      staticSummary: `Policy ${id}: unmute, because its terms were changed`,
+      staticSummary: `Policy ${id}: unmute what its quiet hours no longer keep muted`,
     });
+    await this.#client.withDeadline(Date.now() + CHANGE_WITHIN_MS, change);
+    // If it does not hear of it, it goes on a little later.
+    await run.signal(POLICY_CHANGED).catch(() => undefined);
   }
 
   /** Those of this deployment. */
@@ -284,13 +302,12 @@ export class Policies {
   /** What was due while it was paused is not made up for, but quiet hours are: the calls are muted, or unmuted, at once. */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
-    await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    const { policy, paused, lastRun } = await this.describe(id);
+    const resume = async (): Promise<void> =>
+      await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    await (paused ? this.#closing(policy, resume) : resume());
     const now = new Date();
-    const { quietHours } = before.policy.when;
-    if (before.paused && quietHours !== undefined) {
-      if (isMutedByHours(before, now) !== quietAt(before.policy.when, now).isQuiet) await this.trigger(id);
-    }
+    if (paused && quietAt(policy.when, now).isQuiet && !hasBegun(policy, lastRun, now)) await this.trigger(id);
     return await this.describe(id);
   }
 
@@ -516,10 +533,18 @@ function catchupOf(policy: Policy): number | string {
   return isLong ? seconds : `catchupWindow ${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`;
 }
 
-/** Whether a policy's quiet hours have muted calls that no run of it has unmuted yet, as far as its last run tells. */
-function isMutedByHours({ policy, lastRun }: PolicyDescription, now: Date): boolean {
-  if (policy.when.quietHours === undefined) return false;
-  return lastRun?.report === undefined ? quietAt(policy.when, now).isQuiet : lastRun.report.action === 'mute';
+/** Whether the last run was one that mutes in the present quiet hours. */
+function hasBegun({ when }: Policy, lastRun: PolicyRunRecord | undefined, now: Date): boolean {
+  const began = lastChangeOf(when, now);
+  if (lastRun?.report === undefined || began === undefined) return false;
+  return lastRun.report.action === 'mute' && Date.parse(lastRun.scheduledAt) >= began.getTime();
+}
+
+/** Somebody else has changed the policy after it was read. */
+class ChangedMeanwhile extends Error {}
+
+function isEqual(one: Policy, other: Policy): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {

@@ -169,10 +169,16 @@ export interface MutedOthers {
   of: number;
 }
 
-/** An argument of a run, beside the policy: unmute what the quiet hours have muted, because these terms are over. */
+/**
+ * An argument of a run, beside the policy as it was before a change: unmute what its quiet hours have muted and no quiet hours
+ * keep muted any more.
+ */
 export interface Closing {
   closing: true;
 }
+
+/** A client makes a change of a policy within this time, or not at all. */
+export const CHANGE_WITHIN_MS = 60_000;
 
 export const APPLY_POLICY = 'applyPolicy';
 

@@ -2,7 +2,9 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
   defineQuery,
+  defineSignal,
   isCancellation,
   log,
   makeContinueAsNewFunc,
@@ -13,11 +15,12 @@ import {
 import type { PolicyCall } from '../activities/types.ts';
 import { isFailureType } from '../contract/failure.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
-import { QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { POLICY_CHANGED, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import {
   catchupSecondsOf,
+  CHANGE_WITHIN_MS,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
   type Closing,
@@ -62,6 +65,11 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else.
  * P11. What a run orders was wished for when the run was due, or asked for, however late it is ordered: it goes over no wish
  *     since then.
+ * P12. A run that closes the terms of a policy is started before they are changed, or before the policy is resumed, so that it
+ *     comes whatever becomes of the client. It waits until the client says that the change is made, or could have been
+ *     (CHANGE_MADE_MS). Then it unmutes the calls that the terms have muted and that no quiet hours keep muted, also if nothing
+ *     was changed, unless the policy is still paused: what is wanted is kept. Of a call that nobody has asked anything of since, it asks
+ *     nothing.
  */
 
 const CALL_MS = 10 * 60_000;
@@ -71,6 +79,9 @@ const RUN_MS = 6 * 3_600_000;
 /** Before each further round of P10. */
 const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
 
+/** A change that is not made by then never is. */
+const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
+
 /** Calls that are asked again at most. */
 const MOST_AGAIN = 1_000;
 
@@ -78,6 +89,7 @@ const MOST_AGAIN = 1_000;
 const FINAL: ReadonlySet<string> = new Set([
   'Confirmed',
   'StillQuiet',
+  'AlreadyDone',
   'CallEnded',
   'CallNotFound',
   'NotAGroupCall',
@@ -130,6 +142,8 @@ class PolicyRun {
   /** P9. */
   #kept: ReadonlySet<string> = new Set();
   readonly #operations = new Operations();
+  /** P12. */
+  #isChangeMade = false;
   #second = Date.now();
   #startedInSecond = 0;
 
@@ -147,6 +161,10 @@ class PolicyRun {
       startedAt: Date.now(),
       dueAt: dueAtOf(policy),
     };
+    const made = (): void => {
+      this.#isChangeMade = true;
+    };
+    setHandler(defineSignal(POLICY_CHANGED), made, { description: 'The change is made (sent by the client)' });
     setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
       description: 'What came of the run so far',
     });
@@ -187,10 +205,7 @@ class PolicyRun {
   /** P7. What the policy's hours say now; gives why the run ends if they say that. */
   async #decide(): Promise<PolicyStop | undefined> {
     if (this.#policy.when.quietHours === undefined) return undefined;
-    if (this.#isClosing) {
-      this.#report.action = 'unmute';
-      return undefined;
-    }
+    if (this.#isClosing) return this.#isFirst ? await this.#closeAfterChange() : undefined;
     const { scheduledAt, isBySchedule } = schedule();
     // The schedule's clock may be a little ahead.
     const at = new Date(Math.max(Date.now(), scheduledAt.getTime())).toISOString();
@@ -201,6 +216,17 @@ class PolicyRun {
     if (!this.#isFirst && level.action !== this.#report.action) return 'hours';
     this.#report.action = level.action;
     if (level.until !== undefined) this.#until = Date.parse(level.until);
+    return undefined;
+  }
+
+  /** P12. */
+  async #closeAfterChange(): Promise<PolicyStop | undefined> {
+    this.#report.action = 'unmute';
+    const at = new Date(this.#carried.dueAt).toISOString();
+    await condition(() => this.#isChangeMade, CHANGE_MADE_MS, { summary: 'Until the change is made' });
+    const level = await this.#asked(async () => rules.policyLevel(this.#policy, { at, isClosing: true }));
+    if ('stop' in level) return level.stop;
+    if (level.since !== undefined) this.#carried.dueAt = Date.parse(level.since);
     return undefined;
   }
 
@@ -295,7 +321,8 @@ class PolicyRun {
   async #keepQuiet(calls: readonly PolicyCall[]): Promise<void> {
     if (!this.#isUnmuteOfHours() || calls.length === 0) return;
     const plain = calls.map(({ callId }) => ({ callId }));
-    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString())));
+    const pausedToo = this.#isClosing ? this.#policy.id : undefined;
+    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString(), pausedToo)));
   }
 
   /** Waits for the next second where this one is used up. Those who wait are counted in the second they wait for. */
@@ -319,6 +346,7 @@ class PolicyRun {
     const { callId, tenantId } = call;
     if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
     if ('came' in call && this.#isUnmuteOfHours() && !(await this.#isStillMuted(call))) return call.came; // P10
+    if (this.#isClosing && (await this.#isLeft(callId)) === 'no') return { outcome: 'AlreadyDone' }; // P12
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -340,10 +368,15 @@ class PolicyRun {
 
   /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
   async #isStillMuted({ callId, came }: Unfinished): Promise<boolean> {
+    const isLeft = (await this.#isLeft(callId)) !== 'no';
+    if (!isLeft) came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
+    return isLeft;
+  }
+
+  async #isLeft(callId: string): Promise<string> {
     const until = new Date(this.#carried.dueAt).toISOString();
     const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
-    if (left.outcome === 'no') came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
-    return left.outcome !== 'no';
+    return left.outcome;
   }
 
   async #act(call: PolicyCall | Unfinished): Promise<Came> {

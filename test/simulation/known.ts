@@ -255,6 +255,47 @@ export const KNOWN: readonly Known[] = [
     { calls: callsOf(300), orders: 1 },
   ),
   known(
+    'policy 4',
+    'an update of a paused policy unmutes what its old terms have muted',
+    120,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: [0, 1] }),
+      at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+      at(4_200, { kind: 'change', id: 'q', how: 'update', terms: { calls: [1] } }),
+    ],
+    { calls: [call(), call()] },
+  ),
+  known('policy 4', 'an update of a policy that was paused at its end unmutes', 150, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
+    at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+    at(6_000, { kind: 'change', id: 'q', how: 'update', terms: { to: '22:15' } }),
+  ]),
+  ...[6, 10, 14, 18, 22, 26].map((diesAfterMs) =>
+    known(
+      'policy 5',
+      `a client that dies ${diesAfterMs} ms after it began to update leaves nobody muted`,
+      120,
+      [
+        at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: [0, 1] }),
+        at(3_900, { kind: 'change', id: 'q', how: 'update', terms: { calls: [1] }, diesAfterMs }),
+      ],
+      { calls: [call(), call()], orders: 4 },
+    ),
+  ),
+  ...[8, 12, 16, 20, 24].map((diesAfterMs) =>
+    known(
+      'policy 5',
+      `a client that dies ${diesAfterMs} ms after it began to resume leaves nobody muted`,
+      150,
+      [
+        at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
+        at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+        at(6_000, { kind: 'change', id: 'q', how: 'resume', diesAfterMs }),
+      ],
+      { orders: 4 },
+    ),
+  ),
+  known(
     'policy 7',
     'a live call is looked at until something was tried',
     200,
