@@ -19,7 +19,7 @@ export async function* listedRuns(client: Client, query: string, pageSize = 1_00
     const page = await workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken });
     for (const raw of page.executions ?? []) {
       const withoutMemo = Object.create(raw, { memo: { value: undefined } }) as RawRun;
-      yield await infoOf(raw as RawRun).catch(async () => await infoOf(withoutMemo));
+      yield await infoOf(raw).catch(async () => await infoOf(withoutMemo));
     }
     nextPageToken = page.nextPageToken ?? new Uint8Array();
   } while (nextPageToken.length > 0);

@@ -31,7 +31,7 @@ import {
 import { reads, rules } from './activities.ts';
 import { Patience } from './patience.ts';
 import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
-import { cameOf, countCall, newReport, type Came } from './policy-report.ts';
+import { cameOf, countCall, countMore, newReport, type Came } from './policy-report.ts';
 import { invalidRequest } from './failures.ts';
 import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
@@ -62,7 +62,9 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     their end may not have seen it.
  * P9. After the hours, a call is left muted if another policy's hours still go on there.
  * P10. A call that could not be muted as the hours began, or unmuted as they ended, is asked again, in growing intervals
- *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else.
+ *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else. More calls than MOST_AGAIN
+ *     that could not be unmuted are not remembered: then the next round walks over all calls of the target, and asks again
+ *     where a call is left muted.
  * P11. What a run orders was wished for when the run was due, or asked for, however late it is ordered: it goes over no wish
  *     since then.
  * P12. A run that closes the terms of a policy is started before they are changed, or before the policy is resumed, so that it
@@ -82,8 +84,8 @@ const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000]
 /** A change that is not made by then never is. */
 const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
 
-/** Calls that are asked again at most. */
-const MOST_AGAIN = 1_000;
+/** Calls that are remembered to be asked again. */
+const MOST_AGAIN = 200;
 
 /** Outcomes after which a call is not asked again (P10). */
 const FINAL: ReadonlySet<string> = new Set([
@@ -96,6 +98,9 @@ const FINAL: ReadonlySet<string> = new Set([
   'InvalidRequest',
   'Superseded',
 ]);
+
+/** Outcomes of a call that was not to be unmuted. */
+const LEFT_ALONE: ReadonlySet<string> = new Set(['StillQuiet', 'AlreadyDone']);
 
 /** Nobody is harmed if a call is not muted, so these end the attempts to mute. An unmute is tried again after them. */
 const FINAL_TO_MUTE: ReadonlySet<string> = new Set(['PermissionDenied', 'CallNotEstablished']);
@@ -112,6 +117,10 @@ interface Carried {
   place?: Place;
   /** P10. */
   again: Unfinished[];
+  /** Those that are not remembered: how many came to what. */
+  beyond: Record<string, number>;
+  /** The present round walks over all calls. */
+  isWalk: boolean;
   rounds: number;
   /** Of `again`: how many of the present round are still to be asked. */
   due: number;
@@ -156,6 +165,8 @@ class PolicyRun {
       report: newReport(id, action),
       place: firstPlace(),
       again: [],
+      beyond: {},
+      isWalk: false,
       rounds: 0,
       due: 0,
       startedAt: Date.now(),
@@ -252,7 +263,9 @@ class PolicyRun {
   }
 
   #end({ missed, stopped }: { missed?: true; stopped?: PolicyStop | undefined } = {}): PolicyReport {
-    for (const { callId, came } of this.#carried.again.splice(0)) countCall(this.#report, callId, came);
+    const { again, beyond } = this.#carried;
+    for (const { callId, came } of again.splice(0)) countCall(this.#report, callId, came);
+    countMore(this.#report, beyond);
     return Object.assign(
       this.#report,
       { ...(missed && { missed }), ...(stopped !== undefined && { stopped }) },
@@ -260,16 +273,21 @@ class PolicyRun {
     );
   }
 
-  /** P10. A batch of a round, and a run of Temporal's for each. */
+  /** P10. A batch of a round, and a run of Temporal's for each. A walk begins with the first batch of all calls. */
   async #again(): Promise<PolicyReport> {
     const carried = this.#carried;
     if (carried.due === 0) {
       const pause = AGAIN_MS[carried.rounds];
-      if (carried.again.length === 0 || pause === undefined) return this.#end();
-      await sleep(pause, { summary: `Until ${carried.again.length} call(s) are asked again` });
+      const isWalk = Object.keys(carried.beyond).length > 0;
+      if ((carried.again.length === 0 && !isWalk) || pause === undefined) return this.#end();
+      await sleep(pause, {
+        summary: `Until ${carried.again.length} call(s)${isWalk ? ' and more' : ''} are asked again`,
+      });
       const stop = await this.#decide();
       if (stop !== undefined) return this.#end({ stopped: stop });
       carried.rounds += 1;
+      Object.assign(carried, { isWalk, ...(isWalk && { again: [], beyond: {} }) });
+      if (isWalk) return await this.#continue(firstPlace());
       carried.due = carried.again.length;
     }
     const calls = carried.again.splice(0, Math.min(BATCH, carried.due));
@@ -307,10 +325,14 @@ class PolicyRun {
     const came = (await this.#ruledOut(call)) ?? (await this.#act(call));
     const isOfHours = this.#policy.when.quietHours !== undefined;
     const isFinal = FINAL.has(came.outcome) || (!this.#isUnmuteOfHours() && FINAL_TO_MUTE.has(came.outcome));
-    const isAgain = isOfHours && !isFinal && this.#carried.again.length < MOST_AGAIN;
+    const { again, beyond, isWalk } = this.#carried;
     const { tenantId } = call;
-    if (isAgain) this.#carried.again.push({ callId, ...(tenantId !== undefined && { tenantId }), came }); // P10
-    else countCall(this.#report, callId, came);
+    const { outcome } = came;
+    const isAgain = isOfHours && !isFinal;
+    // P10
+    if (isAgain && again.length < MOST_AGAIN) again.push({ callId, ...(tenantId !== undefined && { tenantId }), came });
+    else if (isAgain && this.#isUnmuteOfHours()) beyond[outcome] = (beyond[outcome] ?? 0) + 1;
+    else if (!(isWalk && LEFT_ALONE.has(outcome))) countCall(this.#report, callId, came); // It was counted before the walk.
   }
 
   #isUnmuteOfHours(): boolean {
@@ -345,8 +367,12 @@ class PolicyRun {
   async #ruledOut(call: PolicyCall | Unfinished): Promise<Came | undefined> {
     const { callId, tenantId } = call;
     if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
-    if ('came' in call && this.#isUnmuteOfHours() && !(await this.#isStillMuted(call))) return call.came; // P10
-    if (this.#isClosing && (await this.#isLeft(callId)) === 'no') return { outcome: 'AlreadyDone' }; // P12
+    if (this.#isUnmuteOfHours()) {
+      const isLookedAt = this.#isClosing || this.#carried.isWalk;
+      if ('came' in call) {
+        if (!(await this.#isStillMuted(call))) return call.came; // P10
+      } else if (isLookedAt && (await this.#isLeft(callId)) === 'no') return { outcome: 'AlreadyDone' }; // P12
+    }
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };

@@ -296,6 +296,26 @@ export const KNOWN: readonly Known[] = [
     ),
   ),
   known(
+    'policy 6',
+    'more calls that cannot be unmuted than a run remembers are asked again all the same',
+    150,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: 'live', pace: 50 }),
+      ...placesOf(230).map((place) =>
+        at(5_390, {
+          kind: 'graph',
+          call: place,
+          on: ['unmute'],
+          how: 'status',
+          status: 403,
+          probability: 1,
+          seconds: 60,
+        }),
+      ),
+    ],
+    { calls: callsOf(230, { isLive: true }), orders: 1 },
+  ),
+  known(
     'policy 7',
     'a live call is looked at until something was tried',
     200,
