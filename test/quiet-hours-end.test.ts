@@ -187,6 +187,20 @@ describe.concurrent('a policy that is changed', () => {
     await after.until(() => !after.self.serverMuted);
   });
 
+  test('while it is paused unmutes what its old terms have muted, and mutes nothing', async () => {
+    const [before, both, after] = [service.call(), service.call(), service.call()];
+    const { quietHours } = hours(-60, 600);
+    const policy = policyOf({ target: { calls: [before.id, both.id] }, when: { quietHours } });
+    await policies.create(policy);
+    await untilRun(policies, policy.id);
+    await policies.pause(policy.id);
+    await policies.update(policy.id, { target: { calls: [both.id, after.id] } });
+    await before.until(() => !before.self.serverMuted);
+    await service.graph.settled();
+    expect([both.self.serverMuted, after.self.serverMuted]).toEqual([true, false]);
+    expect(await policies.describe(policy.id)).toMatchObject({ paused: true, runs: 1 });
+  });
+
   test('is made up for as it is resumed, if hours ended while it was paused', async () => {
     const call = service.call();
     const { quietHours, end } = hours(-60, 45);

@@ -21,14 +21,21 @@ const QUEUE = 'a-queue';
 /** Temporal's lists, as far as they are asked. */
 function lists(answer: () => string[]): { client: Client; asked: () => number } {
   let asked = 0;
-  const workflow = {
-    async *list() {
-      asked += 1;
-      for (const workflowId of answer()) yield await Promise.resolve({ workflowId });
-    },
+  const client = listing(async () => {
+    asked += 1;
+    return await Promise.resolve(answer());
+  });
+  return { client, asked: () => asked };
+}
+
+function listing(answer: () => Promise<string[]>): Client {
+  const listWorkflowExecutions = async () => {
+    const workflowIds = await answer();
+    return { executions: workflowIds.map((workflowId) => ({ execution: { workflowId } })) };
   };
+  const workflow = { workflowService: { listWorkflowExecutions }, options: { namespace: 'default' } };
   const withDeadline = async (_: number, work: () => Promise<void>): Promise<void> => await work();
-  return { client: { workflow, withDeadline } as unknown as Client, asked: () => asked };
+  return { workflow, withDeadline } as unknown as Client;
 }
 
 async function settled(): Promise<void> {
@@ -66,14 +73,11 @@ describe('the list of those who listen', () => {
     const late = new Promise<void>((resolve) => {
       come = resolve;
     });
-    const workflow = {
-      async *list() {
-        await late;
-        yield { workflowId: holdIdOf(held) };
-      },
-    };
-    const withDeadline = async (_: number, work: () => Promise<void>): Promise<void> => await work();
-    const listeners = new Listeners({ workflow, withDeadline } as unknown as Client, QUEUE);
+    const client = listing(async () => {
+      await late;
+      return [holdIdOf(held)];
+    });
+    const listeners = new Listeners(client, QUEUE);
     const began = performance.now();
     expect(await listeners.of(held)).toEqual([]);
     expect(performance.now() - began).toBeLessThan(3_000);

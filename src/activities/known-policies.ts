@@ -1,10 +1,12 @@
 import { log } from '@temporalio/activity';
-import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { grpcStatusOf } from '../client/any-error.ts';
 import { inParallel } from '../client/in-parallel.ts';
+import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/schedules.ts';
 import { isByRules } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
  * The policies of this deployment that say something of a call at any moment: mute on join, mute on entry, quiet hours. All
@@ -15,6 +17,7 @@ import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract
  * K2. What was read survives a read that fails: the next one goes on with the rest.
  * K3. Whoever is in a hurry gets what was known before if a read takes longer than PATIENCE_MS, unless that is older than
  *     STALE_MS.
+ * K4. What cannot be decrypted, of whichever deployment, holds nobody up: such a policy counts as none, and is logged once.
  */
 
 const REMEMBER_MS = 5_000;
@@ -22,17 +25,21 @@ const AT_ONCE = 50;
 const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
-const PAGE_SIZE = 1_000;
+
+interface One {
+  policy: Policy;
+  isPaused: boolean;
+}
 
 interface Known {
   /** When the read of them began. */
   at: number;
-  policies: readonly Policy[];
+  all: readonly One[];
 }
 
-interface One {
+interface Found {
   at: number;
-  policy: Policy | undefined;
+  one: One | undefined;
 }
 
 class KnownPolicies {
@@ -42,28 +49,34 @@ class KnownPolicies {
   #reading: Promise<Known> | undefined;
   /** Since when a read has been tried, and what it has found. */
   #since: number | undefined;
-  #found = new Map<string, One>();
+  #found = new Map<string, Found>();
+  /** K4. Policies that were logged. */
+  readonly #told = new Set<string>();
 
   constructor(client: Client, taskQueue: string) {
     this.#client = client;
     this.#taskQueue = taskQueue;
   }
 
-  /** As they are now, or were a few seconds ago. */
+  /** Those that are not paused, as they are now or were a few seconds ago. */
   async soon(): Promise<readonly Policy[]> {
-    const known = this.#known;
-    const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
-    if (known !== undefined && age < REMEMBER_MS) return known.policies;
-    const reading = this.#read();
-    if (known === undefined || age > STALE_MS) return (await reading).policies;
-    return (await patiently(reading, known)).policies; // K3
+    return policiesOf(await this.#soon());
   }
 
-  /** As they are at this moment or later. */
-  async now(): Promise<readonly Policy[]> {
+  async #soon(): Promise<Known> {
+    const known = this.#known;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.at;
+    if (known !== undefined && age < REMEMBER_MS) return known;
+    const reading = this.#read();
+    if (known === undefined || age > STALE_MS) return await reading;
+    return await patiently(reading, known); // K3
+  }
+
+  /** Those that are not paused, and the one that is named, as they are at this moment or later. */
+  async now(pausedToo?: string): Promise<readonly Policy[]> {
     const asked = Date.now();
     const found = await this.#read();
-    return found.at >= asked ? found.policies : (await this.#read()).policies;
+    return policiesOf(found.at >= asked ? found : await this.#read(), pausedToo);
   }
 
   /** One read at a time. */
@@ -87,8 +100,7 @@ class KnownPolicies {
         if (failure !== undefined) failures.push(failure);
       }
       if (failures.length > 0) throw failures[0];
-      const policies = listed.toSorted().flatMap((id) => this.#found.get(id)?.policy ?? []);
-      this.#known = { at: since, policies };
+      this.#known = { at: since, all: listed.toSorted().flatMap((id) => this.#found.get(id)?.one ?? []) };
       this.#since = undefined;
       this.#found = new Map();
       return this.#known;
@@ -99,7 +111,7 @@ class KnownPolicies {
   async #list(): Promise<string[]> {
     const listed: string[] = [];
     try {
-      for await (const { scheduleId } of this.#client.schedule.list({ pageSize: PAGE_SIZE })) {
+      for await (const scheduleId of scheduleIds(this.#client)) {
         const id = policyIdOf(scheduleId);
         if (id !== undefined) listed.push(id);
       }
@@ -113,17 +125,33 @@ class KnownPolicies {
   async #find(id: string): Promise<unknown> {
     const at = Date.now();
     try {
-      const read = async () => await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      const { action, state } = await this.#client.withDeadline(at + REQUEST_MS, read);
-      const isOurs = action.taskQueue === this.#taskQueue && action.workflowType === APPLY_POLICY;
-      this.#found.set(id, { at, policy: isOurs && !state.paused ? policyOf(id, action.args?.[0]) : undefined });
+      const read = async () => await readSchedule(this.#client, scheduleIdOf(id));
+      const schedule = await this.#client.withDeadline(at + REQUEST_MS, read);
+      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === APPLY_POLICY;
+      const policy = isOurs ? await this.#policyIn(id, schedule) : undefined;
+      this.#found.set(id, { at, one: policy && { policy, isPaused: schedule?.paused === true } });
       return undefined;
     } catch (error) {
-      if (!(error instanceof ScheduleNotFoundError)) return error;
-      this.#found.set(id, { at, policy: undefined });
+      return error;
+    }
+  }
+
+  async #policyIn(id: string, schedule: ScheduleRecord): Promise<Policy | undefined> {
+    try {
+      const policy = policyOf(id, await argumentOf(this.#client, schedule));
+      this.#told.delete(id);
+      return policy;
+    } catch (error) {
+      if (!(error instanceof UnreadablePayload)) throw error;
+      if (!this.#told.has(id)) log.warn('A policy cannot be read here', { policyId: id, why: error.message }); // K4
+      this.#told.add(id);
       return undefined;
     }
   }
+}
+
+function policiesOf({ all: known }: Known, pausedToo?: string): readonly Policy[] {
+  return known.flatMap(({ policy, isPaused }) => (isPaused && policy.id !== pausedToo ? [] : [policy]));
 }
 
 /** A schedule that somebody else has made, and that contains no policy, must not keep those that do from being heard. */

@@ -7,12 +7,14 @@ import { ModerationError } from '../client/errors.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import { newestOwn } from '../client/newest.ts';
-import { isFirstOfTwo, quietAt, readQuietHours } from '../client/quiet-hours.ts';
+import { isFirstOfTwo, lastChangeOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
 import { Runs } from '../client/runs.ts';
+import { argumentOf, readSchedule } from '../client/schedules.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import { actionFor, PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
-import type { Policy } from '../contract/policy.ts';
+import { checkPolicy } from '../contract/policy-check.ts';
+import { scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { knownPolicies } from './known-policies.ts';
 import type { JoiningCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnJoin } from './types.ts';
@@ -32,17 +34,32 @@ const LOOKS = 20;
  * What a run of a policy with quiet hours does at a moment. A run of the schedule looks whether the policy is still the
  * same: hours that were changed since, or that nobody will end any more, mute nothing.
  */
-export async function policyLevel(policy: Policy, { at, scheduledAt }: LevelAt): Promise<PolicyLevel> {
+export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }: LevelAt): Promise<PolicyLevel> {
   refuseUnreadable(policy);
   const { when } = policy;
   if (scheduledAt !== undefined && isFirstOfTwo(when, new Date(scheduledAt))) return { stop: 'notDue' };
   const { isQuiet, until } = quietAt(when, new Date(at));
-  if (scheduledAt !== undefined) {
+  if (isClosing === true) {
+    if (await isPausedStill(policy)) return { stop: 'notDue' };
+    const since = isQuiet ? new Date(at) : lastChangeOf(when, new Date(at));
+    return since === undefined ? { stop: 'notDue' } : { action: 'unmute', since: since.toISOString() };
+  }
+  // What these hours have muted is unmuted after them, whatever the policy says by then: what its new terms keep muted, or
+  // another policy's, is known to `quietCalls`.
+  if (isQuiet && scheduledAt !== undefined) {
     const current = await currentOf(policy.id);
-    const isSame = current !== undefined && JSON.stringify(current) === JSON.stringify(policy);
-    if (!isSame && (isQuiet || current !== undefined)) return { stop: 'changed' };
+    if (JSON.stringify(current) !== JSON.stringify(policy)) return { stop: 'changed' };
   }
   return { action: actionFor(isQuiet), ...(until !== undefined && { until: until.toISOString() }) };
+}
+
+/** Neither changed nor resumed: what was muted before it was paused stays so. */
+async function isPausedStill(policy: Policy): Promise<boolean> {
+  const { client } = Context.current();
+  const schedule = await readSchedule(client, scheduleIdOf(policy.id));
+  if (schedule?.paused !== true) return false;
+  const checked = checkPolicy(await argumentOf(client, schedule));
+  return checked.ok && JSON.stringify(checked.policy) === JSON.stringify(policy);
 }
 
 /** Whoever starts a run without our client may have got the hours wrong, and then nothing is done. */
@@ -88,8 +105,8 @@ export async function quietUntil(call: JoiningCall, at: string): Promise<string 
   return ends.toSorted().at(-1);
 }
 
-export async function quietCalls(calls: readonly PolicyCall[], at: string): Promise<string[]> {
-  const quiet = await quietNow(new Date(at));
+export async function quietCalls(calls: readonly PolicyCall[], at: string, pausedToo?: string): Promise<string[]> {
+  const quiet = await quietNow(new Date(at), pausedToo);
   if (quiet.length === 0) return [];
   const { client } = Context.current();
   const kept: string[] = [];
@@ -116,8 +133,8 @@ async function outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { error: u
 }
 
 /** Policies whose hours an instant lies in, and when they end. */
-async function quietNow(at: Date): Promise<{ policy: Policy; until: Date | undefined }[]> {
-  return (await known().now()).flatMap((policy) => {
+async function quietNow(at: Date, pausedToo?: string): Promise<{ policy: Policy; until: Date | undefined }[]> {
+  return (await known().now(pausedToo)).flatMap((policy) => {
     const { isQuiet, until } = quietAt(policy.when, at);
     return isQuiet ? [{ policy, until }] : [];
   });

@@ -146,7 +146,13 @@ export interface WantedOnJoin {
  * What a policy with quiet hours does at a moment, and until when that is right (ISO 8601, UTC; absent if for good); or why
  * the run does nothing.
  */
-export type PolicyLevel = { action: Action; until?: string } | { stop: 'changed' | 'notDue' };
+export type PolicyLevel =
+  | {
+      action: Action;
+      until?: string;
+      /** Of a closing run: what was asked for since is not its concern. */ since?: string;
+    }
+  | { stop: 'changed' | 'notDue' };
 
 /** When a level is asked for. */
 export interface LevelAt {
@@ -154,6 +160,8 @@ export interface LevelAt {
   at: string;
   /** If the policy's schedule started the run: when it was due. */
   scheduledAt?: string;
+  /** The run closes these terms. */
+  isClosing?: true;
 }
 
 /** A call that quiet hours have muted, after their end. */
@@ -258,8 +266,11 @@ export interface Activities {
   policyLevel(policy: Policy, when: LevelAt): Promise<PolicyLevel>;
   /** What policies want of a call as it is established. */
   policyOnJoin(call: JoiningCall): Promise<WantedOnJoin>;
-  /** Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). */
-  quietCalls(calls: readonly PolicyCall[], at: string): Promise<string[]>;
+  /**
+   * Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). A policy that is paused keeps none, but
+   * for the one that is named.
+   */
+  quietCalls(calls: readonly PolicyCall[], at: string, pausedToo?: string): Promise<string[]>;
   /** When the quiet hours end that keep an established call muted at a moment (both ISO 8601), if any do. */
   quietUntil(call: JoiningCall, at: string): Promise<string | undefined>;
   /** Whether a call that quiet hours have muted is still muted because of them; `wait` if an operation on it is under way. */

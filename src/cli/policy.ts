@@ -3,6 +3,7 @@ import { ModerationError } from '../client/errors.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
 import type { Action } from '../contract/names.ts';
+import { UnreadablePayload } from '../contract/unreadable.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import type {
   Policy,
@@ -115,13 +116,13 @@ export async function list(this: Context, { json, limit }: Json & { limit: numbe
   });
 }
 
-/** Temporal's list tells nothing of them. A schedule that holds no policy has none. */
+/** Temporal's list does not contain them. A schedule that contains no policy that can be read here has none. */
 async function rulesOf(policies: Policies, id: string): Promise<Pick<Policy, 'rules'>> {
   try {
     const { rules } = (await policies.get(id)) ?? {};
     return rules === undefined ? {} : { rules };
   } catch (error) {
-    if (error instanceof ModerationError) return {};
+    if (error instanceof ModerationError || error instanceof UnreadablePayload) return {};
     throw error;
   }
 }

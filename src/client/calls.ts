@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { callIdOfLive, liveWorkflowIdOf } from '../contract/call-id.ts';
 import { CALL_ID, object, oneOf, TENANT_ID } from '../contract/check.ts';
 import { quote } from '../contract/list-filter.ts';
@@ -14,6 +14,7 @@ import {
 } from '../contract/live-call.ts';
 import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { invalid, valid } from './errors.ts';
+import { listedRuns, type ListedRun } from './listed-runs.ts';
 import { requireOwnDeployment } from './own-deployment.ts';
 import { andTenant } from './records.ts';
 
@@ -57,7 +58,7 @@ export class Calls {
    * @throws {ModerationError} `InvalidRequest` where the filter does not hold
    */
   async *list(filter: CallFilter = {}): AsyncIterable<CallRecord> {
-    for await (const info of this.#client.workflow.list({ query: toLiveQuery(filter, this.#taskQueue) })) {
+    for await (const info of listedRuns(this.#client, toLiveQuery(filter, this.#taskQueue))) {
       const record = toCallRecord(info);
       if (record !== undefined) yield record;
     }
@@ -155,7 +156,7 @@ export function toLiveQuery(filter: CallFilter, taskQueue: string): string {
   return terms.join(' AND ') + andTenant(tenantId);
 }
 
-function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: WorkflowExecutionInfo) {
+function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: ListedRun) {
   const callId = callIdOfLive(workflowId);
   if (callId === undefined) return undefined;
   const word = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });

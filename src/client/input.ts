@@ -28,14 +28,18 @@ export async function askedOf(
   });
   const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
   const action = started?.workflowType?.name;
-  const checked = checkRequest(await readInput(client, started?.input?.payloads?.slice(0, 1) ?? []));
+  const checked = checkRequest(await readFirst(client, started?.input?.payloads?.slice(0, 1) ?? []));
   return isAction(action) && checked.ok ? { action, request: checked.request } : undefined;
 }
 
-type Payloads = Parameters<typeof decode>[1];
+export type Payloads = Parameters<typeof decode>[1];
 
-/** The first argument; nothing if no process will ever read it, as the workflow will find, too. */
-async function readInput(client: Client, encoded: Payloads): Promise<unknown> {
+/**
+ * The first argument; nothing if no process will ever read it, as the workflow will find, too.
+ *
+ * @throws {UnreadablePayload} if its key is missing here
+ */
+export async function readFirst(client: Client, encoded: Payloads): Promise<unknown> {
   const { payloadCodecs, payloadConverter } = client.workflow.options.loadedDataConverter;
   try {
     const [payload] = await decode(payloadCodecs, encoded);

@@ -6,6 +6,7 @@ import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { invalid, ModerationError } from './errors.ts';
 import { LastingHandle, type Spoken } from './lasting-handle.ts';
+import { listedRuns } from './listed-runs.ts';
 import { requireOwnDeployment } from './own-deployment.ts';
 import { andTenant } from './records.ts';
 import type { Runs } from './runs.ts';
@@ -110,7 +111,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
   async *#listed(): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
     const { workflowIdOf } = this.#kind;
     const query = this.queryOf();
-    for await (const { typedSearchAttributes, workflowId, memo } of this.#runs.client.workflow.list({ query })) {
+    for await (const { typedSearchAttributes, workflowId, memo } of listedRuns(this.#runs.client, query)) {
       const callId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callId, type: 'KEYWORD' });
       if (callId !== undefined && workflowIdOf(callId) === workflowId) yield { callId, memo };
     }

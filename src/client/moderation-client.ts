@@ -6,6 +6,7 @@ import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { OperationStatus, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
+import { listedRuns } from './listed-runs.ts';
 import { Calls } from './calls.ts';
 import { invalid, valid } from './errors.ts';
 import { failureOf, type FailedOperation } from './failure.ts';
@@ -208,7 +209,7 @@ export class ModerationClient {
    * @throws {ModerationError} `InvalidRequest` if the filter is not valid
    */
   async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
-    for await (const info of this.#runs.client.workflow.list({ query: toQuery(filter, this.#taskQueue) })) {
+    for await (const info of listedRuns(this.#runs.client, toQuery(filter, this.#taskQueue))) {
       const record = toRecord(info);
       if (record !== undefined) yield record;
     }

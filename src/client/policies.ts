@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
@@ -9,12 +10,13 @@ import {
 } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
 import { DURATION_RULE } from '../contract/duration.ts';
-import { QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { POLICY_CHANGED, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
 import { checkPolicy, faultsOfNote } from '../contract/policy-check.ts';
 import {
   APPLY_POLICY,
   catchupSecondsOf,
+  CHANGE_WITHIN_MS,
   overlapOf,
   policyIdOf,
   scheduleIdOf,
@@ -23,13 +25,15 @@ import {
   type PolicyOverlap,
   type PolicyReport,
 } from '../contract/policy.ts';
+import { UnreadablePayload } from '../contract/unreadable.ts';
 import type { Calls } from './calls.ts';
 import { DATE_RULE, toDate } from './dates.ts';
 import { invalidPolicy as invalid, ModerationError } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
 import type { MutesOnEntry } from './mutes-on-entry.ts';
 import type { OperationRecord } from './records.ts';
-import { quietAt } from './quiet-hours.ts';
+import { lastChangeOf, quietAt } from './quiet-hours.ts';
+import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from './schedules.ts';
 import { isNever, readWhen } from './when.ts';
 
 export interface PolicyState {
@@ -179,48 +183,64 @@ export class Policies {
 
   /**
    * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else now, those
-   * calls are unmuted, and the calls that the new terms want muted are muted.
+   * calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless it is paused.
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
-    const { policy, options } = this.#read({ ...before.policy, ...change, id });
-    await this.#asking(id, async (handle) => {
-      await handle.update((now) => {
-        this.#requireOwn(id, now);
-        return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
-      });
-    });
-    const isSame = JSON.stringify(policy) === JSON.stringify(before.policy);
-    if (!isSame && !before.paused) await this.#settle(before, policy);
+    while (!(await this.#updated(id, change, note)));
     return await this.describe(id);
   }
 
-  /** Ends what the terms before have muted, and begins what the new ones want at this moment. */
-  async #settle(before: PolicyDescription, policy: Policy): Promise<void> {
-    const now = new Date();
-    const isQuiet = quietAt(policy.when, now).isQuiet;
-    if (isMutedByHours(before, now)) await this.#close(before.policy);
-    if (isQuiet) await this.trigger(policy.id);
+  /** False if somebody else has changed it meanwhile, so that nothing was done. */
+  async #updated(id: string, change: PolicyChange, note: string | undefined): Promise<boolean> {
+    const { policy: before } = await this.describe(id);
+    const { policy, options } = this.#read({ ...before, ...change, id });
+    const isSame = isEqual(policy, before);
+    let isPaused = false;
+    const update = async (): Promise<void> =>
+      await this.#asking(id, async (handle) => {
+        await handle.update((now) => {
+          this.#requireOwn(id, now.action);
+          if (!isEqual(policyOf(id, now.action.workflowType, now.action.args?.[0]), before))
+            throw new ChangedMeanwhile();
+          isPaused = now.state.paused;
+          return { ...options, state: { ...now.state, ...(note !== undefined && { note }) } };
+        });
+      });
+    try {
+      await (isSame ? update() : this.#closing(before, update));
+    } catch (error) {
+      if (error instanceof ChangedMeanwhile) return false;
+      throw error;
+    }
+    if (!isSame && !isPaused && quietAt(policy.when, new Date()).isQuiet) await this.trigger(id);
+    return true;
   }
 
-  /** Unmutes the calls of a policy that has had quiet hours, but for those that some hours still keep muted. */
-  async #close(policy: Policy): Promise<void> {
+  /**
+   * Makes a change after which the quiet hours of a policy may have left calls muted. The run that unmutes those is started
+   * before, so that it comes also if this client dies (P12 of `apply-policy.ts`).
+   */
+  async #closing(policy: Policy, change: () => Promise<void>): Promise<void> {
+    if (policy.when.quietHours === undefined) return await change();
     const { id } = policy;
     const closing: Closing = { closing: true };
-    await this.#client.workflow.start(APPLY_POLICY, {
-      workflowId: `${scheduleIdOf(id)}-closing-${new Date().toISOString()}`,
+    const run = await this.#client.workflow.start(APPLY_POLICY, {
+      workflowId: `${scheduleIdOf(id)}-closing-${randomUUID()}`,
       taskQueue: this.#taskQueue,
       args: [policy, closing],
       typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, 'unmute')],
-      staticSummary: `Policy ${id}: unmute, because its terms were changed`,
+      staticSummary: `Policy ${id}: unmute what its quiet hours no longer keep muted`,
     });
+    await this.#client.withDeadline(Date.now() + CHANGE_WITHIN_MS, change);
+    // If it does not hear of it, it goes on a little later.
+    await run.signal(POLICY_CHANGED).catch(() => undefined);
   }
 
   /** Those of this deployment. */
   async *list(): AsyncIterable<PolicySummary> {
     const order: string[] = [];
-    for await (const { scheduleId } of this.#client.schedule.list()) {
+    for await (const scheduleId of scheduleIds(this.#client)) {
       const id = policyIdOf(scheduleId);
       if (id === undefined) continue;
       order.push(id);
@@ -239,34 +259,26 @@ export class Policies {
   }
 
   async #summary(id: string): Promise<PolicySummary | undefined> {
-    try {
-      const { action, state, info } = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      return action.taskQueue === this.#taskQueue ? summaryOf(id, state, info.nextActionTimes) : undefined;
-    } catch (error) {
-      if (error instanceof ScheduleNotFoundError) return undefined; // Deleted since it was listed.
-      throw error;
-    }
+    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+    // It may have been deleted since it was listed.
+    return schedule?.taskQueue === this.#taskQueue ? summaryOf(id, schedule, schedule.nextTimes) : undefined;
   }
 
   /** What was asked for, and nothing of its runs; nothing where there is no such policy, or where it is another deployment's. */
   async get(id: string): Promise<Policy | undefined> {
-    try {
-      const description = await this.#client.schedule.getHandle(scheduleIdOf(id)).describe();
-      return description.action.taskQueue === this.#taskQueue ? policyOf(id, description) : undefined;
-    } catch (error) {
-      if (error instanceof ScheduleNotFoundError) return undefined;
-      throw error;
-    }
+    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+    if (schedule?.taskQueue !== this.#taskQueue) return undefined;
+    return policyOf(id, schedule.workflowType, await argumentOf(this.#client, schedule));
   }
 
   /** @throws {ModerationError} `PolicyNotFound` */
   async describe(id: string): Promise<PolicyDescription> {
-    const description = await this.#asking(id, async (_handle, found) => await Promise.resolve(found));
-    const { state, info } = description;
+    const description = await this.#asking(id, async (handle) => await handle.describe());
+    const { action, state, info } = description;
     const lastRun = await this.#lastRun(description);
     return {
       ...summaryOf(id, state, info.nextActionTimes),
-      policy: policyOf(id, description),
+      policy: policyOf(id, action.workflowType, action.args?.[0]),
       runs: info.numActionsTaken,
       missed: info.numActionsMissedCatchupWindow,
       skipped: info.numActionsSkippedOverlap,
@@ -282,21 +294,20 @@ export class Policies {
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
+    const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
-    return await this.#leftBehind(before);
+    return await this.#leftBehindOf(id, before);
   }
 
   /** What was due while it was paused is not made up for, but quiet hours are: the calls are muted, or unmuted, at once. */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
-    const before = await this.describe(id);
-    await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    const { policy, paused, lastRun } = await this.describe(id);
+    const resume = async (): Promise<void> =>
+      await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    await (paused ? this.#closing(policy, resume) : resume());
     const now = new Date();
-    const { quietHours } = before.policy.when;
-    if (before.paused && quietHours !== undefined) {
-      if (isMutedByHours(before, now) !== quietAt(before.policy.when, now).isQuiet) await this.trigger(id);
-    }
+    if (paused && quietAt(policy.when, now).isQuiet && !hasBegun(policy, lastRun, now)) await this.trigger(id);
     return await this.describe(id);
   }
 
@@ -335,18 +346,24 @@ export class Policies {
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.delete());
-    if (before !== undefined) return await this.#leftBehind(before);
-    return { muted: [], message: `Schedule ${scheduleIdOf(id)} held no policy, so nobody can tell what it leaves.` };
+    return await this.#leftBehindOf(id, before);
   }
 
-  /** One that holds no policy can be deleted all the same. */
+  /** One that holds no policy, or that cannot be decrypted here, can be paused and deleted all the same. */
   async #readable(id: string): Promise<PolicyDescription | undefined> {
     try {
       return await this.describe(id);
     } catch (error) {
       if (error instanceof ModerationError && error.type === 'InvalidRequest') return undefined;
+      if (error instanceof UnreadablePayload) return undefined;
       throw error;
     }
+  }
+
+  async #leftBehindOf(id: string, policy: PolicyDescription | undefined): Promise<LeftBehind> {
+    if (policy !== undefined) return await this.#leftBehind(policy);
+    const message = `Schedule ${scheduleIdOf(id)} contains no policy that can be read here, so nobody can tell what it leaves.`;
+    return { muted: [], message };
   }
 
   /** The policy as it is kept, and its schedule, or every fault at once. */
@@ -383,26 +400,22 @@ export class Policies {
   }
 
   /** Asks something of a policy of this deployment. */
-  async #asking<T>(id: string, ask: (handle: ScheduleHandle, found: ScheduleDescription) => Promise<T>): Promise<T> {
+  async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
     try {
-      const handle = this.#client.schedule.getHandle(scheduleIdOf(id));
-      const found = await handle.describe();
-      this.#requireOwn(id, found);
-      return await ask(handle, found);
+      const schedule = await readSchedule(this.#client, scheduleIdOf(id));
+      if (schedule === undefined) throw notFound(id);
+      this.#requireOwn(id, schedule);
+      return await ask(this.#client.schedule.getHandle(scheduleIdOf(id)));
     } catch (error) {
-      if (!(error instanceof ScheduleNotFoundError)) throw refusedByServer(error);
-      throw new ModerationError(
-        'PolicyNotFound',
-        `There is no policy ${id}. 'policy list' shows those that there are.`,
-      );
+      throw error instanceof ScheduleNotFoundError ? notFound(id) : refusedByServer(error);
     }
   }
 
-  #requireOwn(id: string, { action }: Pick<ScheduleDescription, 'action'>): void {
-    if (action.taskQueue === this.#taskQueue) return;
+  #requireOwn(id: string, { taskQueue }: Pick<ScheduleRecord, 'taskQueue'>): void {
+    if (taskQueue === this.#taskQueue) return;
     throw new ModerationError(
       'OtherDeployment',
-      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${action.taskQueue}, and this one on ${this.#taskQueue}. ` +
+      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${taskQueue}, and this one on ${this.#taskQueue}. ` +
         'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
     );
   }
@@ -487,16 +500,20 @@ function messageOnEntry(id: string, count: number): string {
   return `In ${many} call(s) a mute on entry goes on that policy ${id} has started. Release those where that is not wanted.`;
 }
 
-function policyOf(id: string, { action }: ScheduleDescription): Policy {
-  if (action.workflowType !== APPLY_POLICY) {
-    const fault = `it starts the workflow ${action.workflowType}, and not ${APPLY_POLICY}`;
+function policyOf(id: string, workflowType: string, given: unknown): Policy {
+  if (workflowType !== APPLY_POLICY) {
+    const fault = `it starts the workflow ${workflowType}, and not ${APPLY_POLICY}`;
     const message = `Schedule ${scheduleIdOf(id)} holds no policy (${fault}). Delete it and create it anew.`;
     throw new ModerationError('InvalidRequest', message, { faults: [fault] });
   }
-  const checked = checkPolicy(action.args?.[0]);
+  const checked = checkPolicy(given);
   if (checked.ok) return checked.policy;
   const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.faults.join('; ')}). Delete it and create it anew.`;
   throw new ModerationError('InvalidRequest', message, { faults: checked.faults });
+}
+
+function notFound(id: string): ModerationError {
+  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`);
 }
 
 function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {
@@ -516,10 +533,18 @@ function catchupOf(policy: Policy): number | string {
   return isLong ? seconds : `catchupWindow ${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`;
 }
 
-/** Whether a policy's quiet hours have muted calls that no run of it has unmuted yet, as far as its last run tells. */
-function isMutedByHours({ policy, lastRun }: PolicyDescription, now: Date): boolean {
-  if (policy.when.quietHours === undefined) return false;
-  return lastRun?.report === undefined ? quietAt(policy.when, now).isQuiet : lastRun.report.action === 'mute';
+/** Whether the last run was one that mutes in the present quiet hours. */
+function hasBegun({ when }: Policy, lastRun: PolicyRunRecord | undefined, now: Date): boolean {
+  const began = lastChangeOf(when, now);
+  if (lastRun?.report === undefined || began === undefined) return false;
+  return lastRun.report.action === 'mute' && Date.parse(lastRun.scheduledAt) >= began.getTime();
+}
+
+/** Somebody else has changed the policy after it was read. */
+class ChangedMeanwhile extends Error {}
+
+function isEqual(one: Policy, other: Policy): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {

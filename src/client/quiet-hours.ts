@@ -75,6 +75,18 @@ export function quietAt(when: QuietWhen, at: Date): Quiet {
   return { isQuiet, until: new Date(isQuiet ? next.end : next.begin) };
 }
 
+/** When the hours last began or ended, up to an instant; `undefined` if they never did. */
+export function lastChangeOf(when: QuietWhen, at: Date): Date | undefined {
+  const { quietHours, timeZone = 'UTC' } = when;
+  const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);
+  if (hours === undefined) return undefined;
+  const bounds = boundsOf(when);
+  const from = Math.min(at.getTime(), bounds.to) - (aheadOf(hours) - 2) * DAY_MS;
+  const changes = spansAround(hours, timeZone, from, bounds).flatMap(({ begin, end }) => [begin, end]);
+  const last = changes.findLast((change) => change <= at.getTime());
+  return last === undefined ? undefined : new Date(last);
+}
+
 /** An instant of the hours' own times of day at which they neither begin nor end, because the clock shows it once more (Q3). */
 export function isFirstOfTwo({ quietHours, timeZone = 'UTC' }: QuietWhen, at: Date): boolean {
   const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);

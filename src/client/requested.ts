@@ -3,6 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 import { sameRequest, type ModerationRequest } from '../contract/request.ts';
+import { listedRuns } from './listed-runs.ts';
 import { ModerationError } from './errors.ts';
 import { askedOf } from './input.ts';
 import type { Run } from './operation-handle.ts';
@@ -84,7 +85,7 @@ export class Requested {
   }
 
   async #first(query: string): Promise<string | undefined> {
-    for await (const { runId } of this.#runs.client.workflow.list({ query, pageSize: 1 })) return runId;
+    for await (const { runId } of listedRuns(this.#runs.client, query, 1)) return runId;
     return undefined;
   }
 }

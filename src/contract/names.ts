@@ -33,6 +33,9 @@ export const LIVE_CALL_SIGNAL = {
   label: 'label',
 } as const;
 
+/** The signal that a client sends to a closing run of a policy, once the change is made that the run is there for. */
+export const POLICY_CHANGED = 'policyChanged';
+
 export const QUERY = { operation: 'operation', liveCall: 'liveCall', policy: 'policy' } as const;
 
 /** Search attributes. */

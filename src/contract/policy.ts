@@ -157,7 +157,7 @@ export interface PolicyReport {
 
 /**
  * - `hours`: quiet hours began or ended meanwhile, so another run does what is right now
- * - `changed`: the policy was changed or deleted meanwhile
+ * - `changed`: the policy was changed or deleted while the run muted
  * - `notDue`: the clock shows this time once more, and quiet hours begin or end the second time
  * - `deadline`: the run took longer than a run may
  */
@@ -169,10 +169,16 @@ export interface MutedOthers {
   of: number;
 }
 
-/** An argument of a run, beside the policy: unmute what the quiet hours have muted, because these terms are over. */
+/**
+ * An argument of a run, beside the policy as it was before a change: unmute what its quiet hours have muted and no quiet hours
+ * keep muted any more.
+ */
 export interface Closing {
   closing: true;
 }
+
+/** A client makes a change of a policy within this time, or not at all. */
+export const CHANGE_WITHIN_MS = 60_000;
 
 export const APPLY_POLICY = 'applyPolicy';
 

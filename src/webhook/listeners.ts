@@ -58,7 +58,7 @@ export class Listeners {
       await this.#client.withDeadline(Date.now() + FETCH_WITHIN_MS, async () => {
         const found = new Set<string>();
         const query = `WorkflowType IN ('${HOLD}', '${MUTE_ON_ENTRY}') AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}`;
-        for await (const { workflowId } of this.#client.workflow.list({ query })) {
+        for await (const workflowId of this.#list(query)) {
           if (found.add(workflowId).size > MOST_LISTENERS) break;
         }
         this.#workflowIds = found.size > MOST_LISTENERS ? 'any' : found;
@@ -69,5 +69,17 @@ export class Listeners {
       this.#fetchedAt = performance.now();
       this.#fetching = undefined;
     }
+  }
+
+  /** Asked for without the SDK's list, which decodes memos, and throws if this process does not have the key of one. */
+  async *#list(query: string): AsyncIterable<string> {
+    const { workflowService, options } = this.#client.workflow;
+    const { namespace } = options;
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const page = await workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
+      for (const { execution } of page.executions ?? []) if (execution?.workflowId) yield execution.workflowId;
+      nextPageToken = page.nextPageToken ?? new Uint8Array();
+    } while (nextPageToken.length > 0);
   }
 }

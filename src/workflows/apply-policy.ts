@@ -2,7 +2,9 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
   defineQuery,
+  defineSignal,
   isCancellation,
   log,
   makeContinueAsNewFunc,
@@ -13,11 +15,12 @@ import {
 import type { PolicyCall } from '../activities/types.ts';
 import { isFailureType } from '../contract/failure.ts';
 import type { EntryRule } from '../contract/mute-on-entry.ts';
-import { QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
+import { POLICY_CHANGED, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import {
   catchupSecondsOf,
+  CHANGE_WITHIN_MS,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
   type Closing,
@@ -28,7 +31,7 @@ import {
 import { reads, rules } from './activities.ts';
 import { Patience } from './patience.ts';
 import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
-import { cameOf, countCall, newReport, type Came } from './policy-report.ts';
+import { cameOf, countCall, countMore, newReport, type Came } from './policy-report.ts';
 import { invalidRequest } from './failures.ts';
 import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
@@ -48,7 +51,8 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     nor its input grows with the number of calls. The report is bounded too.
  * P4. A run for which no worker was there in time is not made up for, unless it is one of quiet hours.
  * P5. A run that is cancelled starts nothing more, and leaves what it has started to itself.
- * P6. A run takes RUN_MS at most.
+ * P6. A run takes RUN_MS at most, unless it is one of quiet hours: those have a deadline of their own (P7), and one that unmutes
+ *     gives nobody up because it was late.
  *
  * Quiet hours are a level: what a run does is decided by the clock when it works, and not by what started it.
  *
@@ -58,7 +62,16 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     their end may not have seen it.
  * P9. After the hours, a call is left muted if another policy's hours still go on there.
  * P10. A call that could not be muted as the hours began, or unmuted as they ended, is asked again, in growing intervals
- *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else.
+ *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else. More calls than MOST_AGAIN
+ *     that could not be unmuted are not remembered: then the next round walks over all calls of the target, and asks again
+ *     where a call is left muted.
+ * P11. What a run orders was wished for when the run was due, or asked for, however late it is ordered: it goes over no wish
+ *     since then.
+ * P12. A run that closes the terms of a policy is started before they are changed, or before the policy is resumed, so that it
+ *     comes whatever becomes of the client. It waits until the client says that the change is made, or could have been
+ *     (CHANGE_MADE_MS). Then it unmutes the calls that the terms have muted and that no quiet hours keep muted, also if nothing
+ *     was changed, unless the policy is still paused: what is wanted is kept. Of a call that nobody has asked anything of since, it asks
+ *     nothing.
  */
 
 const CALL_MS = 10 * 60_000;
@@ -68,19 +81,26 @@ const RUN_MS = 6 * 3_600_000;
 /** Before each further round of P10. */
 const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
 
-/** Calls that are asked again at most. */
-const MOST_AGAIN = 1_000;
+/** A change that is not made by then never is. */
+const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
+
+/** Calls that are remembered to be asked again. */
+const MOST_AGAIN = 200;
 
 /** Outcomes after which a call is not asked again (P10). */
 const FINAL: ReadonlySet<string> = new Set([
   'Confirmed',
   'StillQuiet',
+  'AlreadyDone',
   'CallEnded',
   'CallNotFound',
   'NotAGroupCall',
   'InvalidRequest',
   'Superseded',
 ]);
+
+/** Outcomes of a call that was not to be unmuted. */
+const LEFT_ALONE: ReadonlySet<string> = new Set(['StillQuiet', 'AlreadyDone']);
 
 /** Nobody is harmed if a call is not muted, so these end the attempts to mute. An unmute is tried again after them. */
 const FINAL_TO_MUTE: ReadonlySet<string> = new Set(['PermissionDenied', 'CallNotEstablished']);
@@ -97,11 +117,17 @@ interface Carried {
   place?: Place;
   /** P10. */
   again: Unfinished[];
+  /** Those that are not remembered: how many came to what. */
+  beyond: Record<string, number>;
+  /** The present round walks over all calls. */
+  isWalk: boolean;
   rounds: number;
   /** Of `again`: how many of the present round are still to be asked. */
   due: number;
   /** P6. */
   startedAt: number;
+  /** P11. */
+  dueAt: number;
 }
 
 export async function runPolicy(input: unknown, rest: readonly unknown[]): Promise<PolicyReport> {
@@ -125,6 +151,8 @@ class PolicyRun {
   /** P9. */
   #kept: ReadonlySet<string> = new Set();
   readonly #operations = new Operations();
+  /** P12. */
+  #isChangeMade = false;
   #second = Date.now();
   #startedInSecond = 0;
 
@@ -137,10 +165,17 @@ class PolicyRun {
       report: newReport(id, action),
       place: firstPlace(),
       again: [],
+      beyond: {},
+      isWalk: false,
       rounds: 0,
       due: 0,
       startedAt: Date.now(),
+      dueAt: dueAtOf(policy),
     };
+    const made = (): void => {
+      this.#isChangeMade = true;
+    };
+    setHandler(defineSignal(POLICY_CHANGED), made, { description: 'The change is made (sent by the client)' });
     setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
       description: 'What came of the run so far',
     });
@@ -181,10 +216,7 @@ class PolicyRun {
   /** P7. What the policy's hours say now; gives why the run ends if they say that. */
   async #decide(): Promise<PolicyStop | undefined> {
     if (this.#policy.when.quietHours === undefined) return undefined;
-    if (this.#isClosing) {
-      this.#report.action = 'unmute';
-      return undefined;
-    }
+    if (this.#isClosing) return this.#isFirst ? await this.#closeAfterChange() : undefined;
     const { scheduledAt, isBySchedule } = schedule();
     // The schedule's clock may be a little ahead.
     const at = new Date(Math.max(Date.now(), scheduledAt.getTime())).toISOString();
@@ -195,6 +227,17 @@ class PolicyRun {
     if (!this.#isFirst && level.action !== this.#report.action) return 'hours';
     this.#report.action = level.action;
     if (level.until !== undefined) this.#until = Date.parse(level.until);
+    return undefined;
+  }
+
+  /** P12. */
+  async #closeAfterChange(): Promise<PolicyStop | undefined> {
+    this.#report.action = 'unmute';
+    const at = new Date(this.#carried.dueAt).toISOString();
+    await condition(() => this.#isChangeMade, CHANGE_MADE_MS, { summary: 'Until the change is made' });
+    const level = await this.#asked(async () => rules.policyLevel(this.#policy, { at, isClosing: true }));
+    if ('stop' in level) return level.stop;
+    if (level.since !== undefined) this.#carried.dueAt = Date.parse(level.since);
     return undefined;
   }
 
@@ -215,11 +258,14 @@ class PolicyRun {
   /** Why nothing more is to be started, if so. */
   #stop(): PolicyStop | undefined {
     if (Date.now() >= this.#until) return 'hours'; // P7
+    if (this.#policy.when.quietHours !== undefined) return undefined;
     return Date.now() >= this.#carried.startedAt + RUN_MS ? 'deadline' : undefined; // P6
   }
 
   #end({ missed, stopped }: { missed?: true; stopped?: PolicyStop | undefined } = {}): PolicyReport {
-    for (const { callId, came } of this.#carried.again.splice(0)) countCall(this.#report, callId, came);
+    const { again, beyond } = this.#carried;
+    for (const { callId, came } of again.splice(0)) countCall(this.#report, callId, came);
+    countMore(this.#report, beyond);
     return Object.assign(
       this.#report,
       { ...(missed && { missed }), ...(stopped !== undefined && { stopped }) },
@@ -227,16 +273,21 @@ class PolicyRun {
     );
   }
 
-  /** P10. A batch of a round, and a run of Temporal's for each. */
+  /** P10. A batch of a round, and a run of Temporal's for each. A walk begins with the first batch of all calls. */
   async #again(): Promise<PolicyReport> {
     const carried = this.#carried;
     if (carried.due === 0) {
       const pause = AGAIN_MS[carried.rounds];
-      if (carried.again.length === 0 || pause === undefined) return this.#end();
-      await sleep(pause, { summary: `Until ${carried.again.length} call(s) are asked again` });
+      const isWalk = Object.keys(carried.beyond).length > 0;
+      if ((carried.again.length === 0 && !isWalk) || pause === undefined) return this.#end();
+      await sleep(pause, {
+        summary: `Until ${carried.again.length} call(s)${isWalk ? ' and more' : ''} are asked again`,
+      });
       const stop = await this.#decide();
       if (stop !== undefined) return this.#end({ stopped: stop });
       carried.rounds += 1;
+      Object.assign(carried, { isWalk, ...(isWalk && { again: [], beyond: {} }) });
+      if (isWalk) return await this.#continue(firstPlace());
       carried.due = carried.again.length;
     }
     const calls = carried.again.splice(0, Math.min(BATCH, carried.due));
@@ -274,10 +325,14 @@ class PolicyRun {
     const came = (await this.#ruledOut(call)) ?? (await this.#act(call));
     const isOfHours = this.#policy.when.quietHours !== undefined;
     const isFinal = FINAL.has(came.outcome) || (!this.#isUnmuteOfHours() && FINAL_TO_MUTE.has(came.outcome));
-    const isAgain = isOfHours && !isFinal && this.#carried.again.length < MOST_AGAIN;
+    const { again, beyond, isWalk } = this.#carried;
     const { tenantId } = call;
-    if (isAgain) this.#carried.again.push({ callId, ...(tenantId !== undefined && { tenantId }), came }); // P10
-    else countCall(this.#report, callId, came);
+    const { outcome } = came;
+    const isAgain = isOfHours && !isFinal;
+    // P10
+    if (isAgain && again.length < MOST_AGAIN) again.push({ callId, ...(tenantId !== undefined && { tenantId }), came });
+    else if (isAgain && this.#isUnmuteOfHours()) beyond[outcome] = (beyond[outcome] ?? 0) + 1;
+    else if (!(isWalk && LEFT_ALONE.has(outcome))) countCall(this.#report, callId, came); // It was counted before the walk.
   }
 
   #isUnmuteOfHours(): boolean {
@@ -288,7 +343,8 @@ class PolicyRun {
   async #keepQuiet(calls: readonly PolicyCall[]): Promise<void> {
     if (!this.#isUnmuteOfHours() || calls.length === 0) return;
     const plain = calls.map(({ callId }) => ({ callId }));
-    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString())));
+    const pausedToo = this.#isClosing ? this.#policy.id : undefined;
+    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString(), pausedToo)));
   }
 
   /** Waits for the next second where this one is used up. Those who wait are counted in the second they wait for. */
@@ -311,7 +367,12 @@ class PolicyRun {
   async #ruledOut(call: PolicyCall | Unfinished): Promise<Came | undefined> {
     const { callId, tenantId } = call;
     if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
-    if ('came' in call && this.#isUnmuteOfHours() && !(await this.#isStillMuted(call))) return call.came; // P10
+    if (this.#isUnmuteOfHours()) {
+      const isLookedAt = this.#isClosing || this.#carried.isWalk;
+      if ('came' in call) {
+        if (!(await this.#isStillMuted(call))) return call.came; // P10
+      } else if (isLookedAt && (await this.#isLeft(callId)) === 'no') return { outcome: 'AlreadyDone' }; // P12
+    }
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -333,19 +394,22 @@ class PolicyRun {
 
   /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
   async #isStillMuted({ callId, came }: Unfinished): Promise<boolean> {
-    const until = this.#report.startedAt;
+    const isLeft = (await this.#isLeft(callId)) !== 'no';
+    if (!isLeft) came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
+    return isLeft;
+  }
+
+  async #isLeft(callId: string): Promise<string> {
+    const until = new Date(this.#carried.dueAt).toISOString();
     const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
-    if (left.outcome === 'no') came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
-    return left.outcome !== 'no';
+    return left.outcome;
   }
 
   async #act(call: PolicyCall | Unfinished): Promise<Came> {
     const rule = entryRuleOf(this.#policy.rules);
     if (rule !== undefined) return await this.#muteOnEntry(rule, call);
     const { action } = this.#report;
-    // A mute that is asked again is as old as its run, so that it overrides nobody's wish since then (P10).
-    const isOld = action === 'mute' && 'came' in call;
-    const came = await this.#operate(action, call, isOld ? Date.parse(this.#report.startedAt) : undefined);
+    const came = await this.#operate(action, call, this.#carried.dueAt);
     const isTooLate = action === 'mute' && Date.now() >= this.#until;
     return isTooLate ? ((await this.#takenBack(call, came)) ?? came) : came;
   }
@@ -355,7 +419,7 @@ class PolicyRun {
     return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
   }
 
-  async #operate(action: Action, call: PolicyCall, wishedAt?: number): Promise<Came> {
+  async #operate(action: Action, call: PolicyCall, wishedAt: number): Promise<Came> {
     const order = policyOrder(this.#policy, action, call, action === this.#report.action ? this.#until : undefined);
     return await this.#alone(async () => cameOf(await this.#operations.run(order, wishedAt)));
   }
@@ -366,7 +430,7 @@ class PolicyRun {
     const until = new Date(this.#until).toISOString();
     const look = { callId, until, ...(runId !== undefined && { runId }) };
     const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted(look) }));
-    return left.outcome === 'yes' ? await this.#operate('unmute', call) : undefined;
+    return left.outcome === 'yes' ? await this.#operate('unmute', call, this.#until) : undefined;
   }
 
   /** P1. What fails is what became of this call. */
@@ -397,6 +461,15 @@ function schedule(): { scheduledAt: Date; isBySchedule: boolean } {
   const { typedSearchAttributes, startTime } = workflowInfo();
   const scheduledAt = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
   return { scheduledAt: scheduledAt ?? startTime, isBySchedule: scheduledAt !== undefined };
+}
+
+/**
+ * P11. The time of a schedule is cut to the second, also that of a trigger. A run that makes up for a time of the past was
+ * asked for when it started; but quiet hours began or ended when they did.
+ */
+function dueAtOf({ when }: Policy): number {
+  const started = workflowInfo().startTime.getTime();
+  return when.quietHours === undefined ? started : Math.min(started, schedule().scheduledAt.getTime() + 999);
 }
 
 const CLOSING: Closing = { closing: true };

@@ -12,7 +12,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { JoiningCall, OperationOutcome } from '../activities/types.ts';
+import type { JoiningCall } from '../activities/types.ts';
 import { keyword, keywordList } from '../contract/attributes.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import {
@@ -25,7 +25,7 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../contract/live-call.ts';
-import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import type { Policy } from '../contract/policy.ts';
 import { toCallEnd } from '../contract/signals.ts';
@@ -60,7 +60,8 @@ import { delayOf } from './call/polling.ts';
  * L6. A call that quiet hours have muted is looked at again after their end, because the policy's run at that moment may not
  *     have found it, or may not have come. If the hours still go on, of whichever policy, it waits for their end. If nobody has
  *     asked for anything since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is
- *     tried again MOST_TRIES times.
+ *     tried again MOST_TRIES times, at growing intervals. A look that could not tell, because an operation is under way or a list
+ *     has not caught up, is no try.
  */
 
 /** Pauses before the reads of the call, from its start on. The last one repeats. */
@@ -81,7 +82,7 @@ const MOST_EVENTS_WAITING = 20_000;
 const LAG_MS = 60_000;
 const GRACE_MS = 120_000;
 const SOON_MS = 2_000;
-const TRY_AGAIN_MS = 60_000;
+const LOOK_AGAIN_MS = [60_000, 60_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
 const MOST_TRIES = 20;
 
 /** What a run leaves to the one that it continues as. */
@@ -107,6 +108,7 @@ interface Quiet {
   policy: Policy;
   until: number;
   lookAt: number;
+  looks: number;
   tries: number;
   /** The mute, if it was confirmed. */
   runId?: string;
@@ -195,8 +197,9 @@ class LiveCall {
         if (join === undefined) return;
         const end = until === undefined ? undefined : Date.parse(until);
         // Known from now on, whatever becomes of the mute.
-        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, tries: 0 };
-        const came = await this.#operate(join, 'mute', end);
+        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, looks: 0, tries: 0 };
+        const order = policyOrder(join, 'mute', this.#call(), end);
+        const came = await this.#ordering(async () => await this.#operations.run(order));
         now.onJoin = { policyId: join.id, outcome: came.outcome };
         if (now.quiet === undefined) return;
         if (came.outcome === 'Confirmed') now.quiet.runId = came.runId;
@@ -219,23 +222,23 @@ class LiveCall {
     }
     const look = { callId, until: new Date(quiet.until).toISOString() };
     const left = await rules.isLeftMuted({ ...look, ...(quiet.runId !== undefined && { runId: quiet.runId }) });
-    quiet.tries += 1;
-    if (left === 'no' || quiet.tries > MOST_TRIES) {
+    if (left === 'no' || quiet.tries >= MOST_TRIES) {
       delete this.#now.quiet;
       return;
     }
-    quiet.lookAt = Date.now() + TRY_AGAIN_MS;
-    if (left === 'yes') await this.#orWarn(async () => void (await this.#operate(quiet.policy, 'unmute')));
+    quiet.lookAt = Date.now() + delayOf(LOOK_AGAIN_MS, quiet.looks);
+    quiet.looks += 1;
+    if (left === 'wait') return;
+    quiet.tries += 1;
+    await this.#orWarn(async () => {
+      const order = policyOrder(quiet.policy, 'unmute', this.#call());
+      await this.#ordering(async () => await this.#operations.run(order, quiet.until));
+    });
   }
 
   #call(): JoiningCall {
     const { labels, tenantId } = this.#now;
     return { callId: this.#input.callId, labels, ...(tenantId !== undefined && { tenantId }) };
-  }
-
-  async #operate(policy: Policy, action: Action, until?: number): Promise<OperationOutcome> {
-    const order = policyOrder(policy, action, this.#call(), until);
-    return await this.#ordering(async () => await this.#operations.run(order));
   }
 
   async #ordering<T>(work: () => Promise<T>): Promise<T> {

@@ -43,6 +43,14 @@ export function countCall(report: PolicyReport, callId: string, came: Came): voi
   }
 }
 
+/** Calls of which only their number is known. */
+export function countMore(report: PolicyReport, outcomes: Readonly<Record<string, number>>): void {
+  for (const [type, count] of Object.entries(outcomes)) {
+    report.calls += count;
+    report.outcomes[type] = (report.outcomes[type] ?? 0) + count;
+  }
+}
+
 function countOthers(report: PolicyReport, callId: string, { muted, of }: MutedOthers): void {
   const others = (report.others ??= { muted: 0, of: 0, inCalls: [] });
   others.muted += muted;

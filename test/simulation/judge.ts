@@ -3,10 +3,11 @@ import { DateTime } from 'luxon';
 import { callIdOf, callIdOfLive, workflowIdOf } from '../../src/contract/call-id.ts';
 import { holdIdOf } from '../../src/contract/hold.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { scheduleIdOf } from '../../src/contract/policy.ts';
+import { scheduleIdOf, type Policy } from '../../src/contract/policy.ts';
 import { callIdAt, type Played, type Told } from './play.ts';
 import { endOf, isFault, type Step } from './scenario.ts';
 import { STATUS, type Run } from './temporal/run.ts';
+import type { ISchedule } from './temporal/schedules.ts';
 
 /**
  * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
@@ -45,6 +46,11 @@ const WELL_MS = 180_000;
 
 /** A run of a policy is under way so long, as far as a wish is concerned. */
 const RUN_MS = 60_000;
+
+/** So long after a change of quiet hours their calls are as it wants them, also if the client has died. */
+const CHANGE_MS = 180_000;
+
+const DAY_MS = 86_400_000;
 
 /** What was on its way when something closed. */
 const SLACK_MS = 1_500;
@@ -229,6 +235,7 @@ class Judge {
 
   #wishesOfQuiet({ step, acceptedAt }: Told, call: number): Wish[] {
     if (step.kind !== 'quiet') return [];
+    if (this.#isChanged(step.id)) return this.#wishesOfChanges(step.id, call);
     if (acceptedAt === undefined) return [];
     const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
     const establishedAt = plan === undefined ? -Infinity : this.#played.start + plan.at;
@@ -247,6 +254,62 @@ class Judge {
         ? []
         : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
+  }
+
+  #isChanged(id: string): boolean {
+    return this.#played.told.some(({ step }) => step.kind === 'change' && step.id === id);
+  }
+
+  /**
+   * Quiet hours that were changed, as the server's account of their schedule says. What ends while they are paused or
+   * deleted undoes nothing; what was changed or resumed is made up for at once.
+   */
+  #wishesOfChanges(id: string, call: number): Wish[] {
+    const wishes: Wish[] = [];
+    const log = this.#played.world.server.schedules.log.filter((change) => change.id === scheduleIdOf(id));
+    const wish = (isMuted: boolean, from: number, to: number, why: string): void => {
+      const isSure = from < this.#end - LASTING_MS;
+      wishes.push({ isMuted, from, to, isSure, why });
+    };
+    const late = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
+    if (late !== undefined) {
+      // It is unmuted at the end of its hours, also if they are paused or deleted by then. What else changes them leaves it open.
+      const establishedAt = this.#played.start + late.at;
+      const terms = log.findLast(({ at }) => at < establishedAt - CHANGE_MS);
+      const isKept = log.every(
+        ({ at, how }) => at < establishedAt - CHANGE_MS || (at > establishedAt && how === 'delete'),
+      );
+      const end = terms && momentsOf(hoursOf(policyIn(terms.spec)), establishedAt, this.#end)[0];
+      if (end === undefined || end.isBegin) return [];
+      wish(false, end.at, end.at + CHANGE_MS, 'the end of quiet hours');
+      return isKept ? wishes : [];
+    }
+    for (const [index, { at, how, spec }] of log.entries()) {
+      const until = log[index + 1]?.at ?? this.#end;
+      const terms = policyIn(spec);
+      const isMeant = 'live' in terms.target || terms.target.calls.includes(callIdAt(call));
+      const hours = hoursOf(terms);
+      const isQuiet = isMeant && momentsOf(hours, at - 2 * DAY_MS, at).at(-1)?.isBegin === true;
+      const isPaused = spec.state?.paused === true;
+      const last = wishes.at(-1);
+      const to = Math.min(at + CHANGE_MS, until - 1);
+      if (how === 'delete') {
+        // A run that was muting then stops.
+        if (last?.isMuted === true && at < last.from + CHANGE_MS) last.isSure = false;
+        return wishes;
+      }
+      if (how === 'pause') continue;
+      if (isQuiet && !isPaused) wish(true, at, to, `quiet hours (${how})`);
+      else if (last?.isMuted === true && !isQuiet) wish(false, at, to, `other quiet hours (${how})`);
+      if (isPaused || !isMeant) continue;
+      const moments = momentsOf(hours, at, until);
+      for (const [place, moment] of moments.entries()) {
+        const next = moments[place + 1]?.at ?? until;
+        const why = `the ${moment.isBegin ? 'beginning' : 'end'} of quiet hours`;
+        wish(moment.isBegin, moment.at, Math.min(moment.at + RUN_MS, next - 1), why);
+      }
+    }
+    return wishes;
   }
 
   #openRun(workflowId: string): Run | undefined {
@@ -472,7 +535,7 @@ class Judge {
   #judgePolicies(): void {
     const { told, world } = this.#played;
     for (const { step, acceptedAt } of told) {
-      if (step.kind !== 'quiet' || acceptedAt === undefined) continue;
+      if (step.kind !== 'quiet' || acceptedAt === undefined || this.#isChanged(step.id)) continue;
       const schedule = world.server.schedules.all.get(scheduleIdOf(step.id));
       const own = `deployment-${step.deployment ?? 0}`;
       const queue = schedule?.spec.action?.startWorkflow?.taskQueue?.name;
@@ -556,12 +619,21 @@ function wishOfAsk(told: Told, action: 'mute' | 'unmute', onConflict: string): W
   }
 }
 
+function policyIn({ action }: ISchedule): Policy {
+  const [payload] = action?.startWorkflow?.input?.payloads ?? [];
+  if (!payload) throw new Error('a schedule without a policy');
+  return defaultPayloadConverter.fromPayload(payload);
+}
+
+function hoursOf({ when: { quietHours, timeZone = 'UTC' } }: Policy): Hours {
+  if (quietHours === undefined) throw new Error('a policy without quiet hours');
+  return { ...quietHours, zone: timeZone };
+}
+
+type Hours = Pick<Extract<Step, { kind: 'quiet' }>, 'from' | 'to' | 'zone'>;
+
 /** When quiet hours begin and end. Where the day has no such time, it is the first moment after it. */
-export function momentsOf(
-  step: Extract<Step, { kind: 'quiet' }>,
-  after: number,
-  before: number,
-): { at: number; isBegin: boolean }[] {
+export function momentsOf(step: Hours, after: number, before: number): { at: number; isBegin: boolean }[] {
   const { zone } = step;
   const moments: { at: number; isBegin: boolean }[] = [];
   const first = DateTime.fromMillis(after, { zone }).startOf('day').minus({ days: 1 });

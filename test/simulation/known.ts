@@ -35,6 +35,10 @@ const known = (
   scenario: { theme: 'known', start: '2027-02-01T21:00:00Z', minutes, calls: [call()], steps, ...more },
 });
 
+const placesOf = (count: number): number[] => Array.from({ length: count }, (_, place) => place);
+
+const callsOf = (count: number, more: Partial<CallPlan> = {}): CallPlan[] => placesOf(count).map(() => call(more));
+
 const unmuteAt = (row: string, minutes: number): Known =>
   known(
     row,
@@ -221,4 +225,117 @@ export const KNOWN: readonly Known[] = [
     at(60, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 3_600 }),
     at(600, { kind: 'organizer', call: 0, isMuted: false }),
   ]),
+  known(
+    'policy 2',
+    'an update leaves the run at the end alone',
+    200,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0, 1] }),
+      at(5_390, {
+        kind: 'graph',
+        call: 1,
+        on: ['mute', 'unmute'],
+        how: 'status',
+        status: 503,
+        probability: 1,
+        seconds: 180,
+      }),
+      at(5_520, { kind: 'change', id: 'q', how: 'update', terms: { pace: 20 } }),
+    ],
+    { calls: [call(), call()] },
+  ),
+  known(
+    'policy 3',
+    'the end of quiet hours has no deadline, though no worker is there for seven hours',
+    700,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: placesOf(300) }),
+      at(5_405, { kind: 'away', deployment: 0, seconds: 25_200 }),
+    ],
+    { calls: callsOf(300), orders: 1 },
+  ),
+  known(
+    'policy 4',
+    'an update of a paused policy unmutes what its old terms have muted',
+    120,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: [0, 1] }),
+      at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+      at(4_200, { kind: 'change', id: 'q', how: 'update', terms: { calls: [1] } }),
+    ],
+    { calls: [call(), call()] },
+  ),
+  known('policy 4', 'an update of a policy that was paused at its end unmutes', 150, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
+    at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+    at(6_000, { kind: 'change', id: 'q', how: 'update', terms: { to: '22:15' } }),
+  ]),
+  ...[6, 10, 14, 18, 22, 26].map((diesAfterMs) =>
+    known(
+      'policy 5',
+      `a client that dies ${diesAfterMs} ms after it began to update leaves nobody muted`,
+      120,
+      [
+        at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: [0, 1] }),
+        at(3_900, { kind: 'change', id: 'q', how: 'update', terms: { calls: [1] }, diesAfterMs }),
+      ],
+      { calls: [call(), call()], orders: 4 },
+    ),
+  ),
+  ...[8, 12, 16, 20, 24].map((diesAfterMs) =>
+    known(
+      'policy 5',
+      `a client that dies ${diesAfterMs} ms after it began to resume leaves nobody muted`,
+      150,
+      [
+        at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
+        at(3_900, { kind: 'change', id: 'q', how: 'pause' }),
+        at(6_000, { kind: 'change', id: 'q', how: 'resume', diesAfterMs }),
+      ],
+      { orders: 4 },
+    ),
+  ),
+  known(
+    'policy 6',
+    'more calls that cannot be unmuted than a run remembers are asked again all the same',
+    150,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: 'live', pace: 50 }),
+      ...placesOf(230).map((place) =>
+        at(5_390, {
+          kind: 'graph',
+          call: place,
+          on: ['unmute'],
+          how: 'status',
+          status: 403,
+          probability: 1,
+          seconds: 60,
+        }),
+      ),
+    ],
+    { calls: callsOf(230, { isLive: true }), orders: 1 },
+  ),
+  known(
+    'policy 7',
+    'a live call is looked at until something was tried',
+    200,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: 'live' }),
+      at(3_900, { kind: 'establish', call: 0 }),
+      at(4_200, { kind: 'change', id: 'q', how: 'delete' }),
+      at(4_300, { kind: 'lists', lagMs: 3_600_000, isFailing: false, seconds: 3_600 }),
+      at(4_400, { kind: 'others', call: 0 }),
+    ],
+    { calls: [call({ isLater: true })] },
+  ),
+  known(
+    'policy 8',
+    'the beginning of quiet hours does not go over an unmute that was asked for since',
+    90,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'UTC', calls: placesOf(100), pace: 1 }),
+      at(3_665, { kind: 'ask', call: 99, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { calls: callsOf(100), orders: 3 },
+  ),
 ];

@@ -1,5 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
+import type { ModerationClient } from '../../src/client/moderation-client.ts';
+import type { PolicyChange } from '../../src/client/policies.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import { simulate } from './clock.ts';
 import type { Call } from './graph.ts';
@@ -56,7 +58,8 @@ class Play {
   }
 
   run(): Played {
-    const { calls, steps, minutes, slots } = this.#scenario;
+    const { calls, steps, minutes, slots, serverZones = {} } = this.#scenario;
+    this.#world.server.schedules.zones = serverZones;
     const deployments = 1 + Math.max(...calls.map(({ deployment }) => deployment));
     for (let made = 0; made < deployments; made += 1)
       this.#deployments.push(this.#world.deploy(`deployment-${made}`, slots));
@@ -202,7 +205,7 @@ class Play {
       case 'releaseEverywhere':
         return await this.#release(told, this.#deployment(step.deployment), { everywhere: true });
       case 'quiet': {
-        const { id, from, to, zone, overlap, deployment = 0 } = step;
+        const { id, from, to, zone, overlap, pace, deployment = 0 } = step;
         const target = step.calls === 'live' ? { live: {} } : { calls: step.calls.map(callIdAt) };
         return await this.#deployment(deployment).ask(async (moderation) => {
           const when = { quietHours: { from, to }, timeZone: zone };
@@ -212,6 +215,7 @@ class Play {
             target,
             when,
             ...(overlap !== undefined && { overlap }),
+            ...(pace !== undefined && { concurrency: pace, perSecond: pace }),
           });
           accept();
         });
@@ -231,6 +235,16 @@ class Play {
           else await policies[step.how](step.id);
           accept();
         });
+      case 'change': {
+        const { diesAfterMs } = step;
+        const work = async ({ policies }: ModerationClient): Promise<void> => {
+          if (step.how === 'update') await policies.update(step.id, this.#changeOf(step));
+          else await policies[step.how](step.id);
+          accept();
+        };
+        const deployment = this.#deployment(0);
+        return await (diesAfterMs === undefined ? deployment.ask(work) : deployment.askUntilKilled(diesAfterMs, work));
+      }
       case 'cancelPolicy':
         return await this.#deployment(0)
           .ask(async (moderation, client) => {
@@ -244,6 +258,17 @@ class Play {
           });
       default:
     }
+  }
+
+  #changeOf({ id, terms: { from, to, calls, pace } = {} }: Extract<Step, { kind: 'change' }>): PolicyChange {
+    const quiet = this.#scenario.steps.find((step) => step.kind === 'quiet' && step.id === id);
+    if (quiet?.kind !== 'quiet') throw new Error(`no quiet hours ${id}`);
+    const quietHours = { from: from ?? quiet.from, to: to ?? quiet.to };
+    return {
+      when: { quietHours, timeZone: quiet.zone },
+      ...(calls !== undefined && { target: { calls: calls.map(callIdAt) } }),
+      ...(pace !== undefined && { concurrency: pace, perSecond: pace }),
+    };
   }
 
   async #release(told: Told, deployment: Deployment, scope: { callId: string } | { everywhere: true }): Promise<void> {

@@ -15,6 +15,8 @@ export interface Scenario {
   calls: CallPlan[];
   /** Activities that a worker takes at a time; 1,000 where absent. */
   slots?: number;
+  /** Zones of which the server's tables differ from those of everybody else: it takes another zone's times. */
+  serverZones?: Readonly<Record<string, string>>;
   steps: Step[];
 }
 
@@ -48,6 +50,16 @@ export type Act =
       zone: string;
       calls: number[] | 'live';
       overlap?: 'bufferOne' | 'cancelOther';
+      /** Calls at a time, and begun in a second. */
+      pace?: number;
+    }
+  /** A change of quiet hours by their own deployment, whose client dies so long after it has begun. */
+  | {
+      kind: 'change';
+      id: string;
+      how: 'update' | 'pause' | 'resume' | 'delete' | 'trigger';
+      terms?: Partial<Record<'from' | 'to', string>> & { calls?: number[]; pace?: number };
+      diesAfterMs?: number;
     }
   | {
       kind: 'policy';

@@ -132,6 +132,17 @@ export class Deployment {
     return scopes.run({ owner: this.owner }, async () => await work(this.moderation, this.client));
   }
 
+  /** In the name of a client that is killed after a while. */
+  askUntilKilled<T>(afterMs: number, work: (moderation: ModerationClient) => Promise<T>): Promise<T> {
+    const { clock, server } = this.#world;
+    const owner: Owner = { name: `${this.taskQueue} client that is killed`, isDead: false };
+    clock.after(afterMs, () => {
+      owner.isDead = true;
+    });
+    const moderation = new ModerationClient({ client: clientOf(server, owner), taskQueue: this.taskQueue });
+    return scopes.run({ owner }, async () => await work(moderation));
+  }
+
   // the webhook
 
   /** Rosters of one call are handed over ten times a second at most, and merged meanwhile. */

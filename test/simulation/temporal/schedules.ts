@@ -17,7 +17,7 @@ import type { Server } from './server.ts';
  *     run.
  * D3. A time that has passed for longer than the catch-up window, because the server was down, is missed.
  */
-type ISchedule = temporal.api.schedule.v1.ISchedule;
+export type ISchedule = temporal.api.schedule.v1.ISchedule;
 type ICalendar = temporal.api.schedule.v1.IStructuredCalendarSpec;
 type IRange = temporal.api.schedule.v1.IRange;
 
@@ -43,8 +43,10 @@ export class Schedule {
   running: Run[] = [];
   buffered: number[] = [];
   timer: Timer | undefined;
+  readonly #zones: Readonly<Record<string, string>>;
 
-  constructor(id: string, spec: ISchedule, createdAt: number) {
+  constructor(id: string, spec: ISchedule, createdAt: number, zones: Readonly<Record<string, string>>) {
+    this.#zones = zones;
     this.id = id;
     this.spec = spec;
     this.createdAt = createdAt;
@@ -57,7 +59,8 @@ export class Schedule {
   /** The next time after a moment. */
   next(after: number): number | undefined {
     const { spec } = this.spec;
-    const zone = spec?.timezoneName || 'UTC';
+    const named = spec?.timezoneName || 'UTC';
+    const zone = this.#zones[named] ?? named;
     const [start, end] = [msOf(spec?.startTime) ?? 0, msOf(spec?.endTime) ?? Infinity];
     const from = Math.max(after, start - 1);
     const times = [
@@ -80,8 +83,19 @@ export class Schedule {
   }
 }
 
+/** What became of a schedule: how it is from then on. */
+export interface Change {
+  at: number;
+  id: string;
+  how: 'create' | 'update' | 'pause' | 'unpause' | 'delete';
+  spec: ISchedule;
+}
+
 export class Schedules {
   readonly all = new Map<string, Schedule>();
+  readonly log: Change[] = [];
+  /** Where its tables of the zones differ from those of everybody else. */
+  zones: Readonly<Record<string, string>> = {};
   readonly #server: Server;
 
   constructor(server: Server) {
@@ -90,9 +104,14 @@ export class Schedules {
 
   create(id: string, spec: ISchedule): void {
     if (this.all.has(id)) throw grpcError(GRPC.alreadyExists, 'schedule already exists');
-    const schedule = new Schedule(id, spec, this.#server.clock.now);
+    const schedule = new Schedule(id, spec, this.#server.clock.now, this.zones);
     this.all.set(id, schedule);
+    this.#changed(schedule, 'create');
     this.#arm(schedule, this.#server.clock.now);
+  }
+
+  #changed({ id, spec }: Schedule, how: Change['how']): void {
+    this.log.push({ at: this.#server.clock.now, id, how, spec });
   }
 
   find(id: string): Schedule {
@@ -105,6 +124,7 @@ export class Schedules {
     const schedule = this.find(id);
     schedule.spec = spec;
     schedule.updatedAt = this.#server.clock.now;
+    this.#changed(schedule, 'update');
     this.#arm(schedule, this.#server.clock.now);
   }
 
@@ -115,6 +135,8 @@ export class Schedules {
     if (pause) Object.assign(state, { paused: true, notes: pause });
     if (unpause) Object.assign(state, { paused: false, notes: unpause });
     schedule.spec = { ...schedule.spec, state };
+    if (pause) this.#changed(schedule, 'pause');
+    if (unpause) this.#changed(schedule, 'unpause');
     if (triggerImmediately) this.#due(schedule, this.#server.clock.now, triggerImmediately.overlapPolicy ?? 0);
     for (const { startTime, endTime, overlapPolicy } of backfillRequest ?? []) {
       const end = msOf(endTime) ?? 0;
@@ -129,8 +151,10 @@ export class Schedules {
   }
 
   delete(id: string): void {
-    this.find(id).timer?.cancel();
+    const schedule = this.find(id);
+    schedule.timer?.cancel();
     this.all.delete(id);
+    this.#changed(schedule, 'delete');
   }
 
   /** D2. */
