@@ -15,6 +15,7 @@ import { reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import { about, notAGroupCall, notEstablished, type Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
+import { iso } from './iso.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMutedOnEntry } from './metrics.ts';
@@ -452,8 +453,4 @@ function isFinal(outcome: OperationOutcome): outcome is Unconfirmed & { outcome:
 function resultsOf(outcome: OperationOutcome): readonly ParticipantResult[] | undefined {
   if (outcome.outcome !== 'Confirmed') return outcome.details.participants;
   return 'participants' in outcome.result ? outcome.result.participants : [];
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -17,6 +17,7 @@ import { lookups, reads } from './activities.ts';
 import { attempt, waitFor } from './attempt.ts';
 import type { Failure } from './failures.ts';
 import { Stop } from './interruptions.ts';
+import { iso } from './iso.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMuteAgain } from './metrics.ts';
@@ -493,8 +494,4 @@ function failureOf(outcome: OperationOutcome): HoldFailure {
   return 'message' in outcome
     ? { type, message: outcome.message, details: outcome.details }
     : { type, message: '', details: {} };
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -22,6 +22,7 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { iso } from './iso.ts';
 import { isHistoryFull } from './limits.ts';
 import { Member } from './member.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
@@ -444,8 +445,4 @@ async function waitingForTheLast<T>(post: () => Promise<T>): Promise<T> {
     }
     throw error;
   }
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -19,6 +19,7 @@ import {
   type Failure,
 } from './failures.ts';
 import { Interruptions, Stop } from './interruptions.ts';
+import { iso } from './iso.ts';
 import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import { Requests, type Known } from './requests.ts';
@@ -466,8 +467,4 @@ function shown(state: MuteState | undefined): string {
   if (state === undefined) return 'does not list the application yet';
   const server = state.serverMuted === undefined ? '' : `, serverMuted ${state.serverMuted}`;
   return `shows isMuted ${state.isMuted}${server}`;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }
