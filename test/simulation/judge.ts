@@ -148,6 +148,8 @@ class Judge {
       const { step } = one;
       if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
       else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      else if ((step.kind === 'extend' || step.kind === 'terminate') && step.call === index)
+        wishes.push(this.#openWish(one));
       else if (step.kind === 'release' && step.call === index)
         wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
       else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
@@ -165,6 +167,11 @@ class Judge {
       }
     }
     return wishes;
+  }
+
+  /** What comes of it shows elsewhere; until then nobody knows how the call is to be. */
+  #openWish({ step, askedAt, endedAt = this.#end }: Told): Wish {
+    return { isMuted: true, from: askedAt, to: endedAt, isSure: false, why: step.kind };
   }
 
   #wishesOfHold(told: Told): Wish[] {
@@ -349,17 +356,16 @@ class Judge {
   /** When a hold or a mute on entry was to end, as its last terms say. */
   #untilOf(run: Run): number | undefined {
     const isHold = run.start.type === 'hold';
+    const { told, start } = this.#played;
     let until: number | undefined;
-    for (const { step, acceptedAt, askedAt } of this.#played.told) {
-      const isTerms = (isHold && step.kind === 'hold') || (!isHold && step.kind === 'entry');
-      if (!isTerms || !('call' in step) || acceptedAt === undefined) continue;
-      const { workflowId } = run.start;
-      if (
-        workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) ||
-        askedAt > (run.closedAt ?? Infinity)
-      )
-        continue;
-      until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
+    const workflowIdAt = isHold ? holdIdOf : muteOnEntryIdOf;
+    for (const { step, acceptedAt, askedAt } of told) {
+      if (step.kind !== 'hold' && step.kind !== 'extend' && step.kind !== 'entry') continue;
+      if (isHold === (step.kind === 'entry')) continue;
+      if (acceptedAt === undefined || askedAt > (run.closedAt ?? Infinity)) continue;
+      if (run.start.workflowId !== workflowIdAt(callIdAt(step.call))) continue;
+      if (step.kind === 'extend') until = Math.max(acceptedAt, start + step.untilSeconds * 1_000);
+      else until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
     }
     return until === undefined ? undefined : Math.max(until, run.startedAt);
   }

@@ -2,7 +2,7 @@ import type { Act, CallPlan, Scenario } from './scenario.ts';
 
 /**
  * What was once wrong, as small scenarios: each was found by a search, or is what somebody has reported. The numbers are the
- * rows of the list that version 1.0 began with ("Never left muted").
+ * rows of the list that version 1.0 began with ("Never left muted"); a name in place of a number is of what was found later.
  */
 export interface Known {
   row: string;
@@ -220,5 +220,9 @@ export const KNOWN: readonly Known[] = [
     at(10, { kind: 'hold', call: 0, enforce: true }),
     at(60, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 3_600 }),
     at(600, { kind: 'organizer', call: 0, isMuted: false }),
+  ]),
+  known('holds', 'the unmute at the end is no older than the mute that it undoes', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(20, { kind: 'extend', call: 0, untilSeconds: -5 }),
   ]),
 ];

@@ -185,6 +185,20 @@ class Play {
           told.outcome = (await hold.result()).endedBy;
         });
       }
+      case 'extend':
+      case 'letGo':
+        return await this.#of(step.call).ask(async (moderation) => {
+          const hold = await moderation.held(callIdAt(step.call));
+          if (hold === undefined) return;
+          if (step.kind === 'letGo') await hold.release();
+          else await hold.extend({ until: new Date(this.#start + step.untilSeconds * 1_000).toISOString() });
+          accept();
+        });
+      case 'terminate':
+        return await this.#of(step.call).ask(async (_, client) => {
+          await client.workflow.getHandle(workflowIdOf(callIdAt(step.call))).terminate('by hand');
+          accept();
+        });
       case 'entry': {
         const request = {
           callId: callIdAt(step.call),

@@ -36,6 +36,12 @@ export type Act =
   /** A mute of all others in the call. */
   | { kind: 'others'; call: number }
   | { kind: 'hold'; call: number; seconds?: number; enforce: boolean }
+  /** Other terms for the hold that runs, until so many seconds after the start; that may be over already. */
+  | { kind: 'extend'; call: number; untilSeconds: number }
+  /** Ends the hold that runs by its handle, which only signals it. */
+  | { kind: 'letGo'; call: number }
+  /** Somebody ends the operation that runs in Temporal. */
+  | { kind: 'terminate'; call: number }
   | { kind: 'release'; call: number }
   | { kind: 'releaseEverywhere'; deployment: number }
   | { kind: 'entry'; call: number; seconds?: number }
