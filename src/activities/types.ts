@@ -93,8 +93,8 @@ export interface OperationTarget {
 /** How a run stands that a workflow waits for. */
 export type OperationReading =
   | { kind: 'running' }
-  /** It goes on as another run. */
-  | { kind: 'moved'; runId: string; as: 'running' | 'superseding'; joined: boolean }
+  /** It goes on as another run, which carries the order out or, if it is busy, must end first. */
+  | { kind: 'moved'; runId: string; as: OperationTarget['as']; joined: boolean }
   /** It has ended, and the order was not carried out: it is given anew. */
   | { kind: 'free' }
   | { kind: 'ended'; outcome: OperationOutcome };

@@ -18,8 +18,9 @@ import { delayOf } from './delays.ts';
  *
  *     starting ──▶ running ─────────────▶ an outcome
  *      ▲   │  └──▶ superseding ──▶ running
- *      │   └─────▶ busy ──┐
- *      └──────────────────┘ that one has ended
+ *      │   └─────▶ busy ──┐ ▲
+ *      └──────────────────┘ └── an unmute was superseded by a mute, which may fail
+ *        that one has ended
  *
  * starting     The activity `startOperation` starts, joins or supersedes; or finds an operation that must end first (busy).
  * running, superseding, busy

@@ -15,6 +15,8 @@ import { STATUS, type Run } from './temporal/run.ts';
  * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a hold,
  *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
  *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
+ * (e) What a hold has muted is unmuted when it has ended, if nobody else has asked for a mute since then. So it is also where
+ *     (g) says nothing, because nobody knows what came of the last wish.
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
  *     hold or of a mute on entry begins after that has closed.
@@ -48,6 +50,12 @@ const RUN_MS = 60_000;
 
 /** What was on its way when something closed. */
 const SLACK_MS = 1_500;
+
+/** A hold gives up to unmute where it does not show, after so many operations. */
+const MOST_UNMUTES = 3;
+
+/** Wishes of a hold itself. */
+const HELD: ReadonlySet<string> = new Set(['a hold', 'a hold that was not taken', 'extend']);
 
 interface Wish {
   isMuted: boolean;
@@ -85,6 +93,7 @@ class Judge {
   all(): string[] {
     this.#violations.push(...this.#played.world.server.findings);
     for (const [index] of this.#played.calls.entries()) this.#judgeState(index);
+    for (const [index] of this.#played.calls.entries()) this.#judgeEndOfHold(index);
     this.#judgeEntries();
     this.#judgeSilence();
     this.#judgeDeadlines();
@@ -260,6 +269,34 @@ class Judge {
     return this.#runs.findLast((run) => run.start.workflowId === workflowId && run.isOpen);
   }
 
+  // (e)
+
+  #judgeEndOfHold(index: number): void {
+    const { world, calls } = this.#played;
+    const callId = callIdAt(index);
+    const call = calls[index];
+    if (call === undefined || call.state !== 'established' || !call.own.serverMuted) return;
+    const own = world.graph.log.filter((entry) => entry.callId === callId && entry.participantId === call.own.id);
+    const last = own.findLast((entry) => entry.type === 'change' && entry.serverMuted);
+    const asked = own.findLast(
+      (entry) => entry.type === 'post' && entry.verb === 'mute' && entry.at <= (last?.at ?? 0),
+    );
+    if (last?.type !== 'change' || last.by === 'other' || asked?.type !== 'post') return;
+    const mute = this.#runs.find(({ runId }) => runId === asked.clientContext);
+    const isOfHold = mute !== undefined && reasonOf(mute)?.startsWith('hold at') === true;
+    const hold = this.#runs.findLast(({ start }) => start.workflowId === holdIdOf(callId));
+    if (!isOfHold || hold === undefined || hold.isOpen) return;
+    const isWanted = this.#wishesOf(index).some(
+      ({ isMuted, isSure, to, why }) => isMuted && isSure && !HELD.has(why) && to >= mute.startedAt,
+    );
+    const unmutes = this.#runs.filter(
+      ({ start, startedAt }) =>
+        start.type === 'unmute' && callIdOf(start.workflowId) === callId && startedAt >= last.at,
+    );
+    if (isWanted || unmutes.length >= MOST_UNMUTES) return;
+    this.#blame('e', `${callId} is left muted by its hold, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
+  }
+
   // (h)
 
   #judgeEntries(): void {
@@ -407,7 +444,7 @@ class Judge {
       const deployment = scenario.calls[step.call]?.deployment ?? 0;
       const isMeant = told.some(
         (one) =>
-          (one.step.kind === 'release' && one.step.call === step.call) ||
+          ((one.step.kind === 'release' || one.step.kind === 'letGo') && one.step.call === step.call) ||
           (one.step.kind === 'releaseEverywhere' && one.step.deployment === deployment),
       );
       if (!isMeant)

@@ -225,4 +225,17 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'hold', call: 0, enforce: true }),
     at(20, { kind: 'extend', call: 0, untilSeconds: -5 }),
   ]),
+  known('holds', 'an unmute at the end yields to no mute that then fails', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
+    at(60, { kind: 'letGo', call: 0 }),
+    at(60.5, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 503, probability: 1, seconds: 120 }),
+    at(63, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an unmute at the end yields to no mute that is then refused', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
+    at(63, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 403, probability: 1, seconds: 120 }),
+    at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
 ];
