@@ -29,6 +29,7 @@ async function start(order: Order): Promise<OperationStart> {
     action: 'mute',
     startId: randomUUID(),
     wishedAt: Date.now(),
+    isRetry: false,
     ...order,
   });
 }
@@ -164,6 +165,24 @@ describe.concurrent('a retry of an order, as after the death of a worker', () =>
     await (await service.moderation[opposite]({ callId: call.id })).result();
     expect(await start(order)).toMatchObject({ kind: 'ended', outcome: { outcome: 'Superseded' } });
     expect(call.posts).toEqual([action, opposite]);
+  });
+
+  test('to mute, also by another activity, counts any newer operation', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'unmute', answer: { status: 403 } }] } });
+    const order: Order = { wishedAt: Date.now() - 1, request: { callId: call.id } };
+    const unmute = await service.moderation.unmute({ callId: call.id });
+    await expect(unmute.result()).rejects.toMatchObject({ type: 'PermissionDenied' });
+    expect(await start({ ...order, isRetry: true })).toMatchObject({ outcome: { outcome: 'Superseded' } });
+    expect(await start(order)).toMatchObject({ kind: 'running' });
+  });
+
+  test('to unmute waits for a newer mute, and goes on if that fails', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 800, answer: { status: 403 } }] } });
+    const order: Order = { action: 'unmute', wishedAt: Date.now() - 1, request: { callId: call.id } };
+    const mute = await service.moderation.mute({ callId: call.id });
+    expect(await start(order)).toMatchObject({ kind: 'busy', runId: (await mute.run()).runId });
+    await expect(mute.result()).rejects.toMatchObject({ type: 'PermissionDenied' });
+    expect(await start(order)).toMatchObject({ kind: 'running' });
   });
 
   test('never supersedes a running operation that was wished for later', async () => {

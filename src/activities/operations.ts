@@ -30,8 +30,8 @@ import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, Op
  * of the call was wished for later than the order, and wants the opposite, the order is out of date: its outcome is
  * `Superseded`. In doubt nobody is left muted: a mute yields to a newer unmute that runs or may have taken effect, and an
  * unmute only to a newer mute that was confirmed. It waits for one that runs, and for one that has superseded it, because a
- * mute that fails leaves the call as it was. A retry of a mute cannot know whether an attempt before it has muted, so for it
- * any newer run counts.
+ * mute that fails leaves the call as it was. A retry of a mute, by Temporal or by the workflow, cannot know
+ * whether an attempt before it has muted, so for it any newer run counts.
  *
  * **An outcome is a result**, also a failed one. What fails these activities, and is retried, is Temporal not answering.
  */
@@ -49,7 +49,8 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     const newest = await describeNewest(order);
     if (newest !== undefined && isOfOrder(newest, startId))
       return { kind: 'running', runId: newest.runId, joined: false };
-    const yields = newest === undefined ? 'no' : yieldsTo(newest, order, request, info.attempt);
+    const isRetry = order.isRetry === true || info.attempt > 1;
+    const yields = newest === undefined ? 'no' : yieldsTo(newest, { ...order, isRetry }, request);
     if (yields === 'yes') return { kind: 'ended', outcome: outdated(order) };
     if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) return ended(tooLate(order));
     const isToWait = yields === 'wait' && onConflict === 'supersede';
@@ -88,12 +89,11 @@ const EFFECTIVE: ReadonlySet<string> = new Set([PENDING, 'Confirmed', 'Unconfirm
 /** Whether the order is out of date because of what was asked for after it, or is so once that is confirmed. */
 function yieldsTo(
   newest: WorkflowExecutionDescription,
-  { action, wishedAt }: GivenOrder,
+  { action, wishedAt, isRetry }: GivenOrder,
   { target }: ModerationRequest,
-  attempt: number,
 ): 'yes' | 'no' | 'wait' {
   if (wishedAtOf(newest) <= wishedAt) return 'no';
-  if (action === 'mute' && attempt > 1) return 'yes';
+  if (action === 'mute' && isRetry) return 'yes';
   const word = (name: string): string | undefined => newest.typedSearchAttributes.get({ name, type: 'KEYWORD' });
   const isOfSelf = kindOf(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
   if (!isOfSelf || newest.type === action) return 'no';
@@ -103,7 +103,10 @@ function yieldsTo(
   return outcome === 'Confirmed' ? 'yes' : 'no';
 }
 
-function outdated({ request: { callId }, action }: GivenOrder): OperationOutcome {
+function outdated({
+  action,
+  request: { callId },
+}: Pick<GivenOrder, 'action'> & { request: { callId: string } }): OperationOutcome {
   const message = `Another operation on call ${callId} was asked for after this ${action}, and its result counts.`;
   return { outcome: 'Superseded', message, details: { callId } };
 }
@@ -162,7 +165,7 @@ async function readNext(target: OperationTarget, runId: string): Promise<Operati
     await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
     return { kind: 'moved', runId, as: 'busy', joined: false };
   }
-  return { kind: 'ended', outcome: outdated({ ...target, request: { callId }, wishedAt: 0 }) };
+  return { kind: 'ended', outcome: outdated({ action, request: { callId } }) };
 }
 
 /** Temporal no longer keeps the run, so nobody knows how it ended. */

@@ -65,6 +65,8 @@ export interface GivenOrder extends OperationOrder {
   startId: string;
   /** When it was wished for, in ms since the epoch. A newer wish for the opposite is never overridden. */
   wishedAt: number;
+  /** It was given before, and nobody knows whether that has started anything. */
+  isRetry: boolean;
 }
 
 /** What became of an order. */

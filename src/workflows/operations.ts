@@ -45,6 +45,8 @@ export interface PendingOperation {
   /** The run that is waited for; empty while starting. */
   runId: string;
   joined: boolean;
+  /** An attempt to start it had no answer, and may have started it all the same. */
+  isRetry: boolean;
   /** Reads, or failed starts, since the last step forward. */
   round: number;
 }
@@ -96,6 +98,7 @@ export class Operations {
       at: 'starting',
       runId: '',
       joined: false,
+      isRetry: false,
       round: 0,
     };
   }
@@ -124,9 +127,10 @@ export class Operations {
   }
 
   async #start(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
-    const { order, startId, wishedAt } = pending;
-    const started = await start({ ...order, startId, wishedAt });
+    const { order, startId, wishedAt, isRetry } = pending;
+    const started = await start({ ...order, startId, wishedAt, isRetry });
     if (started === undefined) {
+      pending.isRetry = true;
       const delay = delayOf(START_DELAYS_MS, pending.round);
       await condition(isInterrupted, delay, { summary: 'Wait before the next attempt to start' });
       pending.round += 1;
