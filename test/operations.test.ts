@@ -86,7 +86,7 @@ describe.concurrent('an order', () => {
   });
 
   test('joins, is busy, or is rejected, as the client would be', async () => {
-    const call = service.call(slow('mute', 1_500));
+    const call = service.call(slow('mute', 6_000));
     const first = await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');
     const { runId } = await first.run();
@@ -196,6 +196,19 @@ describe.concurrent('a retry of an order, as after the death of a worker', () =>
     await unmute.result();
     expect(call.posts).toEqual(['unmute']);
   });
+});
+
+test('an operation declines to be superseded by an order that is older, and not by one that is newer', async () => {
+  const call = service.call(slow('unmute', 1_500));
+  const wishedAt = Date.now() - 1;
+  const unmute = await service.moderation.unmute({ callId: call.id });
+  await call.untilAsked('unmute');
+  const order = { action: 'mute', request: { callId: call.id }, watcher: 'somebody' };
+  const workflow = service.client.workflow.getHandle(call.workflowId);
+  await workflow.signal(SIGNAL.supersede, { ...order, id: 'older', wishedAt });
+  expect(await unmute.status()).not.toHaveProperty('supersededBy');
+  await workflow.signal(SIGNAL.supersede, { ...order, id: 'newer', wishedAt: Date.now() });
+  await expect(unmute.result()).rejects.toMatchObject({ type: 'Superseded' });
 });
 
 test('an operation that hears many rosters goes on as another run, and is the same operation', async () => {

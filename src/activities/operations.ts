@@ -8,7 +8,6 @@ import {
 } from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/failure.ts';
-import { wishedAtOf } from '../client/records.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
@@ -17,6 +16,7 @@ import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, SUCCESSOR_MEM
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { kindOf } from '../contract/target.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, OperationTarget } from './types.ts';
 
 /**

@@ -27,6 +27,7 @@ import { STATUS, type Run } from './temporal/run.ts';
  * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
  * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
  * (r) A release never throws, and what it says of a call is true.
+ * (s) What is told that it was superseded was so by what was asked for after it.
  * (t) No workflow task fails, and every history replays.
  */
 
@@ -94,6 +95,7 @@ class Judge {
     this.#violations.push(...this.#played.world.server.findings);
     for (const [index] of this.#played.calls.entries()) this.#judgeState(index);
     for (const [index] of this.#played.calls.entries()) this.#judgeEndOfHold(index);
+    this.#judgeSuperseded();
     this.#judgeEntries();
     this.#judgeSilence();
     this.#judgeDeadlines();
@@ -190,8 +192,7 @@ class Judge {
         { isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' },
       ];
     }
-    const first = this.#firstFor(`hold at ${step.at}`, callIdAt(step.call)) ?? 0;
-    const begins = { isMuted: true, from: askedAt, to: Math.max(acceptedAt, first), isSure: true };
+    const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
     const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
     switch (outcome) {
@@ -295,6 +296,25 @@ class Judge {
     );
     if (isWanted || unmutes.length >= MOST_UNMUTES) return;
     this.#blame('e', `${callId} is left muted by its hold, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
+  }
+
+  // (s)
+
+  #judgeSuperseded(): void {
+    for (const { step, askedAt, outcome } of this.#played.told) {
+      if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
+      const isTrue = this.#wishesOf(step.call).some(
+        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= askedAt,
+      );
+      const isRepeated = this.#played.told.some(
+        (one) => one.step !== step && one.step.kind === 'ask' && one.step.call === step.call && one.askedAt >= askedAt,
+      );
+      if (isTrue || isRepeated) continue;
+      this.#blame(
+        's',
+        `the ${step.action} of ${callIdAt(step.call)} at ${this.#time(askedAt)} was superseded by nothing newer`,
+      );
+    }
   }
 
   // (h)

@@ -238,4 +238,16 @@ export const KNOWN: readonly Known[] = [
     at(63, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 403, probability: 1, seconds: 120 }),
     at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
+  known(
+    'holds',
+    'a hold supersedes no unmute that was asked for just after it',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'graph', call: 0, on: ['unmute'], how: 'slow', probability: 1, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0.4, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
 ];

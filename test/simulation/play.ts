@@ -268,7 +268,9 @@ class Play {
     });
   }
 
-  #break(step: Extract<Step, { kind: 'graph' | 'kill' | 'away' | 'down' | 'lists' | 'notices' | 'strand' }>): void {
+  #break(
+    step: Extract<Step, { kind: 'graph' | 'kill' | 'away' | 'down' | 'slow' | 'lists' | 'notices' | 'strand' }>,
+  ): void {
     const { server, clock } = this.#world;
     const until = this.#start + endOf(step);
     switch (step.kind) {
@@ -293,6 +295,10 @@ class Play {
       }
       case 'down':
         server.downUntil = Math.max(server.downUntil, until);
+        return;
+      case 'slow':
+        server.slowMs = step.ms;
+        server.slowUntil = until;
         return;
       case 'lists': {
         server.visibility.lagMs = step.lagMs;

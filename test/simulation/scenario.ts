@@ -88,6 +88,8 @@ export type Fault =
   | { kind: 'kill'; deployment: number; seconds: number }
   | { kind: 'away'; deployment: number; seconds: number }
   | { kind: 'down'; seconds: number }
+  /** Each request of a client to Temporal takes up to so long, each way. */
+  | { kind: 'slow'; ms: number; seconds: number }
   | { kind: 'lists'; lagMs: number; isFailing: boolean; seconds: number }
   | { kind: 'notices'; drop: number; copies: number; delayMs: number; seconds: number }
   | { kind: 'strand'; call: number; action: 'mute' | 'unmute'; seconds: number };
@@ -97,6 +99,7 @@ const FAULTS: ReadonlySet<string> = new Set([
   'kill',
   'away',
   'down',
+  'slow',
   'lists',
   'notices',
   'strand',
