@@ -11,7 +11,7 @@ import { toModerationError } from '../client/failure.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { CANCELLED } from '../contract/failure.ts';
+import { CANCELLED, EFFECTIVE } from '../contract/failure.ts';
 import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, SUCCESSOR_MEMO } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
@@ -82,9 +82,6 @@ async function describeNewest({ request: { callId } }: GivenOrder): Promise<Work
 function isOfOrder({ memo }: WorkflowExecutionDescription, startId: string): boolean {
   return memo?.[SUCCESSOR_MEMO] === startId || memo?.[START_ID_MEMO] === startId;
 }
-
-/** Outcomes after which the call may be as the operation wanted it. */
-const EFFECTIVE: ReadonlySet<string> = new Set([PENDING, 'Confirmed', 'Unconfirmed', 'RestoreFailed']);
 
 /** Whether the order is out of date because of what was asked for after it, or is so once that is confirmed. */
 function yieldsTo(

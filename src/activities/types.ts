@@ -207,6 +207,8 @@ export interface NewestOperation {
   runId: string;
   /** When it was wished for, in ms since the epoch. */
   wishedAt: number;
+  /** No other one has run after it. */
+  isLast: boolean;
 }
 
 /** A roster is read of those who are named, or of everyone, or of everyone with those who are named among them. */
@@ -276,8 +278,8 @@ export interface Activities {
   startMuteOnEntry(order: GivenEntryOrder): Promise<EntryStart>;
   /** Whether the mute on entry of a call has begun. */
   readMuteOnEntry(callId: string): Promise<EntryReading>;
-  /** What was last asked of the application's own mute in the call, if anything was. */
-  readNewest(callId: string): Promise<NewestOperation | undefined>;
+  /** What was last asked of the application's own mute in the call, if anything was; with `since` see `newestOwn`. */
+  readNewest(callId: string, since?: number): Promise<NewestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */
   readRoster(target: RosterTarget): Promise<RosterReading>;
   /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */

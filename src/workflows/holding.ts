@@ -47,7 +47,9 @@ import { delayOf } from './delays.ts';
  *     operations never interleave.
  * H2. **The last wish counts.** A hold is wished for when it starts and whenever it is extended. Only an unmute that was
  *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
- *     mute that somebody wished for after that end.
+ *     mute that somebody wished for after that end. A mute of its own may have been late, and have run after an unmute that
+ *     is newer: after each it looks for that in the operations before, and if there is one, unmutes and ends as `unmuted`.
+ *     All its mutes are as old as the hold's own wish, also those that mute again.
  * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
  *     gives up.
  * H4. **It ends with an unmute** if it may have muted, whatever becomes of its starter, the worker and the webhook: the time
@@ -55,7 +57,7 @@ import { delayOf } from './delays.ts';
  * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
  *     of the state goes along when the hold continues as new, also an operation that it waits for.
  * H6. **It looks by itself** after LOOK_DELAYS_MS, because notifications get lost and the webhook learns of a hold only after a
- *     moment. A pause has nothing to enforce and does not look.
+ *     moment. A pause has nothing to enforce and looks only after its mute (H2).
  * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
  */
 
@@ -89,11 +91,15 @@ export interface HoldState {
   wishedAt: number;
   /** A mute that met the last wish was confirmed, or a look has shown it. */
   isMet: boolean;
+  /** A look has shown that no newer wish lies before its own last mute (H2). */
+  isLast: boolean;
   /** It may have muted the call, so that it must unmute at the end (H4). */
   mayHaveMuted: boolean;
   until?: number;
   terms: HoldTerms;
   releasedAt?: number;
+  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
+  isOverruled: boolean;
   isCancelled: boolean;
   hasCallEnded: boolean;
   participantId?: string;
@@ -161,9 +167,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       startedAt,
       wishedAt: startedAt,
       isMet: false,
+      isLast: false,
       mayHaveMuted: false,
       ...untilOf(request, startedAt),
       terms: request,
+      isOverruled: false,
       isCancelled: false,
       hasCallEnded: false,
       mutesAgain: 0,
@@ -207,7 +215,15 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
     const now = Date.now();
     this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
-    this.#hear({ terms, wishedAt: now, isCancelled: false, isMet: false, lookAt: now, disturbances: 0 });
+    this.#hear({
+      terms,
+      wishedAt: now,
+      isOverruled: false,
+      isCancelled: false,
+      isMet: false,
+      lookAt: now,
+      disturbances: 0,
+    });
   }
 
   cancel(): void {
@@ -336,8 +352,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
     const isMet = wishedAt >= this.#state.wishedAt;
-    const lookAt = isMet ? this.#nextLook(0) : Date.now();
-    this.#note({ participantId, mayHaveMuted: true, isMet, lookAt, looks: 0, disturbances: 0 });
+    this.#note({ participantId, mayHaveMuted: true, isMet, isLast: false, looks: 0, disturbances: 0 });
+    this.#note({ lookAt: isMet ? this.#nextLook(0) : Date.now() });
   }
 
   // holding
@@ -347,20 +363,28 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const looks = this.#state.looks + 1;
     this.#note({ looks, lookAt: this.#nextLook(looks) });
     const isMuted = await this.#isShownMuted();
-    const { terms, isMet } = this.#state;
-    if (this.#isOver() || (isMuted !== false && isMet)) return;
-    const newest = await this.#newest();
+    const { terms, isMet, isLast, wishedAt } = this.#state;
+    if (this.#isOver() || (isMuted !== false && isMet && isLast)) return;
+    // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
+    const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
     // What came meanwhile is newer, and the loop decides anew.
     if (this.#isOver() || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain();
-    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > this.#state.wishedAt; // H2
+    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
     if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain();
-    if (isOfNow && isMuted === false && newest.outcome === 'Confirmed') throw new Ended('unmuted');
+    if (isOfNow && newest.outcome === 'Confirmed') {
+      if (!newest.isLast) return this.#overruled(newest.wishedAt);
+      if (isMuted === false) throw new Ended('unmuted');
+    }
     const isUndone = newest?.outcome === PENDING; // By an unmute that is older than the hold.
-    if (!isMet && (isMuted === false || isUndone))
-      return this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
-    if (!isMet) return this.#note({ isMet: true });
-    if (this.#isEnforced) this.#muteAgain();
+    if (!isMet && (isMuted === false || isUndone)) return this.#order('first', 'mute', 'supersede', wishedAt);
+    if (isMuted === false && this.#isEnforced) return this.#muteAgain();
+    this.#note({ isMet: true, isLast: true });
+    this.#note({ lookAt: this.#nextLook(looks) });
+  }
+
+  #overruled(wishedAt: number): void {
+    this.#note({ isOverruled: true, releasedAt: wishedAt, unmuteAt: Date.now() });
   }
 
   /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
@@ -371,7 +395,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   /** H6. */
   #nextLook(looks: number): number {
-    return this.#isEnforced ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
+    const { isMet, isLast } = this.#state;
+    const isToLook = this.#isEnforced || !(isMet && isLast);
+    return isToLook ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
   }
 
   /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
@@ -400,10 +426,12 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   /** The newest operation on the application's own mute; `unknown` if Temporal does not answer. */
-  async #newest(): Promise<NewestOperation | undefined | 'unknown'> {
+  async #newest(since: number | undefined): Promise<NewestOperation | undefined | 'unknown'> {
     const options = { summary: 'Read the newest operation of the call' };
     try {
-      return await lookups.readNewest.executeWithOptions(options, [this.#request.callId]);
+      const { callId } = this.#request;
+      const args: [string, number?] = since === undefined ? [callId] : [callId, since];
+      return await lookups.readNewest.executeWithOptions(options, args);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       return 'unknown';
@@ -415,7 +443,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
     if (recent.length >= mutes || this.#state.mutesAgain >= MOST_MUTES) throw new Ended('gaveUp'); // H3
     this.#note({ recent });
-    this.#order('again', 'mute', 'reject', Date.now());
+    this.#order('again', 'mute', 'reject', this.#state.wishedAt); // H2
   }
 
   // unmuting
@@ -425,13 +453,14 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
     this.#note({ unmutes: unmutes + 1 });
     // Never older than the hold's own mutes, which it is there to undo.
-    const { wishedAt, recent } = this.#state;
-    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, wishedAt, ...recent)); // H2
+    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, this.#state.wishedAt)); // H2
   }
 
   #endNow(): HoldEnd | HoldFailure {
-    const { failure, releasedAt } = this.#state;
-    return failure ?? (releasedAt === undefined ? 'expired' : 'released');
+    const { failure, releasedAt, isOverruled } = this.#state;
+    if (failure !== undefined) return failure;
+    if (isOverruled) return 'unmuted';
+    return releasedAt === undefined ? 'expired' : 'released';
   }
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {

@@ -250,4 +250,26 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 60 },
   ),
+  known(
+    'holds',
+    'a hold that has muted over an unmute asked for just after it unmutes again',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
+  known(
+    'holds',
+    'a pause that has muted over an unmute asked for just after it unmutes again',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+      at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
 ];
