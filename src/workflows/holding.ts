@@ -10,6 +10,7 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
+import { EFFECTIVE } from '../contract/failure.ts';
 import { PENDING, type Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
@@ -55,7 +56,9 @@ import { delayOf } from './delays.ts';
  * H4. **It ends with an unmute** if it may have muted, whatever becomes of its starter, the worker and the webhook: the time
  *     is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
  * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
- *     of the state goes along when the hold continues as new, also an operation that it waits for.
+ *     of the state goes along when the hold continues as new, also an operation that it waits for. What has not led to a
+ *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
+ *     Both ask by the same rule what such an unmute is worth (`EFFECTIVE`), so none goes on where the other stops.
  * H6. **It looks by itself** after LOOK_DELAYS_MS, because notifications get lost and the webhook learns of a hold only after a
  *     moment. A pause has nothing to enforce and looks only after its mute (H2).
  * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
@@ -329,7 +332,10 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
     // Somebody wished for something else since then: who, shows in a look.
-    if (outcome.outcome === 'Superseded') return this.#note({ mayHaveMuted: true, lookAt: Date.now() });
+    if (outcome.outcome === 'Superseded') {
+      this.#note({ mayHaveMuted: true });
+      return this.#lookAgain();
+    }
     if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
     const failure = failureOf(outcome);
     if (!UNKNOWN.has(outcome.outcome) && !this.#state.mayHaveMuted) throw new Ended(failure);
@@ -372,7 +378,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (newest === 'unknown') return this.#lookAgain();
     const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
     if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain();
-    if (isOfNow && newest.outcome === 'Confirmed') {
+    if (isOfNow && EFFECTIVE.has(newest.outcome)) {
       if (!newest.isLast) return this.#overruled(newest.wishedAt);
       if (isMuted === false) throw new Ended('unmuted');
     }

@@ -20,8 +20,8 @@ import { STATUS, type Run } from './temporal/run.ts';
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
  *     hold or of a mute on entry begins after that has closed.
- * (j) No wait outlives its deadline, the time of faults aside, and no run goes over the server's limits. That lists lag or fail
- *     is no excuse.
+ * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
+ *     work without a pause. That lists lag or fail is no excuse.
  * (n) Who comes into a call that is muted on entry, once all is well, is muted.
  * (w) A call that is held is muted again within RESIST_MS where nothing is wrong.
  * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
@@ -48,6 +48,13 @@ const WELL_MS = 180_000;
 
 /** A run of a policy is under way so long, as far as a wish is concerned. */
 const RUN_MS = 60_000;
+
+/** Of a signal: itself, and the workflow task that takes it in. */
+const SIGNAL_EVENTS = 4;
+
+/** Of what lasts, signals aside. A look takes some 15, and an operation that is waited for some 25. */
+const MOST_EVENTS = 500;
+const MOST_EVENTS_A_MINUTE = 60;
 
 /** What was on its way when something closed. */
 const SLACK_MS = 1_500;
@@ -378,6 +385,7 @@ class Judge {
   // (j)
 
   #judgeDeadlines(): void {
+    this.#judgePace();
     for (const run of this.#runs) {
       const { start, closedAt = this.#end, startedAt } = run;
       // No worker takes it, so that nobody can keep its limits.
@@ -392,6 +400,22 @@ class Judge {
           `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`,
         );
       }
+    }
+  }
+
+  /** Nothing that lasts works without a pause. */
+  #judgePace(): void {
+    const chains = new Map<string, Run[]>();
+    for (const run of this.#runs.filter(({ start }) => start.type === 'hold' || start.type === 'muteOnEntry')) {
+      chains.set(run.firstRunId, [...(chains.get(run.firstRunId) ?? []), run]);
+    }
+    for (const runs of chains.values()) {
+      const [first] = runs;
+      if (first === undefined) continue;
+      const events = runs.reduce((sum, run) => sum + run.events - run.signals * SIGNAL_EVENTS, 0);
+      const minutes = ((runs.at(-1)?.closedAt ?? this.#end) - first.startedAt) / 60_000;
+      if (events > MOST_EVENTS + MOST_EVENTS_A_MINUTE * minutes)
+        this.#blame('j', `${first.start.workflowId} has worked without a pause: ${events} events in ${minutes} min`);
     }
   }
 

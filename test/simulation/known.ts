@@ -272,4 +272,26 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 60 },
   ),
+  known('holds', 'a hold waits after an unmute that nobody could confirm', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
+    at(4, {
+      kind: 'graph',
+      call: 0,
+      on: ['list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 40,
+    }),
+  ]),
+  known('holds', 'a hold waits after an unmute that was terminated', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(1.2, { kind: 'graph', call: 0, on: ['unmute'], how: 'lostAnswer', probability: 1, seconds: 20 }),
+    at(13, { kind: 'terminate', call: 0 }),
+  ]),
 ];
