@@ -384,6 +384,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     }
     const isUndone = newest?.outcome === PENDING; // By an unmute that is older than the hold.
     if (!isMet && (isMuted === false || isUndone)) return this.#order('first', 'mute', 'supersede', wishedAt);
+    if (!isMet && isMuted === undefined) return this.#lookAgain(); // Graph did not answer.
     if (isMuted === false && this.#isEnforced) return this.#muteAgain();
     this.#note({ isMet: true, isLast: true });
     this.#note({ lookAt: this.#nextLook(looks) });

@@ -294,4 +294,18 @@ export const KNOWN: readonly Known[] = [
     at(1.2, { kind: 'graph', call: 0, on: ['unmute'], how: 'lostAnswer', probability: 1, seconds: 20 }),
     at(13, { kind: 'terminate', call: 0 }),
   ]),
+  known('holds', 'a pause that is extended while Graph does not answer mutes again', 60, [
+    at(0, { kind: 'hold', call: 0, enforce: false, seconds: 600 }),
+    at(30, { kind: 'organizer', call: 0, isMuted: false }),
+    at(39, {
+      kind: 'graph',
+      call: 0,
+      on: ['getCall', 'list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 90,
+    }),
+    at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+  ]),
 ];
