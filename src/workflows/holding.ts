@@ -53,8 +53,8 @@ import { delayOf } from './delays.ts';
  *     All its mutes are as old as the hold's own wish, also those that mute again.
  * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
  *     gives up.
- * H4. **It ends with an unmute** if it may have muted, whatever becomes of its starter, the worker and the webhook: the time
- *     is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
+ * H4. **It ends with an unmute** if it may have muted, also by a mute that failed and was not put back, whatever becomes of its
+ *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
  * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
  *     of the state goes along when the hold continues as new, also an operation that it waits for. What has not led to a
  *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
@@ -150,9 +150,6 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'OtherDeployment',
   'TemporalUnavailable',
 ]);
-
-/** After these nobody knows whether the call is muted. */
-const UNKNOWN: ReadonlySet<string> = new Set(['RestoreFailed', 'Terminated', 'TimedOut', 'NotEnded']);
 
 export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, HoldResult> {
   readonly #request: HoldRequest;
@@ -337,9 +334,13 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       return this.#lookAgain();
     }
     if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    const failure = failureOf(outcome);
-    if (!UNKNOWN.has(outcome.outcome) && !this.#state.mayHaveMuted) throw new Ended(failure);
-    this.#note({ mayHaveMuted: true, failure, releasedAt: Date.now(), unmuteAt: Date.now() }); // H4
+    if (!mayBeMuted(failureOf(outcome)) && !this.#state.mayHaveMuted) throw new Ended(failureOf(outcome));
+    this.#failed(outcome);
+  }
+
+  /** It ends with an unmute all the same (H4). */
+  #failed(outcome: OperationOutcome): void {
+    this.#note({ mayHaveMuted: true, failure: failureOf(outcome), releasedAt: Date.now(), unmuteAt: Date.now() });
   }
 
   #mutedAgain(outcome: OperationOutcome): void {
@@ -349,7 +350,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#note({ recent: [...this.#state.recent, now], mutesAgain: this.#state.mutesAgain + 1 });
     if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, this.#state.wishedAt);
     if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    throw new Ended(failureOf(outcome));
+    if (!mayBeMuted(failureOf(outcome))) throw new Ended(failureOf(outcome)); // It was unmuted, and is so.
+    this.#failed(outcome);
   }
 
   #confirmed(result: ModerationResult | OthersResult, wishedAt: number): void {
@@ -523,6 +525,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       endedAt: iso(Date.now()),
     };
   }
+}
+
+/** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */
+function mayBeMuted({ type, details: { restored } }: HoldFailure): boolean {
+  return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
 }
 
 function failureOf(outcome: OperationOutcome): HoldFailure {

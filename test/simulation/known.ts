@@ -308,4 +308,18 @@ export const KNOWN: readonly Known[] = [
     }),
     at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
   ]),
+  known('holds', 'a hold whose first mute was neither confirmed nor put back unmutes', 40, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 45 }),
+    at(0, {
+      kind: 'graph',
+      call: 0,
+      on: ['getParticipant'],
+      how: 'status',
+      status: 404,
+      probability: 1,
+      seconds: 45,
+    }),
+    at(0, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
+    at(1, { kind: 'hold', call: 0, enforce: true }),
+  ]),
 ];
