@@ -73,8 +73,11 @@ const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as co
 /** Between attempts to unmute at the end. The last one repeats. */
 const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
 
-/** From the end of the hold until it gives up to unmute. */
+/** From the first attempt to unmute until it gives up. The time is not that of the hold's end: workers may have been away. */
 const UNMUTE_MS = 24 * 3_600_000;
+
+/** Attempts that it makes at least, if workers are away between them. */
+const LEAST_UNMUTES = 10;
 
 /** An unmute that was done and does not show, as if the client itself is muted, is not tried more often than this. */
 const MAX_UNCONFIRMED = 3;
@@ -116,9 +119,10 @@ export interface HoldState {
   lookAt: number;
   looks: number;
   disturbances: number;
-  /** When it unmutes next, how often it has tried, and how often that was not confirmed. */
+  /** When it unmutes next, how often it has tried, since when, and how often that was not confirmed. */
   unmuteAt: number;
   unmutes: number;
+  unmutesFrom: number;
   unconfirmed: number;
   /** Why it fails once the call is unmuted. */
   failure?: HoldFailure;
@@ -182,6 +186,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       disturbances: 0,
       unmuteAt: 0,
       unmutes: 0,
+      unmutesFrom: 0,
       unconfirmed: 0,
     };
     const { participantId } = this.#state;
@@ -323,7 +328,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
     if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
     else if (pending.purpose === 'again') this.#mutedAgain(outcome);
-    else this.#unmuted(outcome, pending);
+    else this.#unmuted(outcome);
   }
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
@@ -458,9 +463,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   // unmuting
 
   #unmute(): void {
-    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes } = this.#state;
+    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes, unmutesFrom } = this.#state;
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
-    this.#note({ unmutes: unmutes + 1 });
+    this.#note({ unmutes: unmutes + 1, unmutesFrom: unmutes === 0 ? Date.now() : unmutesFrom });
     // Never older than the hold's own mutes, which it is there to undo.
     this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, this.#state.wishedAt)); // H2
   }
@@ -472,7 +477,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     return releasedAt === undefined ? 'expired' : 'released';
   }
 
-  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+  #unmuted(outcome: OperationOutcome): void {
     const isDone = outcome.outcome === 'Confirmed';
     // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
     if (!this.#isOver()) {
@@ -482,9 +487,10 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     }
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
-    const isTooLate = Date.now() >= wishedAt + UNMUTE_MS;
+    const { unmutes, unmutesFrom } = this.#state;
+    const isTooLate = unmutes >= LEAST_UNMUTES && Date.now() >= unmutesFrom + UNMUTE_MS;
     if (unconfirmed >= MAX_UNCONFIRMED || isTooLate) throw new Ended(failureOf(outcome));
-    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, this.#state.unmutes - 1);
+    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, unmutes - 1);
     this.#note({ unconfirmed, unmuteAt });
   }
 

@@ -322,4 +322,23 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
     at(1, { kind: 'hold', call: 0, enforce: true }),
   ]),
+  known(
+    'holds',
+    'a hold unmutes though workers were away for a day at its end, and Graph refuses at first',
+    27 * 60,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(50, { kind: 'away', deployment: 0, seconds: 25 * 3_600 }),
+      at(25 * 3_600, {
+        kind: 'graph',
+        call: 0,
+        on: ['unmute'],
+        how: 'status',
+        status: 503,
+        probability: 1,
+        seconds: 200,
+      }),
+    ],
+    { orders: 4 },
+  ),
 ];
