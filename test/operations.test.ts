@@ -29,6 +29,7 @@ async function start(order: Order): Promise<OperationStart> {
     action: 'mute',
     startId: randomUUID(),
     wishedAt: Date.now(),
+    isRetry: false,
     ...order,
   });
 }
@@ -85,7 +86,7 @@ describe.concurrent('an order', () => {
   });
 
   test('joins, is busy, or is rejected, as the client would be', async () => {
-    const call = service.call(slow('mute', 1_500));
+    const call = service.call(slow('mute', 6_000));
     const first = await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');
     const { runId } = await first.run();
@@ -166,6 +167,24 @@ describe.concurrent('a retry of an order, as after the death of a worker', () =>
     expect(call.posts).toEqual([action, opposite]);
   });
 
+  test('to mute, also by another activity, counts any newer operation', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'unmute', answer: { status: 403 } }] } });
+    const order: Order = { wishedAt: Date.now() - 1, request: { callId: call.id } };
+    const unmute = await service.moderation.unmute({ callId: call.id });
+    await expect(unmute.result()).rejects.toMatchObject({ type: 'PermissionDenied' });
+    expect(await start({ ...order, isRetry: true })).toMatchObject({ outcome: { outcome: 'Superseded' } });
+    expect(await start(order)).toMatchObject({ kind: 'running' });
+  });
+
+  test('to unmute waits for a newer mute, and goes on if that fails', async () => {
+    const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 800, answer: { status: 403 } }] } });
+    const order: Order = { action: 'unmute', wishedAt: Date.now() - 1, request: { callId: call.id } };
+    const mute = await service.moderation.mute({ callId: call.id });
+    expect(await start(order)).toMatchObject({ kind: 'busy', runId: (await mute.run()).runId });
+    await expect(mute.result()).rejects.toMatchObject({ type: 'PermissionDenied' });
+    expect(await start(order)).toMatchObject({ kind: 'running' });
+  });
+
   test('never supersedes a running operation that was wished for later', async () => {
     const call = service.call(slow('unmute', 1_500));
     const wishedAt = Date.now();
@@ -177,6 +196,19 @@ describe.concurrent('a retry of an order, as after the death of a worker', () =>
     await unmute.result();
     expect(call.posts).toEqual(['unmute']);
   });
+});
+
+test('an operation declines to be superseded by an order that is older, and not by one that is newer', async () => {
+  const call = service.call(slow('unmute', 1_500));
+  const wishedAt = Date.now() - 1;
+  const unmute = await service.moderation.unmute({ callId: call.id });
+  await call.untilAsked('unmute');
+  const order = { action: 'mute', request: { callId: call.id }, watcher: 'somebody' };
+  const workflow = service.client.workflow.getHandle(call.workflowId);
+  await workflow.signal(SIGNAL.supersede, { ...order, id: 'older', wishedAt });
+  expect(await unmute.status()).not.toHaveProperty('supersededBy');
+  await workflow.signal(SIGNAL.supersede, { ...order, id: 'newer', wishedAt: Date.now() });
+  await expect(unmute.result()).rejects.toMatchObject({ type: 'Superseded' });
 });
 
 test('an operation that hears many rosters goes on as another run, and is the same operation', async () => {

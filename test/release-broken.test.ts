@@ -104,7 +104,7 @@ describe('operations are looked at as far back as needed', () => {
     await (await service.moderation.mute({ callId: call.id, target: 'others' })).result();
     proxy.lists = { lagMs: 3_600_000 };
     const runs = new Runs(service.client);
-    expect(await newestOwn(runs, call.id)).toEqual({ isCertain: false });
+    expect(await newestOwn(runs, call.id)).toEqual({ isLast: true, isCertain: false });
     proxy.lists = 'sound';
     const found = await until(
       async () => await newestOwn(runs, call.id),

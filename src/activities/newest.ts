@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { newestOwn } from '../client/newest.ts';
+import { newestOwn, type NewestOwn } from '../client/newest.ts';
 import { Runs } from '../client/runs.ts';
 import { PENDING } from '../contract/names.ts';
 import type { NewestOperation } from './types.ts';
@@ -10,17 +10,21 @@ const LOOK_WITHIN_MS = 5_000;
 /**
  * What was last asked of the application's own mute in a call, by whomever. As long as that is not certain it counts as
  * an unmute that is pending: whoever asks looks again and mutes nothing, so no hold mutes against an explicit unmute that
- * a list does not show yet.
+ * a list does not show yet. With `since` see `newestOwn`.
  */
-export async function readNewest(callId: string): Promise<NewestOperation | undefined> {
+export async function readNewest(callId: string, since?: number): Promise<NewestOperation | undefined> {
   const { client } = Context.current();
   const looked = client.withDeadline(
     Date.now() + LOOK_WITHIN_MS,
-    async () => await newestOwn(new Runs(client), callId),
+    async () => await newestOwn(new Runs(client), callId, since),
   );
-  const { record, isCertain } = await looked.catch(() => ({ record: undefined, isCertain: false }));
+  const nothing: NewestOwn = { isLast: true, isCertain: false };
+  const { record, isLast, isCertain } = await looked.catch(() => nothing);
   if (!isCertain) {
-    return { action: 'unmute', outcome: PENDING, runId: record?.runId ?? '', wishedAt: Number.MAX_SAFE_INTEGER };
+    const wishedAt = Number.MAX_SAFE_INTEGER;
+    return { action: 'unmute', outcome: PENDING, runId: record?.runId ?? '', wishedAt, isLast: true };
   }
-  return record && { action: record.action, outcome: record.outcome, runId: record.runId, wishedAt: record.wishedAt };
+  if (record === undefined) return undefined;
+  const { action, outcome, runId, wishedAt } = record;
+  return { action, outcome, runId, wishedAt, isLast };
 }

@@ -8,15 +8,15 @@ import {
 } from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/failure.ts';
-import { wishedAtOf } from '../client/records.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
-import { CANCELLED } from '../contract/failure.ts';
+import { CANCELLED, EFFECTIVE } from '../contract/failure.ts';
 import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, SUCCESSOR_MEMO } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { kindOf } from '../contract/target.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, OperationTarget } from './types.ts';
 
 /**
@@ -28,7 +28,10 @@ import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, Op
  *
  * **A newer wish is never overridden.** Every run knows when it was wished for (`wishedAt`, or its start). If the newest run
  * of the call was wished for later than the order, and wants the opposite, the order is out of date: its outcome is
- * `Superseded`. A retry of a mute cannot know whether an attempt before it has muted, so for it any newer run counts.
+ * `Superseded`. In doubt nobody is left muted: a mute yields to a newer unmute that runs or may have taken effect, and an
+ * unmute only to a newer mute that was confirmed. It waits for one that runs, and for one that has superseded it, because a
+ * mute that fails leaves the call as it was. A retry of a mute, by Temporal or by the workflow, cannot know
+ * whether an attempt before it has muted, so for it any newer run counts.
  *
  * **An outcome is a result**, also a failed one. What fails these activities, and is retried, is Temporal not answering.
  */
@@ -46,10 +49,12 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     const newest = await describeNewest(order);
     if (newest !== undefined && isOfOrder(newest, startId))
       return { kind: 'running', runId: newest.runId, joined: false };
-    if (newest !== undefined && isOutOfDate(order, request, newest, info.attempt))
-      return { kind: 'ended', outcome: outdated(order) };
+    const isRetry = order.isRetry || info.attempt > 1;
+    const yields = newest === undefined ? 'no' : yieldsTo(newest, { ...order, isRetry }, request);
+    if (yields === 'yes') return { kind: 'ended', outcome: outdated(order) };
     if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) return ended(tooLate(order));
-    const step = await starter.step(action, request, onConflict, marks);
+    const isToWait = yields === 'wait' && onConflict === 'supersede';
+    const step = await starter.step(action, request, isToWait ? 'queue' : onConflict, marks);
     if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, joined: step.run.joined };
     if (step.kind === 'superseding') return { kind: 'superseding', runId: step.running.runId };
     await starter.watch(step.running, watcher);
@@ -78,23 +83,27 @@ function isOfOrder({ memo }: WorkflowExecutionDescription, startId: string): boo
   return memo?.[SUCCESSOR_MEMO] === startId || memo?.[START_ID_MEMO] === startId;
 }
 
-/** Outcomes after which the call may be as the operation wanted it. */
-const EFFECTIVE: ReadonlySet<string> = new Set([PENDING, 'Confirmed', 'Unconfirmed', 'RestoreFailed']);
-
-function isOutOfDate(
-  { action, wishedAt }: GivenOrder,
-  { target }: ModerationRequest,
+/** Whether the order is out of date because of what was asked for after it, or is so once that is confirmed. */
+function yieldsTo(
   newest: WorkflowExecutionDescription,
-  attempt: number,
-): boolean {
-  if (wishedAtOf(newest) <= wishedAt) return false;
-  if (action === 'mute' && attempt > 1) return true;
+  { action, wishedAt, isRetry }: GivenOrder,
+  { target }: ModerationRequest,
+): 'yes' | 'no' | 'wait' {
+  if (wishedAtOf(newest) <= wishedAt) return 'no';
+  if (action === 'mute' && isRetry) return 'yes';
   const word = (name: string): string | undefined => newest.typedSearchAttributes.get({ name, type: 'KEYWORD' });
   const isOfSelf = kindOf(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
-  return isOfSelf && newest.type !== action && EFFECTIVE.has(word(SEARCH_ATTRIBUTE.outcome) ?? PENDING);
+  if (!isOfSelf || newest.type === action) return 'no';
+  const outcome = word(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
+  if (action === 'mute') return EFFECTIVE.has(outcome) ? 'yes' : 'no';
+  if (newest.status.name === 'RUNNING') return 'wait';
+  return outcome === 'Confirmed' ? 'yes' : 'no';
 }
 
-function outdated({ request: { callId }, action }: GivenOrder): OperationOutcome {
+function outdated({
+  action,
+  request: { callId },
+}: Pick<GivenOrder, 'action'> & { request: { callId: string } }): OperationOutcome {
   const message = `Another operation on call ${callId} was asked for after this ${action}, and its result counts.`;
   return { outcome: 'Superseded', message, details: { callId } };
 }
@@ -140,13 +149,20 @@ async function failureOf(error: WorkflowFailedError, callId: string, run: Workfl
 async function readNext(target: OperationTarget, runId: string): Promise<OperationReading> {
   const { callId, action, startId, as, joined } = target;
   if (as === 'busy') return { kind: 'free' };
-  const { memo, type } = await new Runs(Context.current().client).of(workflowIdOf(callId), runId).describe();
+  const { client, info } = Context.current();
+  const runs = new Runs(client);
+  const next = runs.of(workflowIdOf(callId), runId);
+  const { memo, type } = await next.describe();
   if (memo?.[CONTINUES_MEMO] === true) return { kind: 'moved', runId, as, joined };
   if (as === 'superseding' && memo?.[SUCCESSOR_MEMO] === startId)
     return { kind: 'moved', runId, as: 'running', joined: false };
   // Somebody else's successor was later, and wants the same.
   if (as === 'superseding' && type === action) return { kind: 'moved', runId, as: 'running', joined: true };
-  return { kind: 'ended', outcome: outdated({ ...target, request: { callId }, wishedAt: 0 }) };
+  if (action === 'unmute') {
+    await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
+    return { kind: 'moved', runId, as: 'busy', joined: false };
+  }
+  return { kind: 'ended', outcome: outdated({ action, request: { callId } }) };
 }
 
 /** Temporal no longer keeps the run, so nobody knows how it ended. */

@@ -65,6 +65,8 @@ export interface GivenOrder extends OperationOrder {
   startId: string;
   /** When it was wished for, in ms since the epoch. A newer wish for the opposite is never overridden. */
   wishedAt: number;
+  /** It was given before, and nobody knows whether that has started anything. */
+  isRetry: boolean;
 }
 
 /** What became of an order. */
@@ -93,8 +95,8 @@ export interface OperationTarget {
 /** How a run stands that a workflow waits for. */
 export type OperationReading =
   | { kind: 'running' }
-  /** It goes on as another run. */
-  | { kind: 'moved'; runId: string; as: 'running' | 'superseding'; joined: boolean }
+  /** It goes on as another run, which carries the order out or, if it is busy, must end first. */
+  | { kind: 'moved'; runId: string; as: OperationTarget['as']; joined: boolean }
   /** It has ended, and the order was not carried out: it is given anew. */
   | { kind: 'free' }
   | { kind: 'ended'; outcome: OperationOutcome };
@@ -213,6 +215,8 @@ export interface NewestOperation {
   runId: string;
   /** When it was wished for, in ms since the epoch. */
   wishedAt: number;
+  /** No other one has run after it. */
+  isLast: boolean;
 }
 
 /** A roster is read of those who are named, or of everyone, or of everyone with those who are named among them. */
@@ -285,8 +289,8 @@ export interface Activities {
   startMuteOnEntry(order: GivenEntryOrder): Promise<EntryStart>;
   /** Whether the mute on entry of a call has begun. */
   readMuteOnEntry(callId: string): Promise<EntryReading>;
-  /** What was last asked of the application's own mute in the call, if anything was. */
-  readNewest(callId: string): Promise<NewestOperation | undefined>;
+  /** What was last asked of the application's own mute in the call, if anything was; with `since` see `newestOwn`. */
+  readNewest(callId: string, since?: number): Promise<NewestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */
   readRoster(target: RosterTarget): Promise<RosterReading>;
   /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */

@@ -2,11 +2,12 @@ import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { callIdOf } from '../contract/call-id.ts';
 import { CALL_ID, object, oneOf, TENANT_ID } from '../contract/check.ts';
 import { CANCELLED, FAILURE_TYPES } from '../contract/failure.ts';
-import { isAction, PARTIAL, PENDING, SEARCH_ATTRIBUTE, WISHED_AT_MEMO, type Action } from '../contract/names.ts';
+import { isAction, PARTIAL, PENDING, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 import { REQUEST_ID } from '../contract/request.ts';
 import { valid } from './errors.ts';
 import { quote } from '../contract/list-filter.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 
 /** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
 export interface OperationRecord {
@@ -130,9 +131,3 @@ const ENDED: Readonly<Record<string, string>> = {
   // The same operation goes on as a newer run.
   CONTINUED_AS_NEW: 'Continued',
 };
-
-/** When a run was wished for, in ms since the epoch: as its memo says, or when it started. */
-export function wishedAtOf({ memo, startTime }: Pick<WorkflowExecutionInfo, 'memo' | 'startTime'>): number {
-  const wishedAt = memo?.[WISHED_AT_MEMO];
-  return typeof wishedAt === 'number' ? wishedAt : startTime.getTime();
-}

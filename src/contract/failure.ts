@@ -1,3 +1,4 @@
+import { PENDING } from './names.ts';
 import type { ParticipantResult } from './operation.ts';
 
 /** The `type` of every `ApplicationFailure` that an operation can close with. */
@@ -20,6 +21,19 @@ export type FailureType = (typeof FAILURE_TYPES)[number];
 
 /** The outcome of a cancelled operation, which closes as cancelled and not as failed. */
 export const CANCELLED = 'Cancelled';
+
+/**
+ * Outcomes of an operation, as Temporal shows them, after which the call may be as the operation wanted it. Whether one that
+ * was not confirmed was undone stands in `restored` of its details alone.
+ */
+export const EFFECTIVE: ReadonlySet<string> = new Set([
+  PENDING,
+  'Confirmed',
+  'Unconfirmed',
+  'RestoreFailed',
+  'Terminated',
+  'TimedOut',
+]);
 
 /**
  * The one object in a failure's `details`. It holds what support will ask for, and nothing of Graph's bodies: they may

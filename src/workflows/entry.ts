@@ -16,6 +16,7 @@ import { GraphCall } from './call/graph-call.ts';
 import { delayOf } from './call/polling.ts';
 import { isEnded, requireEstablishedGroupCall } from './call/preconditions.ts';
 import type { Failure } from './failures.ts';
+import { iso } from './iso.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMutedOnEntry } from './metrics.ts';
@@ -441,8 +442,4 @@ function isFinal(outcome: OperationOutcome): outcome is Unconfirmed & { outcome:
 function resultsOf(outcome: OperationOutcome): readonly ParticipantResult[] | undefined {
   if (outcome.outcome !== 'Confirmed') return outcome.details.participants;
   return 'participants' in outcome.result ? outcome.result.participants : [];
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

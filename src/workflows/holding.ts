@@ -10,6 +10,7 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
+import { EFFECTIVE } from '../contract/failure.ts';
 import { PENDING, type Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
@@ -18,6 +19,7 @@ import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
 import { delayOf } from './call/polling.ts';
 import type { Failure } from './failures.ts';
+import { iso } from './iso.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
 import { isHistoryLong } from './limits.ts';
 import { countMuteAgain } from './metrics.ts';
@@ -46,15 +48,19 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *     operations never interleave.
  * H2. **The last wish counts.** A hold is wished for when it starts and whenever it is extended. Only an unmute that was
  *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
- *     mute that somebody wished for after that end.
+ *     mute that somebody wished for after that end. A mute of its own may have been late, and have run after an unmute that
+ *     is newer: after each it looks for that in the operations before, and if there is one, unmutes and ends as `unmuted`.
+ *     All its mutes are as old as the hold's own wish, also those that mute again.
  * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
  *     gives up.
- * H4. **It ends with an unmute** if it may have muted, whatever becomes of its starter, the worker and the webhook: the time
- *     is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
+ * H4. **It ends with an unmute** if it may have muted, also by a mute that failed and was not put back, whatever becomes of its
+ *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
  * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
- *     of the state goes along when the hold continues as new, also an operation that it waits for.
+ *     of the state goes along when the hold continues as new, also an operation that it waits for. What has not led to a
+ *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
+ *     Both ask by the same rule what such an unmute is worth (`EFFECTIVE`), so none goes on where the other stops.
  * H6. **It looks by itself** after LOOK_DELAYS_MS, because notifications get lost and the webhook learns of a hold only after a
- *     moment. A pause has nothing to enforce and does not look.
+ *     moment. A pause has nothing to enforce and looks only after its mute (H2).
  * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
  */
 
@@ -67,8 +73,11 @@ const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as co
 /** Between attempts to unmute at the end. The last one repeats. */
 const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
 
-/** From the end of the hold until it gives up to unmute. */
+/** From the first attempt to unmute until it gives up. The time is not that of the hold's end: workers may have been away. */
 const UNMUTE_MS = 24 * 3_600_000;
+
+/** Attempts that it makes at least, if workers are away between them. */
+const LEAST_UNMUTES = 10;
 
 /** An unmute that was done and does not show, as if the client itself is muted, is not tried more often than this. */
 const MAX_UNCONFIRMED = 3;
@@ -88,11 +97,15 @@ export interface HoldState {
   wishedAt: number;
   /** A mute that met the last wish was confirmed, or a look has shown it. */
   isMet: boolean;
+  /** A look has shown that no newer wish lies before its own last mute (H2). */
+  isLast: boolean;
   /** It may have muted the call, so that it must unmute at the end (H4). */
   mayHaveMuted: boolean;
   until?: number;
   terms: HoldTerms;
   releasedAt?: number;
+  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
+  isOverruled: boolean;
   isCancelled: boolean;
   hasCallEnded: boolean;
   participantId?: string;
@@ -106,9 +119,10 @@ export interface HoldState {
   lookAt: number;
   looks: number;
   disturbances: number;
-  /** When it unmutes next, how often it has tried, and how often that was not confirmed. */
+  /** When it unmutes next, how often it has tried, since when, and how often that was not confirmed. */
   unmuteAt: number;
   unmutes: number;
+  unmutesFrom: number;
   unconfirmed: number;
   /** Why it fails once the call is unmuted. */
   failure?: HoldFailure;
@@ -141,9 +155,6 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'TemporalUnavailable',
 ]);
 
-/** After these nobody knows whether the call is muted. */
-const UNKNOWN: ReadonlySet<string> = new Set(['RestoreFailed', 'Terminated', 'TimedOut', 'NotEnded']);
-
 export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, HoldResult> {
   readonly #request: HoldRequest;
   readonly #roster = new Roster();
@@ -163,9 +174,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       startedAt,
       wishedAt: startedAt,
       isMet: false,
+      isLast: false,
       mayHaveMuted: false,
       ...untilOf(request, startedAt),
       terms: request,
+      isOverruled: false,
       isCancelled: false,
       hasCallEnded: false,
       mutesAgain: 0,
@@ -176,6 +189,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       disturbances: 0,
       unmuteAt: 0,
       unmutes: 0,
+      unmutesFrom: 0,
       unconfirmed: 0,
     };
     const { participantId } = this.#state;
@@ -209,7 +223,15 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
     const now = Date.now();
     this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
-    this.#hear({ terms, wishedAt: now, isCancelled: false, isMet: false, lookAt: now, disturbances: 0 });
+    this.#hear({
+      terms,
+      wishedAt: now,
+      isOverruled: false,
+      isCancelled: false,
+      isMet: false,
+      lookAt: now,
+      disturbances: 0,
+    });
   }
 
   cancel(): void {
@@ -309,17 +331,24 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
     if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
     else if (pending.purpose === 'again') this.#mutedAgain(outcome);
-    else this.#unmuted(outcome, pending);
+    else this.#unmuted(outcome);
   }
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
     // Somebody wished for something else since then: who, shows in a look.
-    if (outcome.outcome === 'Superseded') return this.#note({ mayHaveMuted: true, lookAt: Date.now() });
+    if (outcome.outcome === 'Superseded') {
+      this.#note({ mayHaveMuted: true });
+      return this.#lookAgain();
+    }
     if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    const failure = failureOf(outcome);
-    if (!UNKNOWN.has(outcome.outcome) && !this.#state.mayHaveMuted) throw new Ended(failure);
-    this.#note({ mayHaveMuted: true, failure, releasedAt: Date.now(), unmuteAt: Date.now() }); // H4
+    if (!mayBeMuted(failureOf(outcome)) && !this.#state.mayHaveMuted) throw new Ended(failureOf(outcome));
+    this.#failed(outcome);
+  }
+
+  /** It ends with an unmute all the same (H4). */
+  #failed(outcome: OperationOutcome): void {
+    this.#note({ mayHaveMuted: true, failure: failureOf(outcome), releasedAt: Date.now(), unmuteAt: Date.now() });
   }
 
   #mutedAgain(outcome: OperationOutcome): void {
@@ -329,7 +358,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#note({ recent: [...this.#state.recent, now], mutesAgain: this.#state.mutesAgain + 1 });
     if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, this.#state.wishedAt);
     if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    throw new Ended(failureOf(outcome));
+    if (!mayBeMuted(failureOf(outcome))) throw new Ended(failureOf(outcome)); // It was unmuted, and is so.
+    this.#failed(outcome);
   }
 
   #confirmed(result: ModerationResult | OthersResult, wishedAt: number): void {
@@ -338,8 +368,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
     const isMet = wishedAt >= this.#state.wishedAt;
-    const lookAt = isMet ? this.#nextLook(0) : Date.now();
-    this.#note({ participantId, mayHaveMuted: true, isMet, lookAt, looks: 0, disturbances: 0 });
+    this.#note({ participantId, mayHaveMuted: true, isMet, isLast: false, looks: 0, disturbances: 0 });
+    this.#note({ lookAt: isMet ? this.#nextLook(0) : Date.now() });
   }
 
   // holding
@@ -349,20 +379,29 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const looks = this.#state.looks + 1;
     this.#note({ looks, lookAt: this.#nextLook(looks) });
     const isMuted = await this.#isShownMuted();
-    const { terms, isMet } = this.#state;
-    if (this.#isOver() || (isMuted !== false && isMet)) return;
-    const newest = await this.#newest();
+    const { terms, isMet, isLast, wishedAt } = this.#state;
+    if (this.#isOver() || (isMuted !== false && isMet && isLast)) return;
+    // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
+    const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
     // What came meanwhile is newer, and the loop decides anew.
     if (this.#isOver() || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain();
-    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > this.#state.wishedAt; // H2
+    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
     if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain();
-    if (isOfNow && isMuted === false && newest.outcome === 'Confirmed') throw new Ended('unmuted');
+    if (isOfNow && EFFECTIVE.has(newest.outcome)) {
+      if (!newest.isLast) return this.#overruled(newest.wishedAt);
+      if (isMuted === false) throw new Ended('unmuted');
+    }
     const isUndone = newest?.outcome === PENDING; // By an unmute that is older than the hold.
-    if (!isMet && (isMuted === false || isUndone))
-      return this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
-    if (!isMet) return this.#note({ isMet: true });
-    if (this.#isEnforced) this.#muteAgain();
+    if (!isMet && (isMuted === false || isUndone)) return this.#order('first', 'mute', 'supersede', wishedAt);
+    if (!isMet && isMuted === undefined) return this.#lookAgain(); // Graph did not answer.
+    if (isMuted === false && this.#isEnforced) return this.#muteAgain();
+    this.#note({ isMet: true, isLast: true });
+    this.#note({ lookAt: this.#nextLook(looks) });
+  }
+
+  #overruled(wishedAt: number): void {
+    this.#note({ isOverruled: true, releasedAt: wishedAt, unmuteAt: Date.now() });
   }
 
   /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
@@ -373,7 +412,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   /** H6. */
   #nextLook(looks: number): number {
-    return this.#isEnforced ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
+    const { isMet, isLast } = this.#state;
+    const isToLook = this.#isEnforced || !(isMet && isLast);
+    return isToLook ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
   }
 
   /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
@@ -389,10 +430,12 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   /** The newest operation on the application's own mute; `unknown` if Temporal does not answer. */
-  async #newest(): Promise<NewestOperation | undefined | 'unknown'> {
+  async #newest(since: number | undefined): Promise<NewestOperation | undefined | 'unknown'> {
     const options = { summary: 'Read the newest operation of the call' };
     try {
-      return await lookups.readNewest.executeWithOptions(options, [this.#request.callId]);
+      const { callId } = this.#request;
+      const args: [string, number?] = since === undefined ? [callId] : [callId, since];
+      return await lookups.readNewest.executeWithOptions(options, args);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       return 'unknown';
@@ -404,26 +447,27 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
     if (recent.length >= mutes || this.#state.mutesAgain >= MOST_MUTES) throw new Ended('gaveUp'); // H3
     this.#note({ recent });
-    this.#order('again', 'mute', 'reject', Date.now());
+    this.#order('again', 'mute', 'reject', this.#state.wishedAt); // H2
   }
 
   // unmuting
 
   #unmute(): void {
-    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes } = this.#state;
+    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes, unmutesFrom } = this.#state;
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
-    this.#note({ unmutes: unmutes + 1 });
+    this.#note({ unmutes: unmutes + 1, unmutesFrom: unmutes === 0 ? Date.now() : unmutesFrom });
     // Never older than the hold's own mutes, which it is there to undo.
-    const { wishedAt, recent } = this.#state;
-    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, wishedAt, ...recent)); // H2
+    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, this.#state.wishedAt)); // H2
   }
 
   #endNow(): HoldEnd | HoldFailure {
-    const { failure, releasedAt } = this.#state;
-    return failure ?? (releasedAt === undefined ? 'expired' : 'released');
+    const { failure, releasedAt, isOverruled } = this.#state;
+    if (failure !== undefined) return failure;
+    if (isOverruled) return 'unmuted';
+    return releasedAt === undefined ? 'expired' : 'released';
   }
 
-  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+  #unmuted(outcome: OperationOutcome): void {
     const isDone = outcome.outcome === 'Confirmed';
     // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
     if (!this.#isOver()) {
@@ -433,9 +477,10 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     }
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
-    const isTooLate = Date.now() >= wishedAt + UNMUTE_MS;
+    const { unmutes, unmutesFrom } = this.#state;
+    const isTooLate = unmutes >= LEAST_UNMUTES && Date.now() >= unmutesFrom + UNMUTE_MS;
     if (unconfirmed >= MAX_UNCONFIRMED || isTooLate) throw new Ended(failureOf(outcome));
-    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, this.#state.unmutes - 1);
+    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, unmutes - 1);
     this.#note({ unconfirmed, unmuteAt });
   }
 
@@ -478,13 +523,14 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 }
 
+/** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */
+function mayBeMuted({ type, details: { restored } }: HoldFailure): boolean {
+  return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
+}
+
 function failureOf(outcome: OperationOutcome): HoldFailure {
   const { outcome: type } = outcome;
   return 'message' in outcome
     ? { type, message: outcome.message, details: outcome.details }
     : { type, message: '', details: {} };
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

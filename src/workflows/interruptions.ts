@@ -1,7 +1,9 @@
+import { workflowInfo } from '@temporalio/workflow';
 import { CANCELLED } from '../contract/failure.ts';
 import type { CallEnd, Successor } from '../contract/signals.ts';
 import { Failed } from './call/attempt.ts';
 import { callEnded, superseded, type Failure } from './failures.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 
 /** A wish may wait so long for a worker before its run hears of it; a client's clock that differs by more is wrong. */
 const CLIENT_CLOCK_MS = 5_000;
@@ -26,6 +28,8 @@ export class Interruptions {
   #callEnd: CallEnd | undefined;
   /** Of successors that were signalled, so that a signal which is sent again changes nothing. */
   readonly #known = new Set<string>();
+  /** When this operation was wished for. */
+  readonly #wishedAt = wishedAtOf(workflowInfo());
   #isCancelled = false;
 
   constructor(callId: string) {
@@ -47,8 +51,10 @@ export class Interruptions {
 
   /**
    * The latest wish wins. A client's is the latest when it comes; its clock may be wrong, so it counts as at most
-   * CLIENT_CLOCK_MS old. An order of a workflow may be a late or repeated one, and never overrides a newer wish. A signal
-   * that is sent again is known by its `id`, or by the `requestId`.
+   * CLIENT_CLOCK_MS old. An order of a workflow may be a late or repeated one, and never overrides a newer wish for the
+   * opposite: of a successor that was signalled before, or this operation itself. If it is declined, this operation goes on
+   * to its end, and the order is then decided again (`activities/operations.ts`). A signal that is sent again is known by its
+   * `id`, or by the `requestId`.
    */
   supersede(successor: Successor): void {
     const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);
@@ -57,7 +63,8 @@ export class Interruptions {
     const now = Date.now();
     const isOrder = successor.watcher !== undefined;
     const wishedAt = Math.min(Math.max(successor.wishedAt ?? now, isOrder ? 0 : now - CLIENT_CLOCK_MS), now);
-    const isOutdated = isOrder && wishedAt < (this.#successor?.wishedAt ?? 0);
+    const newest = this.#successor?.wishedAt ?? (successor.action === workflowInfo().workflowType ? 0 : this.#wishedAt);
+    const isOutdated = isOrder && wishedAt < newest;
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
   }
 

@@ -37,6 +37,7 @@ import {
   toWatch,
   type Successor,
 } from '../contract/signals.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { onSignals } from './on-signals.ts';
 import { Others } from './others.ts';
@@ -174,11 +175,10 @@ async function goOn(
   inheritance: Inheritance,
   watchers: Watchers,
 ): Promise<never> {
-  const { memo = {}, startTime } = workflowInfo();
-  const { [WATCHER_MEMO]: _, ...kept } = memo;
+  const { [WATCHER_MEMO]: _, ...kept } = workflowInfo().memo ?? {};
   const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
     workflowType: action,
-    memo: { [WISHED_AT_MEMO]: startTime.getTime(), ...kept, [CONTINUES_MEMO]: true },
+    memo: { ...kept, [WISHED_AT_MEMO]: wishedAtOf(workflowInfo()), [CONTINUES_MEMO]: true },
   });
   return await continueAsNew(request, { ...inheritance, watchers: watchers.waiting });
 }

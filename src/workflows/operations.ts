@@ -18,8 +18,9 @@ import { delayOf } from './call/polling.ts';
  *
  *     starting ──▶ running ─────────────▶ an outcome
  *      ▲   │  └──▶ superseding ──▶ running
- *      │   └─────▶ busy ──┐
- *      └──────────────────┘ that one has ended
+ *      │   └─────▶ busy ──┐ ▲
+ *      └──────────────────┘ └── an unmute was superseded by a mute, which may fail
+ *        that one has ended
  *
  * starting     The activity `startOperation` starts, joins or supersedes; or finds an operation that must end first (busy).
  * running, superseding, busy
@@ -44,6 +45,8 @@ export interface PendingOperation {
   /** The run that is waited for; empty while starting. */
   runId: string;
   joined: boolean;
+  /** An attempt to start it had no answer, and may have started it all the same. */
+  isRetry: boolean;
   /** Reads, or failed starts, since the last step forward. */
   round: number;
 }
@@ -95,6 +98,7 @@ export class Operations {
       at: 'starting',
       runId: '',
       joined: false,
+      isRetry: false,
       round: 0,
     };
   }
@@ -123,9 +127,10 @@ export class Operations {
   }
 
   async #start(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
-    const { order, startId, wishedAt } = pending;
-    const started = await start({ ...order, startId, wishedAt });
+    const { order, startId, wishedAt, isRetry } = pending;
+    const started = await start({ ...order, startId, wishedAt, isRetry });
     if (started === undefined) {
+      pending.isRetry = true;
       const delay = delayOf(START_DELAYS_MS, pending.round);
       await condition(isInterrupted, delay, { summary: 'Wait before the next attempt to start' });
       pending.round += 1;

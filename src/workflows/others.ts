@@ -19,6 +19,7 @@ import {
 import { Interruptions, Superseded } from './interruptions.ts';
 import { isHistoryLong } from './limits.ts';
 import { Member, type MemberState } from './member.ts';
+import { iso } from './iso.ts';
 import type { HandOver, Inheritance, Outcome } from './saga.ts';
 import { Story } from './story.ts';
 
@@ -461,8 +462,4 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
   return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -11,6 +11,7 @@ import { delayOf, delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
 import { requireEstablishedGroupCall } from './call/preconditions.ts';
 import { operationFailed, restoreFailed, unconfirmed, withRestored, type Failure } from './failures.ts';
 import { Interruptions, Superseded } from './interruptions.ts';
+import { iso } from './iso.ts';
 import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
 import type { ConfirmingOthersState } from './others.ts';
@@ -446,8 +447,4 @@ function shown(state: MuteState | undefined): string {
   if (state === undefined) return 'does not list the application yet';
   const server = state.serverMuted === undefined ? '' : `, serverMuted ${state.serverMuted}`;
   return `shows isMuted ${state.isMuted}${server}`;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

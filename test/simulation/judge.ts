@@ -16,16 +16,19 @@ import type { ISchedule } from './temporal/schedules.ts';
  * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a hold,
  *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
  *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
+ * (e) What a hold has muted is unmuted when it has ended, if nobody else has asked for a mute since then. So it is also where
+ *     (g) says nothing, because nobody knows what came of the last wish.
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
  *     hold or of a mute on entry begins after that has closed.
- * (j) No wait outlives its deadline, the time of faults aside, and no run goes over the server's limits. That lists lag or fail
- *     is no excuse.
+ * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
+ *     work without a pause. That lists lag or fail is no excuse.
  * (n) Who comes into a call that is muted on entry, once all is well, is muted.
  * (w) A call that is held is muted again within RESIST_MS where nothing is wrong.
  * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
  * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
  * (r) A release never throws, and what it says of a call is true.
+ * (s) What is told that it was superseded was so by what was asked for after it.
  * (t) No workflow task fails, and every history replays.
  */
 
@@ -52,8 +55,21 @@ const CHANGE_MS = 180_000;
 
 const DAY_MS = 86_400_000;
 
+/** Of a signal: itself, and the workflow task that takes it in. */
+const SIGNAL_EVENTS = 4;
+
+/** Of what lasts, signals aside. A look takes some 15, and an operation that is waited for some 25. */
+const MOST_EVENTS = 500;
+const MOST_EVENTS_A_MINUTE = 60;
+
 /** What was on its way when something closed. */
 const SLACK_MS = 1_500;
+
+/** A hold gives up to unmute where it does not show, after so many operations. */
+const MOST_UNMUTES = 3;
+
+/** Wishes of a hold itself. */
+const HELD: ReadonlySet<string> = new Set(['a hold', 'a hold that was not taken', 'extend']);
 
 interface Wish {
   isMuted: boolean;
@@ -91,6 +107,8 @@ class Judge {
   all(): string[] {
     this.#violations.push(...this.#played.world.server.findings);
     for (const [index] of this.#played.calls.entries()) this.#judgeState(index);
+    for (const [index] of this.#played.calls.entries()) this.#judgeEndOfHold(index);
+    this.#judgeSuperseded();
     this.#judgeEntries();
     this.#judgeSilence();
     this.#judgeDeadlines();
@@ -154,6 +172,8 @@ class Judge {
       const { step } = one;
       if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
       else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      else if ((step.kind === 'extend' || step.kind === 'terminate') && step.call === index)
+        wishes.push(this.#openWish(one));
       else if (step.kind === 'release' && step.call === index)
         wishes.push(...this.#wishOfRelease(one, callIdAt(index)));
       else if (step.kind === 'releaseEverywhere' && step.deployment === (scenario.calls[index]?.deployment ?? 0))
@@ -173,6 +193,11 @@ class Judge {
     return wishes;
   }
 
+  /** What comes of it shows elsewhere; until then nobody knows how the call is to be. */
+  #openWish({ step, askedAt, endedAt = this.#end }: Told): Wish {
+    return { isMuted: true, from: askedAt, to: endedAt, isSure: false, why: step.kind };
+  }
+
   #wishesOfHold(told: Told): Wish[] {
     const { step, askedAt, acceptedAt, endedAt, outcome } = told;
     if (acceptedAt === undefined || step.kind !== 'hold') {
@@ -180,8 +205,7 @@ class Judge {
         { isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' },
       ];
     }
-    const first = this.#firstFor(`hold at ${step.at}`, callIdAt(step.call)) ?? 0;
-    const begins = { isMuted: true, from: askedAt, to: Math.max(acceptedAt, first), isSure: true };
+    const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
     const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
     switch (outcome) {
@@ -316,6 +340,53 @@ class Judge {
     return this.#runs.findLast((run) => run.start.workflowId === workflowId && run.isOpen);
   }
 
+  // (e)
+
+  #judgeEndOfHold(index: number): void {
+    const { world, calls } = this.#played;
+    const callId = callIdAt(index);
+    const call = calls[index];
+    if (call === undefined || call.state !== 'established' || !call.own.serverMuted) return;
+    const own = world.graph.log.filter((entry) => entry.callId === callId && entry.participantId === call.own.id);
+    const last = own.findLast((entry) => entry.type === 'change' && entry.serverMuted);
+    const asked = own.findLast(
+      (entry) => entry.type === 'post' && entry.verb === 'mute' && entry.at <= (last?.at ?? 0),
+    );
+    if (last?.type !== 'change' || last.by === 'other' || asked?.type !== 'post') return;
+    const mute = this.#runs.find(({ runId }) => runId === asked.clientContext);
+    const isOfHold = mute !== undefined && reasonOf(mute)?.startsWith('hold at') === true;
+    const hold = this.#runs.findLast(({ start }) => start.workflowId === holdIdOf(callId));
+    if (!isOfHold || hold === undefined || hold.isOpen) return;
+    const isWanted = this.#wishesOf(index).some(
+      ({ isMuted, isSure, to, why }) => isMuted && isSure && !HELD.has(why) && to >= mute.startedAt,
+    );
+    const unmutes = this.#runs.filter(
+      ({ start, startedAt }) =>
+        start.type === 'unmute' && callIdOf(start.workflowId) === callId && startedAt >= last.at,
+    );
+    if (isWanted || unmutes.length >= MOST_UNMUTES) return;
+    this.#blame('e', `${callId} is left muted by its hold, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
+  }
+
+  // (s)
+
+  #judgeSuperseded(): void {
+    for (const { step, askedAt, outcome } of this.#played.told) {
+      if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
+      const isTrue = this.#wishesOf(step.call).some(
+        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= askedAt,
+      );
+      const isRepeated = this.#played.told.some(
+        (one) => one.step !== step && one.step.kind === 'ask' && one.step.call === step.call && one.askedAt >= askedAt,
+      );
+      if (isTrue || isRepeated) continue;
+      this.#blame(
+        's',
+        `the ${step.action} of ${callIdAt(step.call)} at ${this.#time(askedAt)} was superseded by nothing newer`,
+      );
+    }
+  }
+
   // (h)
 
   #judgeEntries(): void {
@@ -377,6 +448,7 @@ class Judge {
   // (j)
 
   #judgeDeadlines(): void {
+    this.#judgePace();
     for (const run of this.#runs) {
       const { start, closedAt = this.#end, startedAt } = run;
       // No worker takes it, so that nobody can keep its limits.
@@ -391,6 +463,22 @@ class Judge {
           `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`,
         );
       }
+    }
+  }
+
+  /** Nothing that lasts works without a pause. */
+  #judgePace(): void {
+    const chains = new Map<string, Run[]>();
+    for (const run of this.#runs.filter(({ start }) => start.type === 'hold' || start.type === 'muteOnEntry')) {
+      chains.set(run.firstRunId, [...(chains.get(run.firstRunId) ?? []), run]);
+    }
+    for (const runs of chains.values()) {
+      const [first] = runs;
+      if (first === undefined) continue;
+      const events = runs.reduce((sum, run) => sum + run.events - run.signals * SIGNAL_EVENTS, 0);
+      const minutes = ((runs.at(-1)?.closedAt ?? this.#end) - first.startedAt) / 60_000;
+      if (events > MOST_EVENTS + MOST_EVENTS_A_MINUTE * minutes)
+        this.#blame('j', `${first.start.workflowId} has worked without a pause: ${events} events in ${minutes} min`);
     }
   }
 
@@ -412,17 +500,16 @@ class Judge {
   /** When a hold or a mute on entry was to end, as its last terms say. */
   #untilOf(run: Run): number | undefined {
     const isHold = run.start.type === 'hold';
+    const { told, start } = this.#played;
     let until: number | undefined;
-    for (const { step, acceptedAt, askedAt } of this.#played.told) {
-      const isTerms = (isHold && step.kind === 'hold') || (!isHold && step.kind === 'entry');
-      if (!isTerms || !('call' in step) || acceptedAt === undefined) continue;
-      const { workflowId } = run.start;
-      if (
-        workflowId !== (isHold ? holdIdOf : muteOnEntryIdOf)(callIdAt(step.call)) ||
-        askedAt > (run.closedAt ?? Infinity)
-      )
-        continue;
-      until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
+    const workflowIdAt = isHold ? holdIdOf : muteOnEntryIdOf;
+    for (const { step, acceptedAt, askedAt } of told) {
+      if (step.kind !== 'hold' && step.kind !== 'extend' && step.kind !== 'entry') continue;
+      if (isHold === (step.kind === 'entry')) continue;
+      if (acceptedAt === undefined || askedAt > (run.closedAt ?? Infinity)) continue;
+      if (run.start.workflowId !== workflowIdAt(callIdAt(step.call))) continue;
+      if (step.kind === 'extend') until = Math.max(acceptedAt, start + step.untilSeconds * 1_000);
+      else until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
     }
     return until === undefined ? undefined : Math.max(until, run.startedAt);
   }
@@ -464,7 +551,7 @@ class Judge {
       const deployment = scenario.calls[step.call]?.deployment ?? 0;
       const isMeant = told.some(
         (one) =>
-          (one.step.kind === 'release' && one.step.call === step.call) ||
+          ((one.step.kind === 'release' || one.step.kind === 'letGo') && one.step.call === step.call) ||
           (one.step.kind === 'releaseEverywhere' && one.step.deployment === deployment),
       );
       if (!isMeant)

@@ -2,7 +2,7 @@ import type { Act, CallPlan, Scenario } from './scenario.ts';
 
 /**
  * What was once wrong, as small scenarios: each was found by a search, or is what somebody has reported. The numbers are the
- * rows of the list that version 1.0 began with ("Never left muted").
+ * rows of the list that version 1.0 began with ("Never left muted"); a name in place of a number is of what was found later.
  */
 export interface Known {
   row: string;
@@ -337,5 +337,125 @@ export const KNOWN: readonly Known[] = [
       at(3_665, { kind: 'ask', call: 99, action: 'unmute', onConflict: 'supersede' }),
     ],
     { calls: callsOf(100), orders: 3 },
+  ),
+  known('holds', 'the unmute at the end is no older than the mute that it undoes', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(20, { kind: 'extend', call: 0, untilSeconds: -5 }),
+  ]),
+  known('holds', 'an unmute at the end yields to no mute that then fails', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
+    at(60, { kind: 'letGo', call: 0 }),
+    at(60.5, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 503, probability: 1, seconds: 120 }),
+    at(63, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an unmute at the end yields to no mute that is then refused', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
+    at(63, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 403, probability: 1, seconds: 120 }),
+    at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
+  known(
+    'holds',
+    'a hold supersedes no unmute that was asked for just after it',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'graph', call: 0, on: ['unmute'], how: 'slow', probability: 1, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0.4, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
+  known(
+    'holds',
+    'a hold that has muted over an unmute asked for just after it unmutes again',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
+  known(
+    'holds',
+    'a pause that has muted over an unmute asked for just after it unmutes again',
+    30,
+    [
+      at(0, { kind: 'slow', ms: 400, seconds: 10 }),
+      at(0, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+      at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    ],
+    { orders: 60 },
+  ),
+  known('holds', 'a hold waits after an unmute that nobody could confirm', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
+    at(4, {
+      kind: 'graph',
+      call: 0,
+      on: ['list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 40,
+    }),
+  ]),
+  known('holds', 'a hold waits after an unmute that was terminated', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(1.2, { kind: 'graph', call: 0, on: ['unmute'], how: 'lostAnswer', probability: 1, seconds: 20 }),
+    at(13, { kind: 'terminate', call: 0 }),
+  ]),
+  known('holds', 'a pause that is extended while Graph does not answer mutes again', 60, [
+    at(0, { kind: 'hold', call: 0, enforce: false, seconds: 600 }),
+    at(30, { kind: 'organizer', call: 0, isMuted: false }),
+    at(39, {
+      kind: 'graph',
+      call: 0,
+      on: ['getCall', 'list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 90,
+    }),
+    at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+  ]),
+  known('holds', 'a hold whose first mute was neither confirmed nor put back unmutes', 40, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 45 }),
+    at(0, {
+      kind: 'graph',
+      call: 0,
+      on: ['getParticipant'],
+      how: 'status',
+      status: 404,
+      probability: 1,
+      seconds: 45,
+    }),
+    at(0, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
+    at(1, { kind: 'hold', call: 0, enforce: true }),
+  ]),
+  known(
+    'holds',
+    'a hold unmutes though workers were away for a day at its end, and Graph refuses at first',
+    27 * 60,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(50, { kind: 'away', deployment: 0, seconds: 25 * 3_600 }),
+      at(25 * 3_600, {
+        kind: 'graph',
+        call: 0,
+        on: ['unmute'],
+        how: 'status',
+        status: 503,
+        probability: 1,
+        seconds: 200,
+      }),
+    ],
+    { orders: 4 },
   ),
 ];

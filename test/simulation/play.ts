@@ -188,6 +188,20 @@ class Play {
           told.outcome = (await hold.result()).endedBy;
         });
       }
+      case 'extend':
+      case 'letGo':
+        return await this.#of(step.call).ask(async (moderation) => {
+          const hold = await moderation.held(callIdAt(step.call));
+          if (hold === undefined) return;
+          if (step.kind === 'letGo') await hold.release();
+          else await hold.extend({ until: new Date(this.#start + step.untilSeconds * 1_000).toISOString() });
+          accept();
+        });
+      case 'terminate':
+        return await this.#of(step.call).ask(async (_, client) => {
+          await client.workflow.getHandle(workflowIdOf(callIdAt(step.call))).terminate('by hand');
+          accept();
+        });
       case 'entry': {
         const request = {
           callId: callIdAt(step.call),
@@ -279,7 +293,9 @@ class Play {
     });
   }
 
-  #break(step: Extract<Step, { kind: 'graph' | 'kill' | 'away' | 'down' | 'lists' | 'notices' | 'strand' }>): void {
+  #break(
+    step: Extract<Step, { kind: 'graph' | 'kill' | 'away' | 'down' | 'slow' | 'lists' | 'notices' | 'strand' }>,
+  ): void {
     const { server, clock } = this.#world;
     const until = this.#start + endOf(step);
     switch (step.kind) {
@@ -304,6 +320,10 @@ class Play {
       }
       case 'down':
         server.downUntil = Math.max(server.downUntil, until);
+        return;
+      case 'slow':
+        server.slowMs = step.ms;
+        server.slowUntil = until;
         return;
       case 'lists': {
         server.visibility.lagMs = step.lagMs;

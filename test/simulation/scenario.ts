@@ -38,6 +38,12 @@ export type Act =
   /** A mute of all others in the call. */
   | { kind: 'others'; call: number }
   | { kind: 'hold'; call: number; seconds?: number; enforce: boolean }
+  /** Other terms for the hold that runs, until so many seconds after the start; that may be over already. */
+  | { kind: 'extend'; call: number; untilSeconds: number }
+  /** Ends the hold that runs by its handle, which only signals it. */
+  | { kind: 'letGo'; call: number }
+  /** Somebody ends the operation that runs in Temporal. */
+  | { kind: 'terminate'; call: number }
   | { kind: 'release'; call: number }
   | { kind: 'releaseEverywhere'; deployment: number }
   | { kind: 'entry'; call: number; seconds?: number }
@@ -94,6 +100,8 @@ export type Fault =
   | { kind: 'kill'; deployment: number; seconds: number }
   | { kind: 'away'; deployment: number; seconds: number }
   | { kind: 'down'; seconds: number }
+  /** Each request of a client to Temporal takes up to so long, each way. */
+  | { kind: 'slow'; ms: number; seconds: number }
   | { kind: 'lists'; lagMs: number; isFailing: boolean; seconds: number }
   | { kind: 'notices'; drop: number; copies: number; delayMs: number; seconds: number }
   | { kind: 'strand'; call: number; action: 'mute' | 'unmute'; seconds: number };
@@ -103,6 +111,7 @@ const FAULTS: ReadonlySet<string> = new Set([
   'kill',
   'away',
   'down',
+  'slow',
   'lists',
   'notices',
   'strand',

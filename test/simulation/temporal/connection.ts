@@ -70,7 +70,7 @@ class Requests {
 
   /** `work` gives its answer, or, where it gives nothing, calls `answer` later. */
   async #done(work: (answer: Answer) => unknown): Promise<unknown> {
-    const { clock, random } = this.#server;
+    const { clock } = this.#server;
     const { owner, deadline, abort } = scopes.getStore() ?? { owner: this.#owner };
     return await new Promise((resolve, reject) => {
       let deadlineTimer: Timer | undefined;
@@ -80,7 +80,7 @@ class Requests {
       };
       const back = (settle: () => void): void => {
         clock.after(
-          random.latency(3),
+          this.#server.travel(),
           () => {
             settled();
             settle();
@@ -96,7 +96,7 @@ class Requests {
       if (limit !== undefined) {
         deadlineTimer = clock.after(limit - clock.now, refuse(GRPC.deadlineExceeded, 'Deadline exceeded'), owner);
       }
-      this.#server.after(random.latency(3), () => {
+      this.#server.after(this.#server.travel(), () => {
         try {
           const result = work((late) => back(() => resolve(late)));
           if (result !== undefined) back(() => resolve(result));

@@ -50,6 +50,9 @@ export class Server {
   readonly findings: string[] = [];
   /** Until when it is down; 0 while it is up. */
   downUntil = 0;
+  /** Until then a client's request takes up to so long, each way. */
+  slowUntil = 0;
+  slowMs = 0;
   readonly #current = new Map<string, Run>();
   readonly #queues = new Map<string, TaskQueue>();
   readonly #equipment = new Map<Worker, Equipment>();
@@ -72,6 +75,11 @@ export class Server {
     };
     timer = this.clock.after(ms, attempt);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** How long a client's request travels, one way. */
+  travel(): number {
+    return this.clock.now < this.slowUntil ? this.random.int(1, this.slowMs) : this.random.latency(3);
   }
 
   /** Now, or as soon as it is up again. */
