@@ -4,12 +4,15 @@ import type { Reporter, TestModule } from 'vitest/node';
 type Counts = Record<'passed' | 'failed' | 'skipped', number>;
 
 /**
- * Ends the run with one line that any tool can read: how many tests passed, failed and were skipped. Where `TEST_COUNTS`
+ * Ends the run with one line that any tool can read: how many tests passed, failed and were skipped. The tests that passed only
+ * at their second try stand before it. Where `TEST_COUNTS`
  * names a file, the counts of the runs before stand in it, and the line is of all of them.
  */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const states = tests.map((test) => test.result().state);
+    const retried = tests.filter((test) => test.diagnostic()?.flaky).map((test) => test.fullName);
     const count = (state: string): number => states.filter((other) => other === state).length;
     // A file that could not be collected, a hook that failed, and an error outside of any test are failures too.
     const suites = modules.flatMap((module) => [module, ...module.children.allSuites()]);
@@ -21,8 +24,13 @@ export default class CountReporter implements Reporter {
     });
     const line = `${passed} passed, ${failed} failed, ${skipped} skipped`;
     // The default reporter prints its summary in the same moment; this comes after it.
-    process.once('exit', () => process.stdout.write(`${line}\n`));
+    process.once('exit', () => process.stdout.write(`${[...retried.map(needed), line].join('\n')}\n`));
   }
+}
+
+/** A finding, although it passed. */
+function needed(name: string): string {
+  return `needed a second try: ${name}`;
 }
 
 function withThoseBefore(counts: Counts): Counts {
