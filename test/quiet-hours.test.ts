@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, type ScheduleSpec } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { isFirstOfTwo, quietAt } from '../src/client/quiet-hours.ts';
+import { dueLaterAt, isFirstOfTwo, lastChangeOf, quietAt } from '../src/client/quiet-hours.ts';
 import { changesOf, DAY_MS, instantOf, localAt, type Change } from '../src/client/wall-clock.ts';
 import { readWhen } from '../src/client/when.ts';
 import type { PolicyWhen } from '../src/contract/policy.ts';
@@ -80,7 +80,8 @@ describe('in every zone whose clock changes', () => {
           for (const at of times) {
             const isTurn = quietAt(when, new Date(at)).isQuiet !== quietAt(when, new Date(at - 1_000)).isQuiet;
             const isFired = intervals.has(at) || firesByCalendar(when, at);
-            const isDue = !isFirstOfTwo(when, new Date(at));
+            const isLast = lastChangeOf(when, new Date(at))?.getTime() === at;
+            const isDue = isLast && !isFirstOfTwo(when, new Date(at)) && dueLaterAt(when, new Date(at)) === undefined;
             checked += 1;
             if (!isTurn || !isFired || !isDue) faults.push(`${JSON.stringify(when)} ${iso(at)}`);
           }
@@ -90,6 +91,22 @@ describe('in every zone whose clock changes', () => {
     expect(faults).toEqual([]);
     expect(zones.length).toBeGreaterThan(20);
     expect(checked).toBeGreaterThan(3_000);
+  });
+
+  test('a run that another table of zones starts early waits, and one that is late or triggered does not', () => {
+    const when = { quietHours: { from: '22:00', to: '06:00', days: ['fri'] }, timeZone: 'Europe/Berlin' };
+    const later = (scheduledAt: string): string | undefined => dueLaterAt(when, new Date(scheduledAt))?.toISOString();
+    expect(later('2027-02-05T20:00:00Z')).toBe('2027-02-05T21:00:00.000Z');
+    expect(later('2027-02-06T04:30:00Z')).toBe('2027-02-06T05:00:00.000Z');
+    expect(later('2027-02-05T21:00:00Z')).toBeUndefined();
+    expect(later('2027-02-05T22:00:00Z')).toBeUndefined();
+    expect(later('2027-02-05T20:00:01Z')).toBeUndefined();
+    const last = (at: string): string | undefined => lastChangeOf(when, new Date(at))?.toISOString();
+    expect(last('2027-02-05T20:59:59.999Z')).toBe('2027-01-30T05:00:00.000Z');
+    expect(last('2027-02-12T20:59:59Z')).toBe('2027-02-06T05:00:00.000Z');
+    expect(lastChangeOf({ ...when, start: '2027-02-13T00:00:00Z' }, new Date('2027-02-12T23:00:00Z'))).toBeUndefined();
+    const ended = { ...when, end: '2027-02-05T23:00:00Z' };
+    expect(lastChangeOf(ended, new Date('2028-01-01T00:00:00Z'))?.toISOString()).toBe('2027-02-05T23:00:00.000Z');
   });
 
   test('a local has one instant, and a later one has no earlier instant', () => {

@@ -7,7 +7,7 @@ import { ModerationError } from '../client/errors.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import { newestOwn } from '../client/newest.ts';
-import { isFirstOfTwo, lastChangeOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
+import { dueLaterAt, isFirstOfTwo, lastChangeOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
 import { Runs } from '../client/runs.ts';
 import { argumentOf, readSchedule } from '../client/schedules.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
@@ -38,6 +38,11 @@ export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }
   refuseUnreadable(policy);
   const { when } = policy;
   if (scheduledAt !== undefined && isFirstOfTwo(when, new Date(scheduledAt))) return { stop: 'notDue' };
+  const later = scheduledAt === undefined ? undefined : dueLaterAt(when, new Date(scheduledAt));
+  if (later !== undefined) {
+    if (later.getTime() > Date.parse(at)) return { waitUntil: later.toISOString() };
+    if (await isPausedStill(policy)) return { stop: 'changed' };
+  }
   const { isQuiet, until } = quietAt(when, new Date(at));
   if (isClosing === true) {
     if (await isPausedStill(policy)) return { stop: 'notDue' };

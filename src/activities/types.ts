@@ -154,7 +154,9 @@ export type PolicyLevel =
       until?: string;
       /** Of a closing run: what was asked for since is not its concern. */ since?: string;
     }
-  | { stop: 'changed' | 'notDue' };
+  | { stop: 'changed' | 'notDue' }
+  /** The schedule has fired early: what to do is to be asked then (ISO 8601). */
+  | { waitUntil: string };
 
 /** When a level is asked for. */
 export interface LevelAt {

@@ -17,6 +17,9 @@ import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
  * Q3. The schedule fires at every begin and at every end (`firingOf`). In the nights in which the clock changes it may fire
  *     at other instants, too (`calendars.ts`). A run decides by the clock, so it repeats there what the hours say, and at
  *     the first of two equal times it does nothing (`isFirstOfTwo`).
+ * Q4. The server's tables of the zones may be older or newer than ours, so that a schedule fires early or late by the difference of two
+ *     offsets, which is a multiple of a quarter of an hour. Our tables decide. A late run does what is right anyway. One that
+ *     comes early waits for the begin or the end (`dueLaterAt`), because the schedule does not fire then.
  */
 
 interface Hours {
@@ -49,6 +52,10 @@ interface Span {
   begin: number;
   end: number;
 }
+
+/** Q4. No government has changed a clock by more at once, but for those that skipped a day. */
+const MOST_EARLY_MS = 3 * 3_600_000;
+const QUARTER_MS = 900_000;
 
 /** Whether an instant is quiet, and when that changes next; `until` is undefined if it never does. */
 interface Quiet {
@@ -85,6 +92,14 @@ export function lastChangeOf(when: QuietWhen, at: Date): Date | undefined {
   const changes = spansAround(hours, timeZone, from, bounds).flatMap(({ begin, end }) => [begin, end]);
   const last = changes.findLast((change) => change <= at.getTime());
   return last === undefined ? undefined : new Date(last);
+}
+
+/** When the hours begin or end, if the schedule has fired early for that (Q4). */
+export function dueLaterAt(when: QuietWhen, scheduledAt: Date): Date | undefined {
+  const { until } = quietAt(when, scheduledAt);
+  if (until === undefined || lastChangeOf(when, scheduledAt)?.getTime() === scheduledAt.getTime()) return undefined;
+  const early = until.getTime() - scheduledAt.getTime();
+  return early <= MOST_EARLY_MS && early % QUARTER_MS === 0 ? until : undefined;
 }
 
 /** An instant of the hours' own times of day at which they neither begin nor end, because the clock shows it once more (Q3). */

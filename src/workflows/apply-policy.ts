@@ -58,6 +58,7 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *
  * P7. Every batch asks anew whether it is quiet, and until when that is so. From that moment on the run starts nothing more:
  *     the schedule starts another one for the next level, and runs of a policy never wait for each other.
+ *     A run that the schedule has started early waits until the hours begin or end.
  * P8. What a run has muted, and finds confirmed only after the hours, it unmutes itself unless somebody else has: the run at
  *     their end may not have seen it.
  * P9. After the hours, a call is left muted if another policy's hours still go on there.
@@ -223,6 +224,11 @@ class PolicyRun {
     const level = await this.#asked(async () =>
       rules.policyLevel(this.#policy, { at, ...(isBySchedule && { scheduledAt: scheduledAt.toISOString() }) }),
     );
+    if ('waitUntil' in level) {
+      this.#carried.dueAt = Date.parse(level.waitUntil);
+      await sleep(Math.max(0, this.#carried.dueAt - Date.now()), { summary: 'Until the quiet hours begin or end' });
+      return await this.#decide();
+    }
     if ('stop' in level) return level.stop;
     if (!this.#isFirst && level.action !== this.#report.action) return 'hours';
     this.#report.action = level.action;
@@ -237,7 +243,7 @@ class PolicyRun {
     await condition(() => this.#isChangeMade, CHANGE_MADE_MS, { summary: 'Until the change is made' });
     const level = await this.#asked(async () => rules.policyLevel(this.#policy, { at, isClosing: true }));
     if ('stop' in level) return level.stop;
-    if (level.since !== undefined) this.#carried.dueAt = Date.parse(level.since);
+    if ('since' in level) this.#carried.dueAt = Date.parse(level.since);
     return undefined;
   }
 

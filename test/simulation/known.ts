@@ -458,4 +458,20 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 4 },
   ),
+  ...['Europe/Helsinki', 'Europe/London'].map((zone) =>
+    known(
+      'policy 10',
+      `quiet hours end though the server takes Berlin's times from ${zone}`,
+      320,
+      [at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '23:30', zone: 'Europe/Berlin', calls: [0] })],
+      { start: '2027-02-01T20:30:00+01:00', serverZones: { 'Europe/Berlin': zone } },
+    ),
+  ),
+  known(
+    'policy 10',
+    'quiet hours begin though the server is an hour early',
+    130,
+    [at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '06:00', zone: 'Europe/Berlin', calls: [0] })],
+    { start: '2027-02-01T20:30:00+01:00', serverZones: { 'Europe/Berlin': 'Europe/Helsinki' } },
+  ),
 ];
