@@ -9,6 +9,8 @@ export interface Known {
   what: string;
   /** How many orders are tried; 12 where absent. */
   orders?: number;
+  /** What was asked has ended by then, in seconds from the start: sooner than the judge would have it, who knows less. */
+  endsBy?: number;
   scenario: Omit<Scenario, 'seed'>;
 }
 
@@ -27,11 +29,12 @@ const known = (
   what: string,
   minutes: number,
   steps: Scenario['steps'],
-  { orders, ...more }: Partial<Scenario> & { orders?: number } = {},
+  { orders, endsBy, ...more }: Partial<Scenario> & Pick<Known, 'orders' | 'endsBy'> = {},
 ): Known => ({
   row,
   what,
   ...(orders !== undefined && { orders }),
+  ...(endsBy !== undefined && { endsBy }),
   scenario: { theme: 'known', start: '2027-02-01T21:00:00Z', minutes, calls: [call()], steps, ...more },
 });
 
@@ -340,5 +343,17 @@ export const KNOWN: readonly Known[] = [
       }),
     ],
     { orders: 4 },
+  ),
+  known(
+    'holds',
+    'a call that talks keeps no hold from reading what has become of its unmute',
+    40,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(30, { kind: 'talk', call: 0, everyMs: 60, seconds: 600 }),
+      at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'silent', probability: 1, seconds: 20 }),
+      at(63, { kind: 'terminate', call: 0 }),
+    ],
+    { orders: 2, endsBy: 120 },
   ),
 ];
