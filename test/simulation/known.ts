@@ -356,4 +356,22 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 2, endsBy: 120 },
   ),
+  known('holds', 'a release that waited for workers goes over no mute that was asked for after it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'letGo', call: 0 }),
+    at(80, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an extension that waited for workers goes over no unmute that was asked for after it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'hold', call: 0, enforce: true }),
+    at(80, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an extension that waited for workers goes over an unmute that was asked for before it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(80, { kind: 'hold', call: 0, enforce: true }),
+  ]),
 ];
