@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/failure.ts';
+import { requireOwnDeployment } from '../client/own-deployment.ts';
 import { Runs } from '../client/runs.ts';
 import { Starter, type Marks } from '../client/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
@@ -44,7 +45,8 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
   const { request } = checked;
   const watcher = info.workflowExecution?.workflowId;
   const marks: Marks = { startId, wishedAt, ...(watcher !== undefined && { watcher }) };
-  const starter = new Starter(new Runs(client), info.taskQueue, true);
+  const runs = new Runs(client);
+  const starter = new Starter(runs, info.taskQueue, true);
   try {
     const newest = await describeNewest(order);
     if (newest !== undefined && isOfOrder(newest, startId))
@@ -53,8 +55,12 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     const yields = newest === undefined ? 'no' : yieldsTo(newest, { ...order, isRetry }, request);
     if (yields === 'yes') return { kind: 'ended', outcome: outdated(order) };
     if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) return ended(tooLate(order));
-    const isToWait = yields === 'wait' && onConflict === 'supersede';
-    const step = await starter.step(action, request, isToWait ? 'queue' : onConflict, marks);
+    if (yields === 'wait' && newest !== undefined && onConflict !== 'reject') {
+      requireOwnDeployment(newest, info.taskQueue, request.callId);
+      await starter.watch({ handle: runs.of(newest.workflowId, newest.runId) }, watcher);
+      return { kind: 'busy', runId: newest.runId };
+    }
+    const step = await starter.step(action, request, onConflict, marks);
     if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, joined: step.run.joined };
     if (step.kind === 'superseding') return { kind: 'superseding', runId: step.running.runId };
     await starter.watch(step.running, watcher);

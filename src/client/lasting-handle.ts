@@ -17,13 +17,19 @@ export class LastingHandle<Terms extends object, Status, Result> {
   readonly joined: boolean;
   readonly #handle: WorkflowHandle;
   readonly #spoken: Spoken<Terms>;
+  readonly #wish: () => Promise<number>;
 
-  constructor(callId: string, handle: WorkflowHandle, joined: boolean, spoken: Spoken<Terms>) {
+  constructor(
+    { callId, handle, wish }: { callId: string; handle: WorkflowHandle; wish: () => Promise<number> },
+    joined: boolean,
+    spoken: Spoken<Terms>,
+  ) {
     this.callId = callId;
     this.workflowId = handle.workflowId;
     this.joined = joined;
     this.#handle = handle;
     this.#spoken = spoken;
+    this.#wish = wish;
   }
 
   /**
@@ -31,7 +37,7 @@ export class LastingHandle<Terms extends object, Status, Result> {
    * nobody more is muted, and who is stays so until they unmute themselves.
    */
   async release(): Promise<void> {
-    await this.#handle.signal(LASTING_SIGNAL.release);
+    await this.#handle.signal(LASTING_SIGNAL.release, { wishedAt: await this.#wish() });
   }
 
   /**
@@ -42,7 +48,7 @@ export class LastingHandle<Terms extends object, Status, Result> {
   async extend(terms: Terms): Promise<void> {
     const checked = this.#spoken.checkTerms(terms);
     if (!checked.ok) throw invalid(checked.faults);
-    await this.#handle.signal(LASTING_SIGNAL.extend, checked.request);
+    await this.#handle.signal(LASTING_SIGNAL.extend, { ...checked.request, wishedAt: await this.#wish() });
   }
 
   /** Where it stands; answered by a worker. */

@@ -1,9 +1,10 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
-import { canonicalId } from '../contract/call-id.ts';
+import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { quote } from '../contract/list-filter.ts';
 import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 import { invalid, ModerationError } from './errors.ts';
 import { LastingHandle, type Spoken } from './lasting-handle.ts';
 import { listedRuns } from './listed-runs.ts';
@@ -32,6 +33,9 @@ export interface StartMarks {
   /** Stands in the run's memo, also when it continues as new. */
   policyId: string;
 }
+
+/** A release or an extension does not wait for longer to learn what it is newer than. */
+const SEE_WITHIN_MS = 1_000;
 
 /** Those that end just when they are to be extended: more in a row than this is no accident. */
 const MOST_STARTS = 10;
@@ -85,7 +89,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
       const described = await this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)).describe();
       if (described.closeTime !== undefined) return undefined;
       requireOwnDeployment(described, this.#taskQueue, callId);
-      return this.#handle(canonicalId(callId));
+      return this.#last(canonicalId(callId));
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
@@ -94,7 +98,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
 
   /** The last one of a call, running or ended. Asks nothing of Temporal. */
   last(callId: string): LastingHandle<Terms, Status, Result> {
-    return this.#handle(canonicalId(callId));
+    return this.#last(canonicalId(callId));
   }
 
   /** The list filter for those that run, of one tenant or of all. */
@@ -137,16 +141,30 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
         staticSummary: summaryOf(request),
         ...(marks !== undefined && { memo: { [POLICY_MEMO]: marks.policyId }, ...sameStart(marks.startId) }),
       });
-      return new LastingHandle(callId, handle, false, this.#kind);
+      return this.#handle(callId, handle, false);
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
       throw error;
     }
   }
 
-  #handle(callId: string): LastingHandle<Terms, Status, Result> {
-    const handle = this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId));
-    return new LastingHandle(callId, handle, true, this.#kind);
+  #last(callId: string): LastingHandle<Terms, Status, Result> {
+    return this.#handle(callId, this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)), true);
+  }
+
+  #handle(callId: string, handle: WorkflowHandle, joined: boolean): LastingHandle<Terms, Status, Result> {
+    return new LastingHandle({ callId, handle, wish: async () => await this.#wish(callId) }, joined, this.#kind);
+  }
+
+  /** When something is wished for now: this clock may be slow, but it is newer than what runs on the call, or last did. */
+  async #wish(callId: string): Promise<number> {
+    const { client } = this.#runs;
+    const described = client.withDeadline(
+      Date.now() + SEE_WITHIN_MS,
+      async () => await client.workflow.getHandle(workflowIdOf(callId)).describe(),
+    );
+    const seen = await described.then(wishedAtOf, () => 0);
+    return Math.max(Date.now(), seen);
   }
 }
 

@@ -1,4 +1,4 @@
-import { CALL_ID, check, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
+import { CALL_ID, check, isFields, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
 
 /** What lasts on a call, a hold or a mute on entry: until when, for whom, and the check of both. */
 
@@ -19,6 +19,17 @@ export interface OfCall {
 
 /** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
 export const LASTING_SIGNAL = { release: 'release', extend: 'extend' } as const;
+
+/**
+ * When such a signal was wished for, in ms since the epoch: both may say so by the field `wishedAt`, beside what else they
+ * say, because a signal may wait for a worker. Who sends one takes care that it is no older than what it knows of the call.
+ */
+export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown } {
+  if (!isFields(payload)) return { rest: payload };
+  const { wishedAt, ...rest } = payload;
+  if (wishedAt === undefined || wishedAt === null) return { rest };
+  return Number.isFinite(wishedAt) ? { wishedAt: Number(wishedAt), rest } : { rest: payload };
+}
 
 /** `ModerationOutcome` of what has ended so, such as `GaveUp`. */
 export function outcomeOf(end: string): string {

@@ -341,7 +341,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
 
   /** Waits for the operation, also if everything else is over (E5). One that still waits for its turn is dropped then. */
   async #finish({ pending, participantIds }: NonNullable<EntryState['asking']>): Promise<void> {
-    const isMoot = (): boolean => this.#isOver() && pending.at === 'busy';
+    const isMoot = (): boolean => this.#isOver() && isNotBegun(pending);
     const outcome = await this.#operations.settle(pending, () => this.#isLong() || isMoot());
     if (outcome === undefined && !isMoot()) return; // It goes along when this continues as new.
     const { asking: _, ...state } = this.#state;
@@ -432,6 +432,11 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       endedAt: iso(Date.now()),
     };
   }
+}
+
+/** It waits for its turn, or its turn has just come. */
+function isNotBegun({ at, isRetry }: PendingOperation): boolean {
+  return at === 'busy' || (at === 'starting' && !isRetry);
 }
 
 function isFinal(outcome: OperationOutcome): outcome is Unconfirmed & { outcome: Final } {

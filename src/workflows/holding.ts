@@ -48,7 +48,8 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *     operations never interleave.
  * H2. **The last wish counts.** A hold is wished for when it starts and whenever it is extended. Only an unmute that was
  *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
- *     mute that somebody wished for after that end. A mute of its own may have been late, and have run after an unmute that
+ *     mute that somebody wished for after that end. A signal may wait for a worker, so it says itself when it was wished for.
+ *     A mute of its own may have been late, and have run after an unmute that
  *     is newer: after each it looks for that in the operations before, and if there is one, unmutes and ends as `unmuted`.
  *     All its mutes are as old as the hold's own wish, also those that mute again.
  * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
@@ -214,18 +215,18 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   /** While it waits to try to unmute again, it tries at once (H4). */
-  release(): void {
-    this.#hear({ releasedAt: Date.now(), unmuteAt: Date.now() });
+  release(wishedAt?: number): void {
+    this.#hear({ releasedAt: wish(wishedAt), unmuteAt: Date.now() });
   }
 
   /** New terms, from now on. They are a new wish, so they undo a release or a cancellation that came before them. */
-  extend(terms: HoldTerms): void {
+  extend(terms: HoldTerms, wishedAt?: number): void {
     const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
     const now = Date.now();
     this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
     this.#hear({
       terms,
-      wishedAt: now,
+      wishedAt: Math.max(wish(wishedAt), state.wishedAt),
       isOverruled: false,
       isCancelled: false,
       isMet: false,
@@ -521,6 +522,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       endedAt: iso(Date.now()),
     };
   }
+}
+
+/** When a signal was wished for: as it says, but not in the future; or now. */
+function wish(wishedAt: number | undefined): number {
+  return Math.min(wishedAt ?? Infinity, Date.now());
 }
 
 /** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */

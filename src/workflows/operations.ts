@@ -1,16 +1,10 @@
-import {
-  ActivityFailure,
-  condition,
-  defineSignal,
-  isCancellation,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ActivityFailure, defineSignal, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { OperationOrder, OperationOutcome, OperationReading, OperationStart } from '../activities/types.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../contract/request.ts';
 import { OPERATION_ENDED } from '../contract/names.ts';
 import { toOperationEnded } from '../contract/signals.ts';
 import { operationReads, operationStarts } from './activities.ts';
+import { waitFor } from './call/attempt.ts';
 import { delayOf } from './call/polling.ts';
 
 /**
@@ -25,7 +19,7 @@ import { delayOf } from './call/polling.ts';
  * starting     The activity `startOperation` starts, joins or supersedes; or finds an operation that must end first (busy).
  * running, superseding, busy
  *              The run of an operation is waited for. Its end is signalled (`operationEnded`), and the run is then read. A
- *              signal may be lost, so the run is also read at growing intervals.
+ *              signal may be lost, so the run is also read at growing intervals, which signals do not put off.
  *
  * **The run decides.** The signal is only a reason to read it.
  * **Every wait has a deadline.** An operation that stands still has the outcome `NotEnded`.
@@ -49,6 +43,8 @@ export interface PendingOperation {
   isRetry: boolean;
   /** Reads, or failed starts, since the last step forward. */
   round: number;
+  /** When it is read, or started, next, in ms since the epoch: however often the wait is interrupted, and goes on. */
+  nextAt: number;
 }
 
 /** Before a run is read that has not signalled its end, as one that was terminated. The last one repeats. */
@@ -100,6 +96,7 @@ export class Operations {
       joined: false,
       isRetry: false,
       round: 0,
+      nextAt: Date.now(),
     };
   }
 
@@ -128,27 +125,26 @@ export class Operations {
 
   async #start(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
     const { order, startId, wishedAt, isRetry } = pending;
+    await waitFor(isInterrupted, pending.nextAt - Date.now(), 'Wait before the next attempt to start');
+    if (isInterrupted()) return undefined;
     const started = await start({ ...order, startId, wishedAt, isRetry });
     if (started === undefined) {
       pending.isRetry = true;
-      const delay = delayOf(START_DELAYS_MS, pending.round);
-      await condition(isInterrupted, delay, { summary: 'Wait before the next attempt to start' });
-      pending.round += 1;
+      putOff(pending, START_DELAYS_MS);
       return undefined;
     }
     if (started.kind === 'ended') return started.outcome;
-    const joined = started.kind === 'running' && started.joined;
-    Object.assign(pending, { at: started.kind, runId: started.runId, joined, round: 0 });
+    stepTo(pending, started.kind, started.runId, started.kind === 'running' && started.joined);
     return undefined;
   }
 
   async #read(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
-    const { order, startId, runId, at, joined, round } = pending;
-    const left = Math.min(delayOf(READ_DELAYS_MS, round), pending.until - Date.now());
+    const { order, startId, runId, at, joined } = pending;
     const isEnding = (): boolean => this.#ended.has(runId);
-    await condition(() => isEnding() || isInterrupted(), left, { summary: waitSummary(pending) });
-    if (isInterrupted() && !isEnding()) return undefined;
-    pending.round += 1;
+    const left = Math.min(pending.nextAt, pending.until) - Date.now();
+    await waitFor(() => isEnding() || isInterrupted(), left, waitSummary(pending));
+    if (isInterrupted() && !isEnding() && Date.now() < pending.nextAt) return undefined;
+    putOff(pending, READ_DELAYS_MS);
     const { action } = order;
     const { callId } = order.request;
     const reading = await read({
@@ -163,10 +159,21 @@ export class Operations {
     this.#ended.delete(runId);
     if (reading === undefined || reading.kind === 'running') return undefined;
     if (reading.kind === 'ended') return reading.outcome;
-    if (reading.kind === 'free') Object.assign(pending, { at: 'starting', runId: '', joined: false, round: 0 });
-    else Object.assign(pending, { at: reading.as, runId: reading.runId, joined: reading.joined, round: 0 });
+    if (reading.kind === 'free') stepTo(pending, 'starting', '', false);
+    else stepTo(pending, reading.as, reading.runId, reading.joined);
     return undefined;
   }
+}
+
+/** A step forward. */
+function stepTo(pending: PendingOperation, at: PendingOperation['at'], runId: string, joined: boolean): void {
+  Object.assign(pending, { at, runId, joined, round: 0, nextAt: Date.now() });
+  if (at !== 'starting') putOff(pending, READ_DELAYS_MS);
+}
+
+function putOff(pending: PendingOperation, delays: readonly number[]): void {
+  pending.nextAt = Date.now() + delayOf(delays, pending.round);
+  pending.round += 1;
 }
 
 /** `undefined` if Temporal did not take it in time. */

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import { keyword } from '../contract/attributes.ts';
 import { isFailureType } from '../contract/failure.ts';
-import { LASTING_SIGNAL, outcomeOf, type CheckedFields, type OfCall } from '../contract/lasting.ts';
+import { LASTING_SIGNAL, outcomeOf, takeWish, type CheckedFields, type OfCall } from '../contract/lasting.ts';
 import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
 import { toCallEnd, toRosterUpdate, type RosterUpdate } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
@@ -45,9 +45,10 @@ export interface LastingOnCall<Terms, State, Status, Result> {
   readonly isCancelled: boolean;
   rosterUpdated(update: RosterUpdate): void;
   callEnded(): void;
-  release(): void;
+  /** `wishedAt` is when it was asked for, in ms since the epoch, if the signal says so. */
+  release(wishedAt?: number): void;
   /** New terms, from now on. */
-  extend(terms: Terms): void;
+  extend(terms: Terms, wishedAt?: number): void;
   cancel(): void;
   status(): Status;
   /** Runs in a scope that cannot be cancelled; a cancellation releases. */
@@ -131,19 +132,20 @@ function listen<Request, Terms, State, Status, Result>(
     [LASTING_SIGNAL.release]: descriptions.release,
     [LASTING_SIGNAL.extend]: descriptions.extend,
   });
-  const toTerms = (payload: unknown): Terms | undefined => {
-    const checked = checkTerms(payload);
-    return checked.ok ? checked.request : undefined;
+  const toTerms = (payload: unknown) => {
+    const { wishedAt, rest } = takeWish(payload);
+    const checked = checkTerms(rest);
+    return checked.ok ? { terms: checked.request, wishedAt } : undefined;
   };
   on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => it.rosterUpdated(update));
   on(SIGNAL.callEnded, toCallEnd, () => it.callEnded());
   on(
     LASTING_SIGNAL.release,
-    () => true,
-    () => it.release(),
+    (payload) => takeWish(payload),
+    ({ wishedAt }) => it.release(wishedAt),
   );
-  on(LASTING_SIGNAL.extend, toTerms, (terms) => {
-    it.extend(terms);
+  on(LASTING_SIGNAL.extend, toTerms, ({ terms, wishedAt }) => {
+    it.extend(terms, wishedAt);
     tell(it.status());
   });
 }

@@ -209,7 +209,7 @@ class Judge {
     }
     const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
-    const ends = { from: endedAt ?? this.#end, to: endedAt ?? this.#end };
+    const ends = this.#endOfHold(told, outcome === 'released');
     switch (outcome) {
       case 'expired':
       case 'released':
@@ -225,6 +225,22 @@ class Judge {
           { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` },
         ];
     }
+  }
+
+  /** When its end was wished for: its time, or when somebody let it go, also if it heard of that later. */
+  #endOfHold({ step, askedAt, endedAt = this.#end }: Told, isReleased: boolean): { from: number; to: number } {
+    const release = this.#played.told.find(
+      (one) =>
+        isReleased &&
+        one.askedAt >= askedAt &&
+        one.step.kind === 'letGo' &&
+        step.kind === 'hold' &&
+        one.step.call === step.call &&
+        one.acceptedAt !== undefined,
+    );
+    return release === undefined
+      ? { from: endedAt, to: endedAt }
+      : { from: release.askedAt, to: release.acceptedAt ?? endedAt };
   }
 
   #wishOfRelease({ askedAt, endedAt = this.#end, calls = [] }: Told, callId: string): Wish[] {

@@ -9,6 +9,8 @@ export interface Known {
   what: string;
   /** How many orders are tried; 12 where absent. */
   orders?: number;
+  /** What was asked has ended by then, in seconds from the start: sooner than the judge would have it, who knows less. */
+  endsBy?: number;
   scenario: Omit<Scenario, 'seed'>;
 }
 
@@ -27,11 +29,12 @@ const known = (
   what: string,
   minutes: number,
   steps: Scenario['steps'],
-  { orders, ...more }: Partial<Scenario> & { orders?: number } = {},
+  { orders, endsBy, ...more }: Partial<Scenario> & Pick<Known, 'orders' | 'endsBy'> = {},
 ): Known => ({
   row,
   what,
   ...(orders !== undefined && { orders }),
+  ...(endsBy !== undefined && { endsBy }),
   scenario: { theme: 'known', start: '2027-02-01T21:00:00Z', minutes, calls: [call()], steps, ...more },
 });
 
@@ -474,4 +477,42 @@ export const KNOWN: readonly Known[] = [
     [at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '06:00', zone: 'Europe/Berlin', calls: [0] })],
     { start: '2027-02-01T20:30:00+01:00', serverZones: { 'Europe/Berlin': 'Europe/Helsinki' } },
   ),
+  known(
+    'holds',
+    'a call that talks keeps no hold from reading what has become of its unmute',
+    40,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(30, { kind: 'talk', call: 0, everyMs: 60, seconds: 600 }),
+      at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'silent', probability: 1, seconds: 20 }),
+      at(63, { kind: 'terminate', call: 0 }),
+    ],
+    { orders: 2, endsBy: 120 },
+  ),
+  known('holds', 'a release that waited for workers goes over no mute that was asked for after it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'letGo', call: 0 }),
+    at(80, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an extension that waited for workers goes over no unmute that was asked for after it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'hold', call: 0, enforce: true }),
+    at(80, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+  ]),
+  known('holds', 'an extension that waited for workers goes over an unmute that was asked for before it', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(50, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(80, { kind: 'hold', call: 0, enforce: true }),
+  ]),
+  known('holds', 'a release counts although the unmute of an older one still waits', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(20, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 30 }),
+    at(20.5, { kind: 'letGo', call: 0 }),
+    at(22, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(24, { kind: 'extend', call: 0, untilSeconds: 3_600 }),
+    at(26, { kind: 'letGo', call: 0 }),
+  ]),
 ];
