@@ -332,7 +332,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
     if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
     else if (pending.purpose === 'again') this.#mutedAgain(outcome);
-    else this.#unmuted(outcome);
+    else this.#unmuted(outcome, pending);
   }
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
@@ -454,11 +454,16 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   // unmuting
 
   #unmute(): void {
-    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes, unmutesFrom } = this.#state;
+    const { mayHaveMuted, unmutes, unmutesFrom } = this.#state;
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
     this.#note({ unmutes: unmutes + 1, unmutesFrom: unmutes === 0 ? Date.now() : unmutesFrom });
-    // Never older than the hold's own mutes, which it is there to undo.
-    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, this.#state.wishedAt)); // H2
+    this.#order('unmute', 'unmute', 'queue', this.#endWishedAt());
+  }
+
+  /** When its end was wished for. Never before the hold's own mutes, which the unmute is there to undo (H2). */
+  #endWishedAt(): number {
+    const { releasedAt, until = Date.now(), wishedAt } = this.#state;
+    return Math.max(releasedAt ?? until, wishedAt);
   }
 
   #endNow(): HoldEnd | HoldFailure {
@@ -468,7 +473,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     return releasedAt === undefined ? 'expired' : 'released';
   }
 
-  #unmuted(outcome: OperationOutcome): void {
+  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
     // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
     if (!this.#isOver()) {
@@ -476,6 +481,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
       return;
     }
+    // Extended and then ended once more: what came in between is older than that end, and may have muted.
+    if (wishedAt < this.#endWishedAt()) return this.#note({ unmuteAt: Date.now() });
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
     const { unmutes, unmutesFrom } = this.#state;

@@ -510,9 +510,11 @@ export const KNOWN: readonly Known[] = [
   known('holds', 'a release counts although the unmute of an older one still waits', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
     at(20, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 30 }),
-    at(20.5, { kind: 'letGo', call: 0 }),
-    at(22, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
-    at(24, { kind: 'extend', call: 0, untilSeconds: 3_600 }),
+    at(20.1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(21, { kind: 'letGo', call: 0 }),
+    at(22, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(23, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(24, { kind: 'hold', call: 0, enforce: true }),
     at(26, { kind: 'letGo', call: 0 }),
   ]),
 ];
