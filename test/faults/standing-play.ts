@@ -227,8 +227,19 @@ class Player {
   }
 }
 
-/** Whether a hold has ended with an unmute. A cancelled one says it in its message. */
+/** Whether a hold has ended with an unmute. One that was released before it muted has nothing to undo. */
 async function hasUnmuted(run: WorkflowHandle): Promise<boolean> {
+  return (await hasEndedWell(run)) && (await hasOrdered(run));
+}
+
+async function hasOrdered(run: WorkflowHandle): Promise<boolean> {
+  const { events } = await run.fetchHistory();
+  const activities = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+  return activities.some((name) => name === 'startOperation' || name === 'readOperation');
+}
+
+/** A cancelled one says it in its message. */
+async function hasEndedWell(run: WorkflowHandle): Promise<boolean> {
   try {
     const { endedBy } = (await run.result()) as { endedBy: string };
     return endedBy === 'expired' || endedBy === 'released';
