@@ -329,7 +329,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
     if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
     else if (pending.purpose === 'again') this.#mutedAgain(outcome);
-    else this.#unmuted(outcome);
+    else this.#unmuted(outcome, pending);
   }
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
@@ -464,11 +464,16 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   // unmuting
 
   #unmute(): void {
-    const { mayHaveMuted, releasedAt, until = Date.now(), unmutes, unmutesFrom } = this.#state;
+    const { mayHaveMuted, unmutes, unmutesFrom } = this.#state;
     if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
     this.#note({ unmutes: unmutes + 1, unmutesFrom: unmutes === 0 ? Date.now() : unmutesFrom });
-    // Never older than the hold's own mutes, which it is there to undo.
-    this.#order('unmute', 'unmute', 'queue', Math.max(releasedAt ?? until, this.#state.wishedAt)); // H2
+    this.#order('unmute', 'unmute', 'queue', this.#endWish()); // H2
+  }
+
+  /** When the end was wished for: never before the hold's own mutes, which it is there to undo. */
+  #endWish(): number {
+    const { releasedAt, until = Date.now(), wishedAt } = this.#state;
+    return Math.max(releasedAt ?? until, wishedAt);
   }
 
   #endNow(): HoldEnd | HoldFailure {
@@ -478,7 +483,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     return releasedAt === undefined ? 'expired' : 'released';
   }
 
-  #unmuted(outcome: OperationOutcome): void {
+  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
     // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
     if (!this.#isOver()) {
@@ -486,7 +491,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
       return;
     }
-    if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
+    if (isDone) throw new Ended(this.#endNow());
+    if (outcome.outcome === 'Superseded') {
+      if (this.#endWish() <= wishedAt) throw new Ended(this.#endNow());
+      return this.#note({ unmuteAt: Date.now() }); // It was released since then, and that may be newer.
+    }
     const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
     const { unmutes, unmutesFrom } = this.#state;
     const isTooLate = unmutes >= LEAST_UNMUTES && Date.now() >= unmutesFrom + UNMUTE_MS;
