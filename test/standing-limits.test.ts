@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { HoldHandle } from '../src/client/holds.ts';
-import { workflowIdOf } from '../src/contract/call-id.ts';
+import { liveWorkflowIdOf, workflowIdOf } from '../src/contract/call-id.ts';
 import { holdIdOf } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { startDevServer, type DevServer } from '../src/temporal/dev-server.ts';
+import { handOverTo } from '../src/webhook/hand-over.ts';
 import { Service, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -134,4 +135,17 @@ test('the webhook takes the rosters of a call whose operation stands still and t
   await call.until(() => call.rosters.some(({ status }) => status !== undefined));
   expect(call.rosters.map(({ status }) => status)).toEqual([202]);
   await stuck.terminate();
+});
+
+test('the webhook takes what tells of a live call that stands still and takes no more signals', async () => {
+  const { id: callId } = service.call();
+  const handOver = handOverTo(service.client, `nobody-${randomUUID()}`);
+  const established = { kind: 'callEstablished', callId, payload: {} } as const;
+  const fates: string[] = [];
+  for (let sent = 0; sent <= 100; sent += 1) fates.push(await handOver(established, Date.now() + 5_000));
+  expect([fates[0], fates.at(-1)]).toEqual(['handed-over', 'refused']);
+  // The operation counts, of which there is none.
+  const ended = { kind: 'callEnded', callId, payload: {} } as const;
+  expect(await handOver(ended, Date.now() + 5_000)).toBe('no-operation');
+  await service.client.workflow.getHandle(liveWorkflowIdOf(callId)).terminate();
 });

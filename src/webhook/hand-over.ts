@@ -1,5 +1,5 @@
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { workflowIdOf } from '../contract/call-id.ts';
+import { liveWorkflowIdOf, workflowIdOf } from '../contract/call-id.ts';
 import { inTime } from '../http/in-time.ts';
 import { liveCallStart } from '../contract/live-call.ts';
 import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../contract/names.ts';
@@ -38,8 +38,9 @@ export class TemporalUnavailable extends OperatorError {
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
  *
- * A run that stands still, because no worker takes it, refuses signals once it has 10,000. To send one again would not help,
- * and Graph would stop sending anything: what waits there also reads the call by itself, and misses nothing for long.
+ * A run that stands still, because no worker takes it, refuses signals once it has 10,000, and so does a live call. To send one
+ * again would not help, and Graph would stop sending anything: what waits there also reads the call by itself, and misses
+ * nothing for long.
  *
  * A call that is held, or muted on entry, has others who want to know (`listeners.ts`); what becomes of an operation is not
  * for them.
@@ -56,9 +57,9 @@ function takesNoMore(error: unknown): boolean {
 
 export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): HandOver {
   const listeners = new Listeners(client, taskQueue);
-  const signal = async (workflowId: string, { kind, payload }: ToOperation): Promise<Fate> => {
+  const signal = async (workflowId: string, name: string, payload: Handed['payload']): Promise<Fate> => {
     try {
-      await client.workflow.getHandle(workflowId).signal(SIGNAL[kind], payload);
+      await client.workflow.getHandle(workflowId).signal(name, payload);
       return 'handed-over';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'no-operation';
@@ -67,22 +68,30 @@ export function handOverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Hand
     }
   };
   const toOperation = async (notification: ToOperation): Promise<Fate> => {
-    const { kind, callId } = notification;
+    const { kind, callId, payload } = notification;
     const toOthers = async (): Promise<Fate[]> => {
       const others = kind === 'operationUpdated' ? [] : await listeners.of(callId);
-      return await Promise.all(others.map(async (workflowId) => await signal(workflowId, notification)));
+      return await Promise.all(others.map(async (workflowId) => await signal(workflowId, SIGNAL[kind], payload)));
     };
-    const [fate, fates] = await Promise.all([signal(workflowIdOf(callId), notification), toOthers()]);
+    const [fate, fates] = await Promise.all([signal(workflowIdOf(callId), SIGNAL[kind], payload), toOthers()]);
     return fates.includes('handed-over') ? 'handed-over' : fate;
   };
   const toLiveCall = async ({ kind, callId, payload }: ToLiveCall): Promise<Fate> => {
     const tenantId = 'tenantId' in payload ? payload.tenantId : undefined;
-    await client.workflow.signalWithStart(LIVE_CALL, {
-      ...liveCallStart({ callId, ...(tenantId !== undefined && { tenantId }) }, taskQueue),
-      signal: LIVE_CALL_SIGNAL[kind],
-      signalArgs: [payload],
-    });
-    return 'handed-over';
+    try {
+      await client.workflow.signalWithStart(LIVE_CALL, {
+        ...liveCallStart({ callId, ...(tenantId !== undefined && { tenantId }) }, taskQueue),
+        signal: LIVE_CALL_SIGNAL[kind],
+        signalArgs: [payload],
+      });
+      return 'handed-over';
+    } catch (error) {
+      if (!takesNoMore(error)) throw error;
+      // A live call that runs takes no more, or the start was refused: a signal alone tells which.
+      const fate = await signal(liveWorkflowIdOf(callId), LIVE_CALL_SIGNAL[kind], payload);
+      if (fate === 'no-operation') throw error;
+      return fate;
+    }
   };
   const handOver = async (notification: Handed): Promise<Fate> => {
     if (notification.kind === 'callEstablished') return await toLiveCall(notification);

@@ -209,6 +209,7 @@ class Judge {
     }
     const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
+    if (!this.#hasActed(callIdAt(step.call))) return []; // Its time was over before a worker came.
     const ends = this.#endOfHold(told, outcome === 'released');
     switch (outcome) {
       case 'expired':
@@ -238,9 +239,25 @@ class Judge {
         one.step.call === step.call &&
         one.acceptedAt !== undefined,
     );
-    return release === undefined
-      ? { from: endedAt, to: endedAt }
-      : { from: release.askedAt, to: release.acceptedAt ?? endedAt };
+    if (release !== undefined) return { from: release.askedAt, to: release.acceptedAt ?? endedAt };
+    const until = isReleased || step.kind !== 'hold' ? undefined : this.#endedUntil(callIdAt(step.call), endedAt);
+    return until === undefined ? { from: endedAt, to: endedAt } : { from: until - SLACK_MS, to: until + SLACK_MS };
+  }
+
+  /** Whether any hold of the call has asked for anything. */
+  #hasActed(callId: string): boolean {
+    return this.#runs.some(
+      (run) => callIdOf(run.start.workflowId) === callId && isOperation(run) && reasonOf(run)?.startsWith('hold at'),
+    );
+  }
+
+  /** The time of the hold that has ended then. */
+  #endedUntil(callId: string, endedAt: number): number | undefined {
+    const last = this.#runs.findLast(
+      ({ start, closedAt = Infinity }) => start.workflowId === holdIdOf(callId) && closedAt <= endedAt,
+    );
+    const first = this.#runs.find(({ runId }) => runId === last?.firstRunId);
+    return last && first && this.#untilOf(last, first.startedAt);
   }
 
   #wishOfRelease({ askedAt, endedAt = this.#end, calls = [] }: Told, callId: string): Wish[] {
@@ -391,8 +408,17 @@ class Judge {
   #judgeSuperseded(): void {
     for (const { step, askedAt, outcome } of this.#played.told) {
       if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
+      const joined = this.#runs.find(
+        ({ start, startedAt, closedAt = Infinity }) =>
+          start.workflowId === workflowIdOf(callIdAt(step.call)) &&
+          start.type === step.action &&
+          startedAt <= askedAt &&
+          closedAt >= askedAt,
+      );
+      // Whoever joins an operation has the wish of that one, which may be older.
+      const wishedAt = joined?.startedAt ?? askedAt;
       const isTrue = this.#wishesOf(step.call).some(
-        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= askedAt,
+        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= wishedAt,
       );
       const isRepeated = this.#played.told.some(
         (one) => one.step !== step && one.step.kind === 'ask' && one.step.call === step.call && one.askedAt >= askedAt,
@@ -519,7 +545,7 @@ class Judge {
   }
 
   /** When a hold or a mute on entry was to end, as its last terms say. */
-  #untilOf(run: Run): number | undefined {
+  #untilOf(run: Run, startedAt = run.startedAt): number | undefined {
     const isHold = run.start.type === 'hold';
     const { told, start } = this.#played;
     let until: number | undefined;
@@ -532,7 +558,7 @@ class Judge {
       if (step.kind === 'extend') until = Math.max(acceptedAt, start + step.untilSeconds * 1_000);
       else until = step.seconds === undefined ? undefined : acceptedAt + step.seconds * 1_000;
     }
-    return until === undefined ? undefined : Math.max(until, run.startedAt);
+    return until === undefined ? undefined : Math.max(until, startedAt);
   }
 
   #endOfCall(callId: string): number | undefined {

@@ -517,4 +517,18 @@ export const KNOWN: readonly Known[] = [
     at(24, { kind: 'hold', call: 0, enforce: true }),
     at(26, { kind: 'letGo', call: 0 }),
   ]),
+  known('holds', 'a hold that is let go while it unmutes goes over a mute that was asked for in between', 40, [
+    at(0, { kind: 'hold', call: 0, enforce: false, seconds: 30 }),
+    at(25.5, {
+      kind: 'graph',
+      call: 0,
+      on: ['getCall', 'list', 'getParticipant'],
+      how: 'status',
+      status: 503,
+      probability: 1,
+      seconds: 60,
+    }),
+    at(40.5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(50, { kind: 'letGo', call: 0 }),
+  ]),
 ];

@@ -128,6 +128,8 @@ const THEMES = [
   'hold',
   'burst',
   'burst',
+  'ending',
+  'ending',
   'takeover',
   'takeover',
   'quiet',
@@ -173,7 +175,9 @@ class Maker {
     const random = this.#random;
     const theme = random.pick(...THEMES);
     const count =
-      theme === 'hold' || theme === 'burst' || theme === 'takeover' || theme === 'talk' ? 1 : random.int(1, 3);
+      theme === 'hold' || theme === 'burst' || theme === 'ending' || theme === 'takeover' || theme === 'talk'
+        ? 1
+        : random.int(1, 3);
     this.#calls = Array.from({ length: count }, () => ({
       people: random.int(2, 5),
       isDelta: random.chance(0.3),
@@ -187,6 +191,9 @@ class Maker {
         break;
       case 'burst':
         this.#burst();
+        break;
+      case 'ending':
+        this.#ending();
         break;
       case 'takeover':
         this.#takeover();
@@ -390,6 +397,51 @@ class Maker {
       if (random.chance(0.5)) this.#fault(begin + random.int(0, 5_000));
     }
     this.#until(40 * MINUTE);
+  }
+
+  /** A hold that begins or ends while Graph refuses, Temporal is slow, or workers are away, and others ask for something. */
+  #ending(): void {
+    const random = this.#random;
+    const lasts = random.pick(30, 60, 120) * SECOND;
+    const enforce = random.chance(0.5);
+    const isOpen = enforce && random.chance(0.4);
+    this.#add(0, { kind: 'hold', call: 0, enforce, ...(!isOpen && { seconds: lasts / 1_000 }) });
+    const around = random.chance(0.3) ? 0 : lasts;
+    const at = (least: number, most: number): number => around + random.int(least, most);
+    if (random.chance(0.5)) this.#add(at(-3_000, 3_000), { kind: 'slow', ms: random.pick(100, 400), seconds: 10 });
+    for (const verb of ['mute', 'unmute'] as const) {
+      if (random.chance(0.4)) continue;
+      const [how, status] = random.pick<readonly [GraphFault['how'], number?]>(
+        ['slow'],
+        ['status', 503],
+        ['status', 403],
+        ['lostAnswer'],
+      );
+      const seconds = random.pick(5, 20, 120);
+      const refused = status === undefined ? {} : { status };
+      this.#add(at(-5_000, 5_000), { kind: 'graph', call: 0, on: [verb], how, ...refused, probability: 1, seconds });
+    }
+    if (random.chance(0.3)) {
+      const on = ['getCall', 'list', 'getParticipant'] as const;
+      const seconds = random.pick(20, 60);
+      this.#add(at(-5_000, 5_000), { kind: 'graph', call: 0, on, how: 'status', status: 503, probability: 1, seconds });
+    }
+    if (random.chance(0.2)) this.#add(at(0, 5_000), { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 });
+    const isDay = random.chance(0.03);
+    if (isDay || random.chance(0.3))
+      this.#add(at(-10_000, 2_000), { kind: 'away', deployment: 0, seconds: isDay ? 90_000 : random.pick(10, 60) });
+    if (random.chance(0.4)) this.#add(at(-5_000, 20_000), { kind: 'letGo', call: 0 });
+    if (random.chance(0.3))
+      this.#add(at(-5_000, 20_000), { kind: 'hold', call: 0, enforce, ...(!isOpen && { seconds: 300 }) });
+    if (random.chance(0.15)) {
+      const untilSeconds = random.pick(-5, 0, (lasts + 60_000) / 1_000);
+      this.#add(at(-10_000, 5_000), { kind: 'extend', call: 0, untilSeconds });
+    }
+    for (let made = random.int(0, 2); made > 0; made -= 1)
+      this.#add(at(-3_000, 30_000), { kind: 'ask', call: 0, action: this.#anyAction(), onConflict: 'supersede' });
+    if (random.chance(0.15)) this.#add(at(0, 30_000), { kind: 'terminate', call: 0 });
+    if (random.chance(0.2)) this.#add(at(-20_000, 10_000), { kind: 'organizer', call: 0, isMuted: random.chance(0.3) });
+    this.#until(around + 10 * MINUTE);
   }
 
   /** One takes over from another while Graph is slow, a worker dies, and somebody changes their mind. */
