@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
@@ -7,13 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { Environment } from '../src/config.ts';
+import { ModerationClient } from '../src/client/moderation-client.ts';
+import type { Policies } from '../src/client/policies.ts';
+import { loadClientConfig, type Environment } from '../src/config.ts';
 import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
 import { bundleCheck } from '../src/doctor/bundle.ts';
 import { findingOf, type Finding } from '../src/doctor/check.ts';
 import { clockCheck } from '../src/doctor/clock.ts';
 import { examine, type DoctorOptions } from '../src/doctor/doctor.ts';
 import { freePort } from '../src/free-port.ts';
+import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { VERSION } from '../src/version.ts';
 import { BIN, Command, killCommands } from './command-kit.ts';
 import { Service } from './support/service.ts';
@@ -139,6 +142,31 @@ test('counts the schedules of policies, and those that are paused', async () => 
   const said = async (): Promise<string | undefined> => of(await findings(), 'schedules')?.said;
   await expect.poll(said, { timeout: 15_000 }).toMatch(/^can be listed; [1-9]\d* of ours, [1-9]\d* of them paused$/);
   await handle.delete();
+});
+
+test('names the policies that are not written with the first key, until they are written anew', async () => {
+  const key = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
+  const [a, b] = [key('a'), key('b')];
+  const id = `keys-${randomUUID()}`;
+  const withKeys = async (keys: string, work: (policies: Policies) => Promise<unknown>): Promise<void> => {
+    const client = await connectClient(loadClientConfig({ ...env, MODERATION_PAYLOAD_KEYS: keys }));
+    const { taskQueue } = service;
+    await work(new ModerationClient({ client, taskQueue }).policies).finally(async () => await closeClient(client));
+  };
+  const said = async (keys: string) => of(await findings({ MODERATION_PAYLOAD_KEYS: keys }), 'keys of policies');
+  const policy = { id, action: 'mute', target: { live: {} }, when: { once: '2099-01-01' } } as const;
+  await withKeys(a, async (policies) => await policies.create(policy));
+  await expect
+    .poll(async () => await said(`${b},${a}`), { timeout: 15_000 })
+    .toMatchObject({
+      state: 'warning',
+      said: expect.stringContaining(id) as string,
+      remedy: expect.stringContaining('policy update') as string,
+    });
+  await withKeys(`${b},${a}`, async (policies) => await policies.update(id, {}));
+  expect(await said(b)).toMatchObject({ state: 'ok', said: 'every policy is written with key b' });
+  await withKeys(b, async (policies) => await policies.delete(id));
+  expect(of(await findings(), 'keys of policies')).toBeUndefined();
 });
 
 describe('of the token, finds', () => {

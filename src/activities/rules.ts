@@ -1,11 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { grpcStatusOf } from '../client/any-error.ts';
 import { toDate, toZone } from '../client/dates.ts';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { toSeconds } from '../contract/duration.ts';
 import { bounded } from '../contract/check.ts';
-import { ModerationError } from '../client/errors.ts';
 import { inParallel } from '../client/in-parallel.ts';
-import { ModerationClient } from '../client/moderation-client.ts';
 import { newestOwn } from '../client/newest.ts';
 import { dueLaterAt, isFirstOfTwo, lastChangeOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
 import { Runs } from '../client/runs.ts';
@@ -14,7 +15,7 @@ import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import { actionFor, PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { entryRuleOf } from '../contract/on-entry.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
-import { scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { APPLY_POLICY, scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { knownPolicies } from './known-policies.ts';
 import type { JoiningCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnJoin } from './types.ts';
@@ -39,32 +40,48 @@ export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }
   const { when } = policy;
   if (scheduledAt !== undefined && isFirstOfTwo(when, new Date(scheduledAt))) return { stop: 'notDue' };
   const later = scheduledAt === undefined ? undefined : dueLaterAt(when, new Date(scheduledAt));
-  if (later !== undefined) {
+  if (later !== undefined && !(await firesAt(policy, later))) {
+    if ((await stateOf(policy)) !== 'same') return { stop: 'changed' };
     if (later.getTime() > Date.parse(at)) return { waitUntil: later.toISOString() };
-    if (await isPausedStill(policy)) return { stop: 'changed' };
   }
   const { isQuiet, until } = quietAt(when, new Date(at));
   if (isClosing === true) {
-    if (await isPausedStill(policy)) return { stop: 'notDue' };
+    if ((await stateOf(policy)) === 'paused') return { stop: 'notDue' }; // It was neither changed nor resumed.
     const since = isQuiet ? new Date(at) : lastChangeOf(when, new Date(at));
     return since === undefined ? { stop: 'notDue' } : { action: 'unmute', since: since.toISOString() };
   }
   // What these hours have muted is unmuted after them, whatever the policy says by then: what its new terms keep muted, or
   // another policy's, is known to `quietCalls`.
-  if (isQuiet && scheduledAt !== undefined) {
-    const current = await currentOf(policy.id);
-    if (JSON.stringify(current) !== JSON.stringify(policy)) return { stop: 'changed' };
-  }
+  if (isQuiet && scheduledAt !== undefined && (await stateOf(policy)) === 'changed') return { stop: 'changed' };
   return { action: actionFor(isQuiet), ...(until !== undefined && { until: until.toISOString() }) };
 }
 
-/** Neither changed nor resumed: what was muted before it was paused stays so. */
-async function isPausedStill(policy: Policy): Promise<boolean> {
-  const { client } = Context.current();
+/** What has become of a policy: it was changed or deleted, or is the same, and may be paused. */
+async function stateOf(policy: Policy): Promise<'same' | 'paused' | 'changed'> {
+  const { client, info } = Context.current();
   const schedule = await readSchedule(client, scheduleIdOf(policy.id));
-  if (schedule?.paused !== true) return false;
+  if (schedule?.taskQueue !== info.taskQueue || schedule.workflowType !== APPLY_POLICY) return 'changed';
   const checked = checkPolicy(await argumentOf(client, schedule));
-  return checked.ok && JSON.stringify(checked.policy) === JSON.stringify(policy);
+  if (!checked.ok || JSON.stringify(checked.policy) !== JSON.stringify(policy)) return 'changed';
+  return schedule.paused ? 'paused' : 'same';
+}
+
+/** Whether the policy's schedule fires at a moment, by the server's tables. */
+async function firesAt({ id, when }: Policy, at: Date): Promise<boolean> {
+  const { client } = Context.current();
+  const jitterMs = (toSeconds(when.jitter) ?? 0) * 1_000;
+  try {
+    const { startTime } = await client.workflow.workflowService.listScheduleMatchingTimes({
+      namespace: client.options.namespace,
+      scheduleId: scheduleIdOf(id),
+      startTime: msToTs(at.getTime() - 1_000),
+      endTime: msToTs(at.getTime() + jitterMs + 1_000),
+    });
+    return (startTime ?? []).length > 0;
+  } catch (error) {
+    if (grpcStatusOf(error) === 'NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 /** Whoever starts a run without our client may have got the hours wrong, and then nothing is done. */
@@ -76,17 +93,6 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
   const faults = bounded(found);
   const message = `Nothing was done, because the policy is not valid: ${faults.join('; ')}.`;
   throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ faults }], nonRetryable: true });
-}
-
-/** The policy as its schedule has it now. */
-async function currentOf(id: string): Promise<Policy | undefined> {
-  const { client, info } = Context.current();
-  try {
-    return await new ModerationClient({ client, taskQueue: info.taskQueue }).policies.get(id);
-  } catch (error) {
-    if (error instanceof ModerationError) return undefined; // It contains no policy any more.
-    throw error;
-  }
 }
 
 /**

@@ -193,9 +193,8 @@ export class Policies {
 
   /** False if somebody else has changed it meanwhile, so that nothing was done. */
   async #updated(id: string, change: PolicyChange, note: string | undefined): Promise<boolean> {
-    const { policy: before } = await this.describe(id);
+    const { policy: before, lastRun } = await this.describe(id);
     const { policy, options } = this.#read({ ...before, ...change, id });
-    const isSame = isEqual(policy, before);
     let isPaused = false;
     const update = async (): Promise<void> =>
       await this.#asking(id, async (handle) => {
@@ -208,12 +207,15 @@ export class Policies {
         });
       });
     try {
-      await (isSame ? update() : this.#closing(before, update));
+      // Also if the terms are the same: Temporal drops what was due just before an update.
+      await this.#closing(before, update);
     } catch (error) {
       if (error instanceof ChangedMeanwhile) return false;
       throw error;
     }
-    if (!isSame && !isPaused && quietAt(policy.when, new Date()).isQuiet) await this.trigger(id);
+    const now = new Date();
+    const isToBegin = !isPaused && quietAt(policy.when, now).isQuiet;
+    if (isToBegin && !(isEqual(policy, before) && hasBegun(policy, lastRun, now))) await this.trigger(id);
     return true;
   }
 

@@ -19,7 +19,7 @@ import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
  *     the first of two equal times it does nothing (`isFirstOfTwo`).
  * Q4. The server's tables of the zones may be older or newer than ours, so that a schedule fires early or late by the difference of two
  *     offsets, which is a multiple of a quarter of an hour. Our tables decide. A late run does what is right anyway. One that
- *     comes early waits for the begin or the end (`dueLaterAt`), because the schedule does not fire then.
+ *     comes early waits for the begin or the end (`dueLaterAt`) if the schedule does not fire then.
  */
 
 interface Hours {
@@ -94,7 +94,7 @@ export function lastChangeOf(when: QuietWhen, at: Date): Date | undefined {
   return last === undefined ? undefined : new Date(last);
 }
 
-/** When the hours begin or end, if the schedule has fired early for that (Q4). */
+/** When the hours begin or end, if the schedule may have fired early for that (Q4). */
 export function dueLaterAt(when: QuietWhen, scheduledAt: Date): Date | undefined {
   const { until } = quietAt(when, scheduledAt);
   if (until === undefined || lastChangeOf(when, scheduledAt)?.getTime() === scheduledAt.getTime()) return undefined;

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { refusalOf } from '../temporal/refusal.ts';
 import { searchAttributesFault, SearchAttributesNotShown } from '../temporal/search-attributes.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
+import { schedulesOf } from './policies.ts';
 
 /** Where Temporal is, and whether the namespace and the task queue are ready for operations. */
 
@@ -69,11 +70,8 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
       name: 'schedules',
       run: async () => {
         const found = await asked(async () => {
-          const states: boolean[] = [];
-          for await (const { scheduleId, state } of client.schedule.list()) {
-            if (scheduleId.startsWith(SCHEDULES)) states.push(state.paused);
-          }
-          return states;
+          const ours = (await schedulesOf(client)).filter(({ scheduleId }) => scheduleId.startsWith(SCHEDULES));
+          return ours.map(({ paused }) => paused);
         });
         const paused = found.filter(Boolean).length;
         return `can be listed; ${found.length} of ours${paused > 0 ? `, ${paused} of them paused` : ''}`;

@@ -327,9 +327,16 @@ class Judge {
     const wishes: Wish[] = [];
     const log = this.#played.world.server.schedules.log.filter((change) => change.id === scheduleIdOf(id));
     const wish = (isMuted: boolean, from: number, to: number, why: string): void => {
-      const isSure = from < this.#end - LASTING_MS;
+      // Nobody is harmed if a call is not muted, so a refusal is final.
+      const isRefused =
+        isMuted && this.#played.scenario.steps.some((one) => one.kind === 'graph' && one.status === 403);
+      const isSure = from < this.#end - LASTING_MS && !isRefused;
       wishes.push({ isMuted, from, to, isSure, why });
     };
+    const changes = this.#played.told.filter(
+      ({ step, unexpected }) =>
+        (step.kind === 'change' || step.kind === 'quiet') && step.id === id && unexpected === undefined,
+    );
     const late = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
     if (late !== undefined) {
       // It is unmuted at the end of its hours, also if they are paused or deleted by then. What else changes them leaves it open.
@@ -352,14 +359,23 @@ class Judge {
       const isPaused = spec.state?.paused === true;
       const last = wishes.at(-1);
       const to = Math.min(at + CHANGE_MS, until - 1);
-      if (how === 'delete') {
-        // A run that was muting then stops.
-        if (last?.isMuted === true && at < last.from + CHANGE_MS) last.isSure = false;
-        return wishes;
+      // A run that was muting stops if the policy is deleted, and no run may have been started if it was due just then.
+      const mayStop = how === 'delete' && last?.isMuted === true ? CHANGE_MS : SLACK_MS;
+      if (last !== undefined && (how === 'delete' || how === 'pause') && at < last.from + mayStop) last.isSure = false;
+      if (how === 'delete') return wishes;
+      // Whoever runs a policy that is paused wants what is right then, which may have been something else before.
+      for (const { step, askedAt } of isPaused ? changes : []) {
+        const isRun = step.kind === 'change' && step.how === 'trigger' && askedAt > at && askedAt < until;
+        if (isRun) wishes.push({ isMuted: false, from: askedAt, to: askedAt + CHANGE_MS, isSure: false, why: 'a run' });
       }
       if (how === 'pause') continue;
-      if (isQuiet && !isPaused) wish(true, at, to, `quiet hours (${how})`);
-      else if (last?.isMuted === true && !isQuiet) wish(false, at, to, `other quiet hours (${how})`);
+      if (isQuiet && !isPaused) {
+        wish(true, at, to, `quiet hours (${how})`);
+        // The run that mutes is asked for by the client, after the change.
+        const isDone = changes.some(({ askedAt, endedAt }) => askedAt <= at && endedAt !== undefined && endedAt >= at);
+        if (!isDone) Object.assign(wishes.at(-1) ?? {}, { isSure: false });
+      }
+      if (!isQuiet && last?.isMuted === true) wish(false, at, to, `other quiet hours (${how})`);
       if (isPaused || !isMeant) continue;
       const moments = momentsOf(hours, at, until);
       for (const [place, moment] of moments.entries()) {

@@ -531,4 +531,13 @@ export const KNOWN: readonly Known[] = [
     at(40.5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(50, { kind: 'letGo', call: 0 }),
   ]),
+  known('policy 11', 'an update that changes nothing, just as quiet hours end, drops no end', 170, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:45', zone: 'UTC', calls: [0] }),
+    at(6_300, { kind: 'change', id: 'q', how: 'update' }),
+  ]),
+  known('policy 12', 'a run that was triggered at a quarter of an hour does not wait for the end', 170, [
+    at(3_700, { kind: 'quiet', id: 'q', from: '22:00', to: '22:45', zone: 'UTC', calls: [0] }),
+    at(4_500, { kind: 'change', id: 'q', how: 'trigger' }),
+    at(4_860, { kind: 'change', id: 'q', how: 'delete' }),
+  ]),
 ];

@@ -136,6 +136,8 @@ const THEMES = [
   'quiet',
   'quiet',
   'short',
+  'changes',
+  'changes',
   'spring',
   'policy',
   'policy',
@@ -203,6 +205,9 @@ class Maker {
         break;
       case 'quiet':
         this.#night();
+        break;
+      case 'changes':
+        this.#changes();
         break;
       case 'spring':
         start = this.#spring();
@@ -548,6 +553,45 @@ class Maker {
   #night(): void {
     const [to, ends] = this.#random.pick<readonly [string, number]>(['22:45', 105], ['01:00', 240], ['06:00', 540]);
     this.#quiet('22:00', to, 'UTC', 60, ends);
+  }
+
+  /** Quiet hours that are changed, paused, resumed, run and deleted, by clients that may die in the midst of it. */
+  #changes(): void {
+    const random = this.#random;
+    const calls = this.#calls.map((_, index) => index);
+    const isLive = random.chance(0.3);
+    if (isLive) this.#calls = this.#calls.map((call) => ({ ...call, isLive: true }));
+    const [begin, end] = [60 * MINUTE, 105 * MINUTE];
+    const id = 'quiet';
+    const quiet = { from: '22:00', to: '22:45', zone: 'UTC', calls: isLive ? ('live' as const) : calls };
+    // Also in the midst of them.
+    const created = random.pick(random.int(0, 60) * SECOND, begin + random.int(-30, 120) * SECOND);
+    this.#add(created, { kind: 'quiet', id, ...quiet });
+    const near = (): number =>
+      random.pick(begin, end, end) + random.pick(random.int(-5_000, 90_000), random.int(-20, 30) * MINUTE);
+    for (let made = random.int(1, 4); made > 0; made -= 1) {
+      const at = Math.max(created + 5_000, near());
+      const how = random.pick(
+        'update' as const,
+        'update' as const,
+        'pause' as const,
+        'resume' as const,
+        'trigger' as const,
+      );
+      const terms = {
+        ...(random.chance(0.5) && { to: random.pick('22:15', '22:30', '23:00') }),
+        ...(random.chance(0.2) && { from: random.pick('21:30', '22:20') }),
+        ...(random.chance(0.4) && !isLive && { calls: calls.filter(() => random.chance(0.6)) }),
+        ...(random.chance(0.3) && { pace: random.int(1, 50) }),
+      };
+      const dies = random.chance(0.3) ? { diesAfterMs: random.int(1, 40) } : {};
+      const isMeant = how !== 'update' || terms.calls === undefined || terms.calls.length > 0;
+      if (isMeant) this.#add(at, { kind: 'change', id, how, ...(how === 'update' && { terms }), ...dies });
+    }
+    if (random.chance(0.15)) this.#add(Math.max(created + 5_000, near()), { kind: 'change', id, how: 'delete' });
+    this.#until(end + 45 * MINUTE);
+    this.#faults(begin - MINUTE, begin + MINUTE, 2);
+    this.#faults(end - MINUTE, end + 2 * MINUTE, 2);
   }
 
   /** A call begins about then. */

@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { InternalConnectionLikeSymbol } from '@temporalio/client/lib/types.js';
 import type { temporal } from '@temporalio/proto';
 import { scopes, type Owner, type Timer } from '../clock.ts';
+import { msOf } from './activity.ts';
 import { GRPC, grpcError } from './grpc.ts';
 import { toTimestamp, type Run } from './run.ts';
 import { describe, longOf } from './schedules.ts';
@@ -211,13 +212,28 @@ class Requests {
       return { executions: page.entries.map(infoOf), nextPageToken: new Uint8Array(Buffer.from(page.token)) };
     },
 
-    createSchedule: ({ scheduleId, schedule }: temporal.api.workflowservice.v1.ICreateScheduleRequest) => {
+    createSchedule: ({
+      scheduleId,
+      schedule,
+      initialPatch,
+    }: temporal.api.workflowservice.v1.ICreateScheduleRequest) => {
       this.#server.schedules.create(scheduleId ?? '', schedule ?? {});
+      if (initialPatch) this.#server.schedules.patch(scheduleId ?? '', initialPatch);
       return { conflictToken: new Uint8Array() };
     },
 
     describeSchedule: ({ scheduleId }: temporal.api.workflowservice.v1.IDescribeScheduleRequest) =>
       describe(this.#server.schedules.find(scheduleId ?? ''), this.#server.clock.now),
+
+    listScheduleMatchingTimes: ({
+      scheduleId,
+      startTime,
+      endTime,
+    }: temporal.api.workflowservice.v1.IListScheduleMatchingTimesRequest) => {
+      const [from, to] = [msOf(startTime) ?? 0, msOf(endTime) ?? 0];
+      const next = this.#server.schedules.find(scheduleId ?? '').next(from);
+      return { startTime: next !== undefined && next <= to ? [toTimestamp(next)] : [] };
+    },
 
     updateSchedule: ({ scheduleId, schedule }: temporal.api.workflowservice.v1.IUpdateScheduleRequest) => {
       this.#server.schedules.update(scheduleId ?? '', schedule ?? {});
