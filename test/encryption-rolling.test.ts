@@ -13,7 +13,7 @@ import { dataConverterOf, marking } from '../src/temporal/payload-codec.ts';
 import { startWorker, type RunningWorker } from '../src/worker.ts';
 import { MadePolicies } from './support/made-policies.ts';
 import { untilRun } from './support/policy-run.ts';
-import { log, Service, untilPhase, type TestCall } from './support/service.ts';
+import { log, Service, undecided, untilPhase, type TestCall } from './support/service.ts';
 import { until } from './support/until.ts';
 
 /**
@@ -32,12 +32,6 @@ afterAll(async () => await service.stop());
 
 const made = new MadePolicies({ action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' } });
 afterEach(async () => await made.delete(service.client));
-
-/** Nothing confirms until the faults are cleared. */
-const undecided: Faults = {
-  requests: [{ on: 'getParticipant', answer: { status: 503 }, times: 'forever' }],
-  notifications: [{ on: 'roster', drop: true, times: 'forever' }],
-};
 
 /** A worker without the key takes the place of the one that has it, while `work` goes on. */
 async function withoutKey(work: () => Promise<void>): Promise<void> {

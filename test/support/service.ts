@@ -10,6 +10,7 @@ import { workflowIdOf } from '../../src/contract/call-id.ts';
 import type { OperationStatus, Phase } from '../../src/contract/operation.ts';
 import {
   GraphSimulator,
+  type Faults,
   type LogEntry,
   type NewCall,
   type NotificationEntry,
@@ -98,6 +99,12 @@ export class Service {
     return new TestCall(this, this.graph.createCall({ callbackUri: this.callbackUrl, ...given }));
   }
 }
+
+/** Nothing shows how the call stands, so an operation waits for its confirmation until the faults are cleared. */
+export const undecided: Faults = {
+  requests: [{ on: 'getParticipant', answer: { status: 503 }, times: 'forever' }],
+  notifications: [{ on: 'roster', drop: true, times: 'forever' }],
+};
 
 /** A call in the simulator, and what tests ask of it. */
 export class TestCall {
