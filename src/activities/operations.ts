@@ -51,7 +51,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     const newest = await describeNewest(order);
     if (newest !== undefined && isOfOrder(newest, startId))
       return { kind: 'running', runId: newest.runId, joined: false };
-    const isRetry = order.isRetry === true || info.attempt > 1;
+    const isRetry = order.isRetry || info.attempt > 1;
     const yields = newest === undefined ? 'no' : yieldsTo(newest, { ...order, isRetry }, request);
     if (yields === 'yes') return { kind: 'ended', outcome: outdated(order) };
     if (notAfter !== undefined && Date.now() >= Date.parse(notAfter)) return ended(tooLate(order));

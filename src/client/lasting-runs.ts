@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { keyword } from '../contract/attributes.ts';
-import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
+import { canonicalId, workflowIdOf as operationIdOf } from '../contract/call-id.ts';
 import { quote } from '../contract/list-filter.ts';
 import type { CheckedFields, Lasting, OfCall } from '../contract/lasting.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../contract/names.ts';
@@ -160,7 +160,7 @@ export class LastingRuns<Request extends OfCall & Lasting, Terms extends object,
     const { client } = this.#runs;
     const described = client.withDeadline(
       Date.now() + SEE_WITHIN_MS,
-      async () => await client.workflow.getHandle(workflowIdOf(callId)).describe(),
+      async () => await client.workflow.getHandle(operationIdOf(callId)).describe(),
     );
     const seen = await described.then(wishedAtOf, () => 0);
     return Math.max(Date.now(), seen);
