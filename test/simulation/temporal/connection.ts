@@ -199,8 +199,10 @@ class Requests {
     queryWorkflow: ({ execution, query }: temporal.api.workflowservice.v1.IQueryWorkflowRequest, answer: Answer) => {
       const run = this.#server.find(execution?.workflowId ?? '', execution?.runId);
       this.#server.query(run, query?.queryType ?? '', query?.queryArgs?.payloads ?? [], (result, isFailure) => {
-        if (isFailure) answer(Promise.reject(grpcError(GRPC.invalidArgument, 'the query failed')));
-        else answer({ queryResult: { payloads: result ? [result] : [] } });
+        if (!isFailure) return answer({ queryResult: { payloads: result ? [result] : [] } });
+        const refused = Promise.reject(grpcError(GRPC.invalidArgument, 'the query failed'));
+        refused.catch(() => undefined); // Who asked may be dead by the time of the answer.
+        answer(refused);
       });
       return undefined;
     },
