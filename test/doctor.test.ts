@@ -151,7 +151,11 @@ test('names the policies that are not written with the first key, until they are
   const withKeys = async (keys: string, work: (policies: Policies) => Promise<unknown>): Promise<void> => {
     const client = await connectClient(loadClientConfig({ ...env, MODERATION_PAYLOAD_KEYS: keys }));
     const { taskQueue } = service;
-    await work(new ModerationClient({ client, taskQueue }).policies).finally(async () => await closeClient(client));
+    try {
+      await work(new ModerationClient({ client, taskQueue }).policies);
+    } finally {
+      await closeClient(client);
+    }
   };
   const said = async (keys: string) => of(await findings({ MODERATION_PAYLOAD_KEYS: keys }), 'keys of policies');
   const policy = { id, action: 'mute', target: { live: {} }, when: { once: '2099-01-01' } } as const;
