@@ -29,6 +29,7 @@ import {
   type PolicyStop,
 } from '../contract/policy.ts';
 import { reads, rules } from './activities.ts';
+import { delayOf } from './delays.ts';
 import { Patience } from './patience.ts';
 import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
 import { cameOf, countCall, countMore, newReport, type Came } from './policy-report.ts';
@@ -79,8 +80,9 @@ const CALL_MS = 10 * 60_000;
 const SLOW_MS = 60_000;
 const RUN_MS = 6 * 3_600_000;
 
-/** Before each further round of P10. */
+/** Before each further round of P10. The last one repeats for a day if calls are to be unmuted. */
 const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
+const MOST_ROUNDS_OF_UNMUTES = AGAIN_MS.length + 48;
 
 /** A change that is not made by then never is. */
 const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
@@ -283,9 +285,10 @@ class PolicyRun {
   async #again(): Promise<PolicyReport> {
     const carried = this.#carried;
     if (carried.due === 0) {
-      const pause = AGAIN_MS[carried.rounds];
+      const pause = delayOf(AGAIN_MS, carried.rounds);
+      const most = this.#isUnmuteOfHours() ? MOST_ROUNDS_OF_UNMUTES : AGAIN_MS.length;
       const isWalk = Object.keys(carried.beyond).length > 0;
-      if ((carried.again.length === 0 && !isWalk) || pause === undefined) return this.#end();
+      if ((carried.again.length === 0 && !isWalk) || carried.rounds >= most) return this.#end();
       await sleep(pause, {
         summary: `Until ${carried.again.length} call(s)${isWalk ? ' and more' : ''} are asked again`,
       });

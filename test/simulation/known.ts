@@ -540,4 +540,8 @@ export const KNOWN: readonly Known[] = [
     at(4_500, { kind: 'change', id: 'q', how: 'trigger' }),
     at(4_860, { kind: 'change', id: 'q', how: 'delete' }),
   ]),
+  known('policy 13', 'quiet hours end though Graph refuses the unmute for three hours', 330, [
+    at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
+    at(5_390, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 10_800 }),
+  ]),
 ];
