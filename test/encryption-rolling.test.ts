@@ -7,7 +7,6 @@ import { loadClientConfig, loadWorkerConfig } from '../src/config.ts';
 import { holdIdOf } from '../src/contract/hold.ts';
 import { SIGNAL } from '../src/contract/names.ts';
 import { UnreadablePayload } from '../src/contract/unreadable.ts';
-import type { Faults } from '../src/simulator/index.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { dataConverterOf, marking } from '../src/temporal/payload-codec.ts';
 import { startWorker, type RunningWorker } from '../src/worker.ts';

@@ -29,7 +29,7 @@ import {
   type PolicyStop,
 } from '../contract/policy.ts';
 import { reads, rules } from './activities.ts';
-import { delayOf } from './delays.ts';
+import { delayOf } from './call/polling.ts';
 import { Patience } from './patience.ts';
 import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
 import { cameOf, countCall, countMore, newReport, type Came } from './policy-report.ts';
