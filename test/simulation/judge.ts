@@ -302,7 +302,7 @@ class Judge {
       isMuted: isBegin,
       from: at,
       to: Math.min(at + RUN_MS, (all[index + 1]?.at ?? Infinity) - 1),
-      isSure: at < this.#end - LASTING_MS,
+      isSure: at < this.#end - LASTING_MS && !(isBegin && this.#mayBeRefused()),
       why: `the ${isBegin ? 'beginning' : 'end'} of quiet hours`,
     }));
     // What begins in the midst of them is muted then.
@@ -313,6 +313,11 @@ class Judge {
         ? []
         : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
+  }
+
+  /** Nobody is harmed if a call is not muted, so a refusal of that is final. */
+  #mayBeRefused(): boolean {
+    return this.#played.scenario.steps.some((one) => one.kind === 'graph' && one.status === 403);
   }
 
   #isChanged(id: string): boolean {
@@ -327,10 +332,7 @@ class Judge {
     const wishes: Wish[] = [];
     const log = this.#played.world.server.schedules.log.filter((change) => change.id === scheduleIdOf(id));
     const wish = (isMuted: boolean, from: number, to: number, why: string): void => {
-      // Nobody is harmed if a call is not muted, so a refusal is final.
-      const isRefused =
-        isMuted && this.#played.scenario.steps.some((one) => one.kind === 'graph' && one.status === 403);
-      const isSure = from < this.#end - LASTING_MS && !isRefused;
+      const isSure = from < this.#end - LASTING_MS && !(isMuted && this.#mayBeRefused());
       wishes.push({ isMuted, from, to, isSure, why });
     };
     const changes = this.#played.told.filter(
@@ -375,7 +377,11 @@ class Judge {
         const isDone = changes.some(({ askedAt, endedAt }) => askedAt <= at && endedAt !== undefined && endedAt >= at);
         if (!isDone) Object.assign(wishes.at(-1) ?? {}, { isSure: false });
       }
-      if (!isQuiet && last?.isMuted === true) wish(false, at, to, `other quiet hours (${how})`);
+      // Neither changed nor resumed: what was muted before it was paused stays so.
+      const before = log[index - 1];
+      const isLeft =
+        isPaused && before !== undefined && JSON.stringify(policyIn(before.spec)) === JSON.stringify(terms);
+      if (!isQuiet && !isLeft && last?.isMuted === true) wish(false, at, to, `other quiet hours (${how})`);
       if (isPaused || !isMeant) continue;
       const moments = momentsOf(hours, at, until);
       for (const [place, moment] of moments.entries()) {
