@@ -34,6 +34,7 @@ function countPromises(): () => void {
 }
 
 function countEntries(): () => void {
+  // oxlint-disable-next-line typescript/unbound-method -- it is called with the script that it is asked of
   const { runInContext } = Script.prototype;
   Script.prototype.runInContext = function counted(this: Script, ...args: Parameters<typeof runInContext>) {
     counts.entries += 1;

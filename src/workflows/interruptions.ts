@@ -5,9 +5,6 @@ import { Failed } from './call/attempt.ts';
 import { callEnded, superseded, type Failure } from './failures.ts';
 import { wishedAtOf } from '../contract/wish.ts';
 
-/** A wish may wait so long for a worker before its run hears of it; a client's clock that differs by more is wrong. */
-const CLIENT_CLOCK_MS = 5_000;
-
 /** What a step throws if another operation takes over. Only those who wait for this one ever see its failure. */
 export class Superseded {
   readonly failure: Failure;
@@ -50,8 +47,8 @@ export class Interruptions {
   }
 
   /**
-   * The latest wish wins. A client's is the latest when it comes; its clock may be wrong, so it counts as at most
-   * CLIENT_CLOCK_MS old. An order of a workflow may be a late or repeated one, and never overrides a newer wish for the
+   * The latest wish wins. A client's is newer than those that it supersedes, also if its clock says otherwise. An order of a
+   * workflow may be a late or repeated one, and never overrides a newer wish for the
    * opposite: of a successor that was signalled before, or this operation itself. If it is declined, this operation goes on
    * to its end, and the order is then decided again (`activities/operations.ts`). A signal that is sent again is known by its
    * `id`, or by the `requestId`.
@@ -62,7 +59,8 @@ export class Interruptions {
     for (const name of names) this.#known.add(name);
     const now = Date.now();
     const isOrder = successor.watcher !== undefined;
-    const wishedAt = Math.min(Math.max(successor.wishedAt ?? now, isOrder ? 0 : now - CLIENT_CLOCK_MS), now);
+    const atLeast = Math.max(this.#successor?.wishedAt ?? 0, this.#wishedAt);
+    const wishedAt = Math.min(Math.max(successor.wishedAt ?? now, isOrder ? 0 : atLeast), now);
     const newest = this.#successor?.wishedAt ?? (successor.action === workflowInfo().workflowType ? 0 : this.#wishedAt);
     const isOutdated = isOrder && wishedAt < newest;
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };

@@ -507,6 +507,12 @@ export const KNOWN: readonly Known[] = [
     at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     at(80, { kind: 'hold', call: 0, enforce: true }),
   ]),
+  known('holds', 'an unmute that waited for workers ends no pause that was asked for after it', 8, [
+    at(0, { kind: 'away', deployment: 0, seconds: 60 }),
+    at(1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(10, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+  ]),
   known('holds', 'a release counts although the unmute of an older one still waits', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
     at(20, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 30 }),
