@@ -508,10 +508,11 @@ export const KNOWN: readonly Known[] = [
     at(80, { kind: 'hold', call: 0, enforce: true }),
   ]),
   known('holds', 'an unmute that waited for workers ends no pause that was asked for after it', 8, [
-    at(0, { kind: 'away', deployment: 0, seconds: 60 }),
-    at(1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
-    at(10, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
-    at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 5 }),
+    at(60, { kind: 'away', deployment: 0, seconds: 90 }),
+    at(60.1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(70, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(125, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
   ]),
   known('holds', 'a release counts although the unmute of an older one still waits', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
