@@ -17,11 +17,12 @@ import type { Acceptance, ActionTarget, ParticipantActionTarget } from './types.
 export async function post(
   graph: GraphClient,
   action: Action,
-  { callId, tenantId, clientContext }: ActionTarget,
+  { callId, tenantId, clientContext, attemptsBefore = 0 }: ActionTarget,
 ): Promise<Acceptance> {
   const what = `${action} call ${callId}`;
   const path = ['communications', 'calls', callId, action];
-  return await accepted(graph, { what, path, tenantId }, clientContext);
+  const acceptance = await accepted(graph, { what, path, tenantId }, clientContext);
+  return { ...acceptance, attempt: attemptsBefore + acceptance.attempt };
 }
 
 /**

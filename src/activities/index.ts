@@ -2,6 +2,7 @@ import { canonicalTenantId } from '../contract/tenant.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError } from '../graph/errors.ts';
 import { readMuteOnEntry, startMuteOnEntry } from './entries.ts';
+import { readAndPost } from './first-attempt.ts';
 import { post, postMuteParticipant } from './graph-posts.ts';
 import { getCall, readCall, readCrowd, readParticipant, readRoster } from './graph-reads.ts';
 import { KnownCalls } from './known-calls.ts';
@@ -10,7 +11,7 @@ import { readNewest } from './newest.ts';
 import { readOperation, startOperation } from './operations.ts';
 import { isLeftMuted, policyLevel, policyOnJoin, quietCalls, quietUntil } from './rules.ts';
 import { toApplicationFailure } from './to-application-failure.ts';
-import type { Activities, CallTarget } from './types.ts';
+import type { ActionTarget, Activities, CallTarget } from './types.ts';
 
 export interface ActivityOptions {
   graph: GraphClient;
@@ -23,12 +24,13 @@ export interface ActivityOptions {
  * on, never a body of Graph's: those are large and name people.
  */
 export function createActivities({ graph, tenants }: ActivityOptions): Activities {
-  const inTenant = async <T>({ tenantId }: CallTarget, work: () => Promise<T>): Promise<T> => {
+  const inTenant = async <T>(target: CallTarget & Partial<ActionTarget>, work: () => Promise<T>): Promise<T> => {
+    const { tenantId, attemptsBefore } = target;
     try {
       if (tenantId !== undefined && tenants?.has(canonicalTenantId(tenantId)) === false) throw notAllowed(tenantId);
       return await work();
     } catch (error) {
-      throw error instanceof GraphError ? toApplicationFailure(error) : error;
+      throw error instanceof GraphError ? toApplicationFailure(error, attemptsBefore) : error;
     }
   };
   const knownCalls = new KnownCalls();
@@ -36,6 +38,8 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readCall: (target) => inTenant(target, () => readCall(graph, target, knownCalls)),
     readState: (target) => inTenant(target, async () => ({ state: (await getCall(graph, target)).state })),
     readParticipant: (target) => inTenant(target, () => readParticipant(graph, target)),
+    readAndMute: (target) => inTenant(target, () => readAndPost(graph, 'mute', target, knownCalls)),
+    readAndUnmute: (target) => inTenant(target, () => readAndPost(graph, 'unmute', target, knownCalls)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
     readCrowd: (target) => inTenant(target, () => readCrowd(graph, target)),

@@ -2,12 +2,15 @@ import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import type { GraphError } from '../graph/errors.ts';
 
 /** As Temporal takes it: which failures are final, and when Graph wants to be asked again. */
-export function toApplicationFailure({ type, message, details, isRetryable }: GraphError): ApplicationFailure {
+export function toApplicationFailure(
+  { type, message, details, isRetryable }: GraphError,
+  attemptsBefore = 0,
+): ApplicationFailure {
   const { retryAfterSeconds } = details;
   return ApplicationFailure.create({
     type,
     message,
-    details: [{ ...details, attempt: activityInfo().attempt }],
+    details: [{ ...details, attempt: attemptsBefore + activityInfo().attempt }],
     nonRetryable: !isRetryable,
     // Expected of Graph, and reported in the operation's history: not worth a warning in the worker's log at every attempt.
     ...((isRetryable || type === 'CallNotFound') && { category: 'BENIGN' as const }),

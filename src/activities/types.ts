@@ -25,6 +25,14 @@ export interface CallReading {
   self?: SeenState;
 }
 
+/** What an operation's first attempt has come to, which reads and POSTs in one activity. */
+export interface FirstAttempt {
+  reading: CallReading;
+  /** When the POST was sent, in ms since the epoch, by the worker's clock; absent if none was. */
+  requestedAt?: number;
+  acceptance?: Acceptance;
+}
+
 /** The application's own participant as the roster has it now. */
 export interface ParticipantReading {
   participantId?: string;
@@ -47,6 +55,8 @@ export interface ParticipantTarget extends CallTarget {
 
 export interface ActionTarget extends CallTarget {
   clientContext: string;
+  /** Attempts that other activities have made at the same POST. */
+  attemptsBefore?: number;
 }
 
 /** One operation that a workflow wants to have run. */
@@ -262,6 +272,10 @@ export interface Activities {
   readState(target: CallTarget): Promise<{ state: string }>;
   /** GET the application's own participant. */
   readParticipant(target: ParticipantTarget): Promise<ParticipantReading>;
+  /** GET the call and its roster, and POST …/mute. */
+  readAndMute(target: ActionTarget): Promise<FirstAttempt>;
+  /** GET the call and its roster, and POST …/unmute. */
+  readAndUnmute(target: ActionTarget): Promise<FirstAttempt>;
   /** POST …/mute. */
   postMute(target: ActionTarget): Promise<Acceptance>;
   /** POST …/unmute. */

@@ -4,6 +4,9 @@ import type { Activities } from '../activities/types.ts';
 /** One attempt at a request to Graph takes at most this long. */
 export const ATTEMPT_MS = 10_000;
 
+/** Before the second attempt at a request to Graph, unless Graph says when. */
+export const RETRY_MS = 500;
+
 /** From asking to Graph's answer, with all attempts. */
 export const REQUEST_MS = 60_000;
 
@@ -20,7 +23,7 @@ const RULES_MS = 30_000;
 const OPTIONS = {
   startToCloseTimeout: ATTEMPT_MS,
   scheduleToCloseTimeout: REQUEST_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 5_000 },
+  retry: { initialInterval: RETRY_MS, backoffCoefficient: 2, maximumInterval: 5_000 },
 } satisfies ActivityOptions;
 
 /** Reads change nothing, so one that is no longer wanted is let go at once. */
@@ -37,6 +40,17 @@ export const reads = proxyActivities<
  */
 export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' | 'postMuteParticipant'>>({
   ...OPTIONS,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/**
+ * The first attempt at an operation, and the only one of its kind. A cancellation between two attempts would lose what was read,
+ * so Temporal makes no second one.
+ */
+export const firstAttempts = proxyActivities<Pick<Activities, 'readAndMute' | 'readAndUnmute'>>({
+  startToCloseTimeout: ATTEMPT_MS,
+  scheduleToCloseTimeout: REQUEST_MS,
+  retry: { maximumAttempts: 1 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 

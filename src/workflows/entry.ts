@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { OperationOrder, OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
+import { isEnded } from '../contract/call-state.ts';
 import type {
   MuteOnEntryEnd,
   MuteOnEntryPhase,
@@ -14,7 +15,7 @@ import { MOST_PARTICIPANTS } from '../contract/target.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
 import { delayOf } from './call/polling.ts';
-import { isEnded, requireEstablishedGroupCall } from './call/preconditions.ts';
+import { requireEstablishedGroupCall } from './call/preconditions.ts';
 import type { Failure } from './failures.ts';
 import { iso } from './iso.ts';
 import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';

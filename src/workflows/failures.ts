@@ -169,7 +169,10 @@ export function mayBeUnderWay(error: unknown): boolean {
 
 /** Graph refused the first attempt: nothing has taken effect. */
 export function isRefusedAtOnce(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return false;
-  const { cause } = error;
-  return isFailureType(cause.type) && cause.type !== 'GraphUnavailable' && detailsOf(cause).attempt === 1;
+  return error instanceof ActivityFailure && isRefusal(fromActivity(error), 1);
+}
+
+/** Graph has refused that attempt. */
+export function isRefusal({ type, details }: Failure, attempt: number): boolean {
+  return type !== 'GraphUnavailable' && details.attempt === attempt;
 }

@@ -2,6 +2,9 @@ import { sameId } from '../contract/call-id.ts';
 import type { MuteState, SeenState } from '../contract/operation.ts';
 import type { RosterEntry, RosterUpdate } from '../contract/signals.ts';
 
+/** Of rosters that come during one activity, the newest. */
+const MOST_HELD = 256;
+
 /** No place in the order. */
 const NONE = Number.MIN_SAFE_INTEGER;
 
@@ -15,6 +18,8 @@ const NONE = Number.MIN_SAFE_INTEGER;
  * R2. A roster that came before the POST was sent confirms nothing, nor does one that is no newer: whose sequence is not
  *     above the highest that was known by then, from any roster, a read, or the run that was superseded. Where none of these
  *     told a sequence, one from before the operation cannot be told from a new one.
+ *     The first attempt at an operation reads and POSTs in one activity. The rosters that come during it are taken in once
+ *     it is known what it has read. They confirm only if the call was not as wanted then.
  * R3. An older roster never undoes a newer one: one whose sequence is below the participant's highest is dropped. Rosters
  *     without a sequence count in the order of their arrival. In a read and in a full roster 0 is none: it is what a
  *     number that nobody has set is.
@@ -46,6 +51,7 @@ export class Roster {
   #highest = NONE;
   #notified: MuteState | undefined;
   #serverMuted: boolean | undefined;
+  #held: RosterUpdate[] | undefined;
 
   /** The roster of a run that continues another one. */
   static from(state: RosterState): Roster {
@@ -101,6 +107,21 @@ export class Roster {
     this.#pass(newest);
   }
 
+  /** Keeps the rosters that come for `release`, because it is not known yet what the call showed before they did. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Takes in, in their order, the rosters that were kept. Those of before the POST are among them. */
+  release(mayConfirm: boolean): void {
+    const held = this.#held ?? [];
+    const asked = this.#asked;
+    this.#held = undefined;
+    this.#asked = asked && mayConfirm;
+    for (const update of held) this.take(update);
+    this.#asked = asked;
+  }
+
   /** The POST is about to be sent: from here on a notification may confirm (R2). */
   ask(): void {
     this.#asked = true;
@@ -110,6 +131,10 @@ export class Roster {
 
   /** Takes a roster notification in. */
   take(update: RosterUpdate): void {
+    if (this.#held !== undefined) {
+      if (this.#held.push(update) > MOST_HELD) this.#held.shift();
+      return;
+    }
     const own = this.#participantId;
     const placeOf = ({ sequence }: RosterEntry): number => (update.full ? setNumber(sequence) : (sequence ?? NONE));
     const place = update.sequenceNumber ?? NONE;

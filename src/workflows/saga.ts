@@ -1,3 +1,4 @@
+import type { Acceptance, CallReading } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
@@ -54,6 +55,8 @@ import { Story, timeOfDay } from './story.ts';
  * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
  * S7. The history stays short: while it waits for the confirmation, which takes longest, it continues as new when its history
  *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
+ * S8. The first attempt reads and POSTs in one activity, unless the operation supersedes another one. Temporal holds what was read
+ *     before the POST is sent, so S1 is kept. Whatever that attempt has not done, the steps above do.
  */
 
 /** Between the reads that verify a restore. The last one repeats. */
@@ -120,7 +123,11 @@ export class Saga {
   #before: MuteState | undefined;
   /** The run that this one supersedes may have changed the call. */
   readonly #isInherited: boolean;
+  /** It supersedes another operation, or continues itself. */
+  readonly #isFollowing: boolean;
   #isAlreadyAsWanted = false;
+  /** Graph may have been asked, so that its notifications of failed operations may be about this one. */
+  #isBegun = false;
   #operationId = '';
   #answer: FailureDetails = {};
   #attempts = 0;
@@ -142,6 +149,7 @@ export class Saga {
     const known = { isCallKnown: false, isPosted: false, isRefused: confirming?.isRefused ?? false, ...inheritance };
     this.#call = new GraphCall(request, known);
     this.#before = inheritance?.before;
+    this.#isFollowing = inheritance !== undefined;
     if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
     this.#isInherited = confirming?.isInherited ?? known.isPosted;
     this.#story = new Story(action, request, confirming?.story);
@@ -151,6 +159,7 @@ export class Saga {
 
   #goOn(confirming: ConfirmingState): void {
     this.#phase = 'confirming';
+    this.#isBegun = true;
     this.#isAlreadyAsWanted = confirming.isAlreadyAsWanted;
     this.#operationId = confirming.operationId;
     this.#answer = confirming.answer;
@@ -168,7 +177,7 @@ export class Saga {
   }
 
   operationUpdated(update: OperationUpdate): void {
-    const mayBeOurs = this.#requestedAt !== undefined && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
+    const mayBeOurs = this.#isBegun && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
     if (update.status === 'failed' && mayBeOurs) this.#failedOperations.push(update);
   }
 
@@ -205,8 +214,9 @@ export class Saga {
   async #steps(): Promise<Outcome> {
     try {
       if (this.#deadline === undefined) {
-        await this.#read();
-        await this.#ask();
+        const done = this.#isFollowing ? 'nothing' : await this.#readAndAsk();
+        if (done === 'nothing') await this.#read();
+        if (done !== 'accepted') await this.#ask();
         this.#accepted();
       }
       const confirmedBy = await this.#confirm();
@@ -220,36 +230,73 @@ export class Saga {
     }
   }
 
+  // reading and requesting in one activity (S8)
+
+  /** How far it has come: Graph has accepted, or the call is read, or neither. */
+  async #readAndAsk(): Promise<'accepted' | 'read' | 'nothing'> {
+    this.interruptions.throwIfAny();
+    this.#isBegun = true;
+    this.#roster.hold(); // S3
+    const first = await this.#call.readAndPost(this.#action, this.#clientContext, () => this.interruptions.any);
+    const { reading, isPosted, acceptance, failure } = first;
+    if (reading !== undefined) this.#take(reading, false);
+    if (isPosted) this.#asked(first.requestedAt);
+    this.#roster.release(isPosted && !this.#isAlreadyAsWanted);
+    if (acceptance !== undefined) this.#accept(acceptance);
+    this.interruptions.throwIfAny();
+    if (failure !== undefined) throw new Failed(failure);
+    if (reading !== undefined) requireEstablishedGroupCall(this.#request.callId, reading);
+    if (acceptance !== undefined) return 'accepted';
+    await waitFor(() => this.interruptions.any, first.retryMs, 'Wait before Graph is asked again');
+    this.interruptions.throwIfAny();
+    return reading === undefined ? 'nothing' : 'read';
+  }
+
   // reading
 
   async #read(): Promise<void> {
     this.interruptions.throwIfAny();
     const reading = await this.#call.read(() => this.interruptions.any);
-    this.#roster.read(reading);
     this.interruptions.throwIfAny();
     requireEstablishedGroupCall(this.#request.callId, reading);
-    if (!this.#call.known.isPosted && reading?.self !== undefined) this.#before ??= this.#roster.lastSeen; // S1
-    this.#isAlreadyAsWanted = reading?.self?.isMuted === wantedIsMuted(this.#action);
-    this.#story.tell(`Read the call and its roster, which ${shown(reading?.self)}.`);
+    if (reading !== undefined) this.#take(reading, this.#call.known.isPosted);
+  }
+
+  /** Takes in a reading. It shows what was there before if nothing was sent by then (S1). */
+  #take(reading: CallReading, isPosted: boolean): void {
+    this.#roster.read(reading);
+    if (!isPosted && reading.self !== undefined) this.#before ??= this.#roster.lastSeen;
+    this.#isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
+    this.#story.tell(`Read the call and its roster, which ${shown(reading.self)}.`);
   }
 
   // requesting
 
   async #ask(): Promise<void> {
+    const attemptsBefore = this.#attempts;
+    if (attemptsBefore === 0) this.#asked();
+    const isLetGo = (): boolean => this.interruptions.any;
+    const acceptance = await this.#call.post(this.#action, this.#clientContext, isLetGo, { attemptsBefore });
+    if (acceptance !== undefined) this.#accept(acceptance);
+    this.interruptions.throwIfAny();
+  }
+
+  #asked(requestedAt = Date.now()): void {
     this.#phase = 'requesting';
-    this.#requestedAt = Date.now();
+    this.#isBegun = true;
+    this.#requestedAt = requestedAt;
     this.#attempts = 1;
     this.#roster.ask(); // S3
     this.#story.tell(`Asked Graph to ${this.#action}.`);
-    const acceptance = await this.#call.post(this.#action, this.#clientContext, () => this.interruptions.any);
-    if (acceptance !== undefined) {
-      this.#attempts = acceptance.attempt;
-      this.#answer = acceptance.answer;
-      this.#operationId = acceptance.operationId;
-      this.#acceptedAt = Date.now();
-      recordAcceptance(this.#action, this.#acceptedAt - this.#requestedAt);
-    }
-    this.interruptions.throwIfAny();
+  }
+
+  #accept({ attempt, answer, operationId }: Acceptance): void {
+    this.#attempts = attempt;
+    this.#answer = answer;
+    this.#operationId = operationId;
+    // The clocks of two machines: an answer never comes before its request.
+    this.#acceptedAt = Math.max(Date.now(), this.#requestedAt ?? 0);
+    recordAcceptance(this.#action, this.#acceptedAt - (this.#requestedAt ?? this.#acceptedAt));
   }
 
   // confirming
@@ -360,7 +407,8 @@ export class Saga {
     this.#phase = 'restoring';
     this.#story.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${action}.`);
     try {
-      await this.#call.post(action, this.#clientContext, () => this.interruptions.isFinal, 'to put it back');
+      const isLetGo = (): boolean => this.interruptions.isFinal;
+      await this.#call.post(action, this.#clientContext, isLetGo, { why: 'to put it back' });
       this.#story.tell('Graph has answered. Reading the roster until it shows it.');
       return (await this.#verify(this.#before))
         ? withRestored(failure, true, 'The call was put back as it was.')

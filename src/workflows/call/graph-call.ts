@@ -8,9 +8,10 @@ import type {
   RosterTarget,
 } from '../../activities/types.ts';
 import type { Action } from '../../contract/names.ts';
-import { ATTEMPT_MS, posts, reads } from '../activities.ts';
+import { ATTEMPT_MS, firstAttempts, posts, reads } from '../activities.ts';
+import { about, callEnded, isRefusal, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../failures.ts';
 import { attempt, Failed } from './attempt.ts';
-import { about, callEnded, isRefusedAtOnce, mayBeUnderWay } from '../failures.ts';
+import { failed, succeeded, type FirstOutcome } from './first-attempt.ts';
 
 /** What is known of a call when a run begins. */
 export interface KnownCall {
@@ -94,16 +95,42 @@ export class GraphCall {
     }
   }
 
+  /**
+   * Reads the call and POSTs, in one activity. It fails with nothing: what has become of it is in what it returns.
+   */
+  async readAndPost(action: Action, clientContext: string, isLetGo: () => boolean): Promise<FirstOutcome> {
+    const activity = action === 'mute' ? firstAttempts.readAndMute : firstAttempts.readAndUnmute;
+    const options = { summary: summaryOf(action, this.#target.callId) };
+    let first: FirstOutcome = { isPosted: false, retryMs: 0 };
+    await attempt(isLetGo, async () => {
+      try {
+        first = succeeded(await activity.executeWithOptions(options, [{ ...this.#target, clientContext }]));
+      } catch (error) {
+        first = failed(error);
+        // The saga goes on with the same POST, which may overtake this one. If it is to stop, this one is waited for.
+        if (first.isPosted && isLetGo()) await waitForTheLast(error);
+      }
+    });
+    const { reading, isPosted, failure } = first;
+    if (reading !== undefined) this.#known.isCallKnown = true;
+    if (isPosted) this.#known = { ...this.#known, isPosted, isRefused: failure !== undefined && isRefusal(failure, 1) };
+    return failure === undefined ? first : { ...first, failure: this.#told(failure) };
+  }
+
   /** POST a mute or unmute of the application. `why` stands behind it on the UI's timeline. */
-  async post(action: Action, clientContext: string, isLetGo: () => boolean, why = ''): Promise<Acceptance | undefined> {
+  async post(
+    action: Action,
+    clientContext: string,
+    isLetGo: () => boolean,
+    { why = '', attemptsBefore = 0 } = {},
+  ): Promise<Acceptance | undefined> {
     this.#known = { ...this.#known, isPosted: true };
     const activity = action === 'mute' ? posts.postMute : posts.postUnmute;
-    const options = { summary: `${action === 'mute' ? 'Mute' : 'Unmute'} call ${this.#target.callId} ${why}`.trim() };
+    const options = { summary: `${summaryOf(action, this.#target.callId)} ${why}`.trim() };
+    const target = { ...this.#target, clientContext, ...(attemptsBefore > 0 && { attemptsBefore }) };
     return await this.#attempt(isLetGo, async () => {
       try {
-        return await waitingForTheLast(() =>
-          activity.executeWithOptions(options, [{ ...this.#target, clientContext }]),
-        );
+        return await waitingForTheLast(() => activity.executeWithOptions(options, [target]));
       } catch (error) {
         this.#known.isRefused = isRefusedAtOnce(error);
         throw error;
@@ -130,24 +157,34 @@ export class GraphCall {
       return await attempt(isLetGo, activity);
     } catch (stop) {
       if (!(stop instanceof Failed)) throw stop;
-      const { callId } = this.#target;
-      const { failure } = stop;
-      if (failure.type !== 'CallNotFound' || !this.#known.isCallKnown) throw new Failed(about(callId, failure));
-      const ended = callEnded(callId);
-      throw new Failed({ ...ended, details: { ...failure.details, ...ended.details } });
+      throw new Failed(this.#told(stop.failure));
     }
   }
+
+  #told(failure: Failure): Failure {
+    const { callId } = this.#target;
+    if (failure.type !== 'CallNotFound' || !this.#known.isCallKnown) return about(callId, failure);
+    const ended = callEnded(callId);
+    return { ...ended, details: { ...failure.details, ...ended.details } };
+  }
+}
+
+function summaryOf(action: Action, callId: string): string {
+  return `${action === 'mute' ? 'Mute' : 'Unmute'} call ${callId}`;
 }
 
 async function waitingForTheLast<T>(post: () => Promise<T>): Promise<T> {
   try {
     return await post();
   } catch (error) {
-    if (mayBeUnderWay(error)) {
-      const wait = { summary: 'Wait for an attempt that may be under way' };
-      // Never cut short: an interruption has cancelled, or may cancel, the scope in which this runs.
-      await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
-    }
+    await waitForTheLast(error);
     throw error;
   }
+}
+
+/** Never cut short: an interruption has cancelled, or may cancel, the scope in which this runs. */
+async function waitForTheLast(error: unknown): Promise<void> {
+  if (!mayBeUnderWay(error)) return;
+  const wait = { summary: 'Wait for an attempt that may be under way' };
+  await CancellationScope.nonCancellable(() => sleep(ATTEMPT_MS, wait));
 }

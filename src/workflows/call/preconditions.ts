@@ -1,3 +1,4 @@
+import { isEnded, isEstablished } from '../../contract/call-state.ts';
 import { callEnded, notAGroupCall, notEstablished } from '../failures.ts';
 import { Failed } from './attempt.ts';
 
@@ -11,11 +12,6 @@ export function requireEstablishedGroupCall(
   { state = '', isGroupCall = false }: { state?: string; isGroupCall?: boolean } = {},
 ): void {
   if (isEnded(state)) throw new Failed(callEnded(callId));
-  if (state !== 'established' && state !== 'hold') throw new Failed(notEstablished(callId, state));
+  if (!isEstablished(state)) throw new Failed(notEstablished(callId, state));
   if (!isGroupCall) throw new Failed(notAGroupCall(callId));
-}
-
-/** Whether the state of a call, in lower case, says that it has ended or is about to. */
-export function isEnded(state: string): boolean {
-  return state === 'terminating' || state === 'terminated';
 }

@@ -49,6 +49,7 @@ export class Activity {
   #timers: Timer[] = [];
   #heartbeatTimer: Timer | undefined;
   #heartbeatDetails: unknown;
+  #lastHeartbeat: readonly Payload[] = [];
   #lastFailure: Failure | undefined;
 
   constructor(server: Server, run: Run, schedule: Schedule) {
@@ -114,7 +115,7 @@ export class Activity {
     const heartbeatTimeoutMs = msOf(this.#schedule.heartbeatTimeout);
     const { workflowId, type: workflowType, taskQueue } = this.run.start;
     const info = {
-      taskToken: new Uint8Array(),
+      taskToken: Buffer.from(`${this.run.runId}/${this.seq}/${this.attempt}`),
       base64TaskToken: `${this.run.runId}/${this.seq}/${this.attempt}`,
       activityId: String(this.seq),
       activityType: this.type,
@@ -176,6 +177,17 @@ export class Activity {
       );
     };
     void report();
+  }
+
+  /**
+   * A heartbeat that the activity waits for, unlike A4.
+   *
+   * @returns whether it is to be cancelled, or `undefined` if the attempt is not known any more
+   */
+  recordHeartbeat(attempt: number, details: readonly Payload[]): boolean | undefined {
+    if (this.#isOver || this.#current === undefined || this.attempt !== attempt) return undefined;
+    this.#lastHeartbeat = details;
+    return this.#isCancelRequested;
   }
 
   #watchBeats(attempt: Attempt, timeout: number | undefined): void {
@@ -245,7 +257,7 @@ export class Activity {
     const cause = this.#lastFailure;
     this.#failed({
       message: `activity ${name} timeout`,
-      timeoutFailureInfo: { timeoutType: type },
+      timeoutFailureInfo: { timeoutType: type, lastHeartbeatDetails: { payloads: [...this.#lastHeartbeat] } },
       ...(cause !== undefined && { cause }),
     });
   }
@@ -256,7 +268,7 @@ export class Activity {
     const cause = this.#lastFailure;
     const failure = {
       message: `activity ${name} timeout`,
-      timeoutFailureInfo: { timeoutType: type },
+      timeoutFailureInfo: { timeoutType: type, lastHeartbeatDetails: { payloads: [...this.#lastHeartbeat] } },
       ...(cause !== undefined && { cause }),
     };
     this.#resolve({ failed: { failure: this.#failureOf(failure) } });

@@ -139,6 +139,19 @@ class Requests {
       return {};
     },
 
+    recordActivityTaskHeartbeat: ({
+      taskToken,
+      details,
+    }: temporal.api.workflowservice.v1.IRecordActivityTaskHeartbeatRequest) => {
+      const [runId = '', seq, attempt] = Buffer.from(taskToken ?? [])
+        .toString()
+        .split('/');
+      const activity = this.#server.runs.find((run) => run.runId === runId)?.activities.get(Number(seq));
+      const cancelRequested = activity?.recordHeartbeat(Number(attempt), details?.payloads ?? []);
+      if (cancelRequested === undefined) throw grpcError(GRPC.notFound, 'activity task not found');
+      return { cancelRequested };
+    },
+
     requestCancelWorkflowExecution: ({
       workflowExecution,
     }: temporal.api.workflowservice.v1.IRequestCancelWorkflowExecutionRequest) => {

@@ -1,0 +1,46 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { CallReading, FirstAttempt } from '../../activities/types.ts';
+import { RETRY_MS } from '../activities.ts';
+import { fromActivity, type Failure } from '../failures.ts';
+
+/**
+ * What is known after the first attempt at an operation, which reads and POSTs in one activity
+ * (`src/activities/first-attempt.ts`). Whatever it has not done, the saga does step by step.
+ */
+export interface FirstOutcome extends Partial<FirstAttempt> {
+  /** The POST was sent, or may have been. */
+  isPosted: boolean;
+  /** Why asking once more is of no use. */
+  failure?: Failure;
+  /** How long to wait before Graph is asked again. */
+  retryMs: number;
+}
+
+export function succeeded(first: FirstAttempt): FirstOutcome {
+  return { ...first, isPosted: first.requestedAt !== undefined, retryMs: 0 };
+}
+
+/**
+ * What an attempt that failed has read and sent. If no reading has reached the workflow, nothing was sent, because the POST is
+ * sent only once Temporal has the reading.
+ */
+export function failed(error: unknown): FirstOutcome {
+  if (!(error instanceof ActivityFailure)) throw error;
+  const { cause } = error;
+  const failure = fromActivity(error);
+  if (cause instanceof TimeoutFailure) {
+    const reading = cause.lastHeartbeatDetails as CallReading | null | undefined;
+    if (reading) return { reading, isPosted: true, retryMs: 0 };
+    // An attempt that timed out leaves time for others. If no worker took it, there is none left.
+    return { isPosted: false, retryMs: 0, ...(cause.timeoutType !== 'START_TO_CLOSE' && { failure }) };
+  }
+  if (!(cause instanceof ApplicationFailure)) return { isPosted: false, retryMs: 0, failure };
+  const first = (cause.details?.[1] ?? {}) as Partial<FirstAttempt>;
+  const { nextRetryDelay } = cause;
+  return {
+    ...first,
+    isPosted: first.requestedAt !== undefined,
+    retryMs: typeof nextRetryDelay === 'number' ? nextRetryDelay : RETRY_MS,
+    ...(cause.nonRetryable === true && { failure }),
+  };
+}
