@@ -166,6 +166,29 @@ describe('docs/configuration.md', () => {
   });
 });
 
+/** Phrasings that make a reader start a sentence again, each with what to write instead. */
+const HABITS: readonly [RegExp, string][] = [
+  [/, for (?:it|they|we|there|nobody|nothing|without|what|whoever)\b/g, 'because'],
+  [
+    /\bwhere (?:it|they|nothing|nobody|none|no|there|that|this|one) (?:is|are|has|have|was|does|do|can|cannot|must)\b/gi,
+    'if',
+  ],
+  [/\b(?:what|who|whom) (?:is|was|are|were) (?:told|hinted|shown|meant|asked)\b/gi, 'the noun'],
+  [/\b(?:tells|hears|is told|are told|says so)\b/gi, 'reports, returns, receives'],
+  [/\b(?:does|do) not hold\b|\bholds (?:when|where|if)\b/gi, 'is valid, is invalid'],
+  [/\b(?:nothing|nobody|none) where (?:it|there|they)\b/gi, 'the positive case'],
+];
+
+test.each(current.filter(({ path }) => !path.startsWith('test/')))('$path says things once', ({ text }) => {
+  const prose = text.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '').replaceAll(/\s+/g, ' ');
+  const found = HABITS.flatMap(([habit, instead]) =>
+    [...prose.matchAll(habit)].map(
+      ({ 0: words, index }) => `${words} (${instead}): …${prose.slice(index - 40, index + 60)}…`,
+    ),
+  );
+  expect(found).toEqual([]);
+});
+
 /** What the examples take for granted. */
 const SURROUNDINGS = `
 declare const callId: string, chairId: string, runId: string, appId: string;
