@@ -90,6 +90,17 @@ describe.each(pages)('$path', (page) => {
   });
 });
 
+test('every file that the documents name exists', () => {
+  const named = current.flatMap(({ path, text }) =>
+    [...text.matchAll(/`((?:src|test|docs|deploy|cluster|bench|scripts)\/[\w./-]*)`/g)].map(([, file = '']) => ({
+      path,
+      file,
+    })),
+  );
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter(({ file }) => !existsSync(join(ROOT, file)))).toEqual([]);
+});
+
 test('every npm script that the documents name exists', () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
   const named = current.flatMap((page) =>
