@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { app } from '../src/cli/app.ts';
 import type { Context } from '../src/cli/context.ts';
 import { configWarnings } from '../src/config.ts';
+import { GraphSimulator } from '../src/simulator/index.ts';
 
 /**
  * What the documents name exists: links and headings, npm scripts, commands with their flags, and variables. Their
@@ -174,6 +175,34 @@ describe('docs/configuration.md', () => {
       [...text.matchAll(/\bMODERATION_[A-Z_]*[A-Z]\b/g)].map(([name]) => name),
     );
     expect([...new Set(named)].filter((name) => !rows.includes(name))).toEqual([]);
+  });
+});
+
+describe('docs/simulator.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/simulator.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([A-Z]+) (\/simulator\/\S+)` \| (?:`(.+?)` )?\|/gm)].map(
+    ([, method = '', path = '', body]) => ({ method, path, body }),
+  );
+
+  test('has the requests of its table', () => {
+    expect(rows.length).toBeGreaterThan(8);
+  });
+
+  test.each(rows)('$method $path', async ({ method, path, body }) => {
+    const graph = await GraphSimulator.start();
+    try {
+      const { id } = graph.createCall({ callbackUri: 'http://127.0.0.1:9/api/calls' });
+      const { participants } = graph.describe(id);
+      const pid = participants.at(-1)?.id ?? '';
+      const init = body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } };
+      const answer = await fetch(graph.url + path.replace('PID', pid).replace('ID', id), {
+        method,
+        ...init,
+      });
+      expect(answer.status, await answer.text()).toBeLessThan(300);
+    } finally {
+      await graph.close();
+    }
   });
 });
 
