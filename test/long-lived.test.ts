@@ -109,8 +109,8 @@ describe.skipIf(program === undefined)('on a clock that is skipped', () => {
       for (const call of [paused, held]) {
         expect(call.posts).toEqual(['mute', 'unmute']);
         expect(call.self.isMuted).toBe(false);
-        // A timer is of a week at most, and each of the two operations is started, waited for and read.
-        expect(Math.max(...(await historiesOf(service, `${call.workflowId}/hold`)))).toBeLessThan(80);
+        // The test server has no lists, so each looks for a newer wish again and again, and at last once a day.
+        expect(Math.max(...(await historiesOf(service, `${call.workflowId}/hold`)))).toBeLessThan(1_000);
       }
     });
   });

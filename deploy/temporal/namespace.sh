@@ -1,6 +1,5 @@
 #!/bin/sh
-# The namespace TEMPORAL_NAMESPACE at TEMPORAL_ADDRESS, with the search attributes of the operations. Does nothing that is
-# done already.
+# Creates the namespace TEMPORAL_NAMESPACE at TEMPORAL_ADDRESS, with the search attributes of the operations. Skips what exists.
 set -eu
 
 attempts=0
@@ -16,7 +15,7 @@ done
 temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" > /dev/null 2>&1 ||
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention 72h
 
-# The server learns of a new namespace with some delay; so does its search.
+# The server, and its search, know a new namespace only after a moment.
 attempts=0
 until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
   --name ModerationAction --type Keyword \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The schema of Temporal's two databases, as its own tool makes it: once, or up to the version of this image. SQL_* of the
-# environment say where, and as whom; docker-compose.yml has them.
+# Creates Temporal's two databases and their schema with Temporal's own tool, or updates them to the version of this image.
+# SQL_* name the server and the role; docker-compose.yml sets them.
 set -eu
 
 for database in temporal:temporal temporal_visibility:visibility; do

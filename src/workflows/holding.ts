@@ -71,6 +71,9 @@ const LOOK_DELAYS_MS = [6_000, 30_000, 60_000] as const;
 /** Between looks while something else runs on the call, or Graph or Temporal does not answer. The last one repeats. */
 const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
+/** The same of a pause that is muted: it has nothing to do there, and asks only whether somebody wished otherwise meanwhile. */
+const ASK_AGAIN_DELAYS_MS = [...LOOK_AGAIN_DELAYS_MS, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000] as const;
+
 /** Between attempts to unmute at the end. The last one repeats. */
 const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
 
@@ -386,9 +389,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
     // What came meanwhile is newer, and the loop decides anew.
     if (this.#isOver() || this.#state.terms !== terms) return;
-    if (newest === 'unknown') return this.#lookAgain();
+    if (newest === 'unknown') return this.#lookAgain(isMuted);
     const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
-    if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain();
+    if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain(isMuted);
     if (isOfNow && EFFECTIVE.has(newest.outcome)) {
       if (!newest.isLast) return this.#overruled(newest.wishedAt);
       if (isMuted === false) throw new Ended('unmuted');
@@ -406,9 +409,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
-  #lookAgain(): void {
-    const { disturbances } = this.#state;
-    this.#note({ disturbances: disturbances + 1, lookAt: Date.now() + delayOf(LOOK_AGAIN_DELAYS_MS, disturbances) });
+  #lookAgain(isMuted?: boolean): void {
+    const { disturbances, isMet } = this.#state;
+    const isKept = isMet && isMuted !== false && !this.#isEnforced;
+    const delays = isKept ? ASK_AGAIN_DELAYS_MS : LOOK_AGAIN_DELAYS_MS;
+    this.#note({ disturbances: disturbances + 1, lookAt: Date.now() + delayOf(delays, disturbances) });
   }
 
   /** H6. */
