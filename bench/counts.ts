@@ -35,12 +35,15 @@ export function typeOf({ eventType }: HistoryEvent): string {
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
+/** Activities that send a heartbeat each. */
+const HEARTBEATING: ReadonlySet<string> = new Set(['readAndMute', 'readAndUnmute']);
+
 /**
  * Billable actions as Temporal's pricing page counts them (https://docs.temporal.io/cloud/pricing#action): the start of a
  * workflow, each attempt of an activity, each timer, each signal that a workflow gets, each upsert of search attributes,
  * whatever the number of them, and the local activities of one workflow task together. Search attributes that are set at
  * the start cost nothing, nor do workflow tasks, memo and summaries. Queries cost one each, and leave no event: the happy
- * path has none. A signal that found no workflow stands in no history either, and may be counted all the same.
+ * path has none. The first attempt at an operation sends one heartbeat, which leaves no event either and is counted. A signal that found no workflow stands in no history either, and may be counted all the same.
  */
 export function costOf(events: readonly HistoryEvent[]): Cost {
   const of = eventsByType(events);
@@ -53,6 +56,9 @@ export function costOf(events: readonly HistoryEvent[]): Cost {
     local.map((event) => String(event.markerRecordedEventAttributes?.workflowTaskCompletedEventId)),
   );
   const starts = count('WorkflowExecutionStarted');
+  const heartbeats = events.filter(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    HEARTBEATING.has(scheduled?.activityType?.name ?? ''),
+  ).length;
   const upserts = count('UpsertWorkflowSearchAttributes');
   const timers = count('TimerStarted');
   const signals = count('WorkflowExecutionSignaled');
@@ -64,7 +70,7 @@ export function costOf(events: readonly HistoryEvent[]): Cost {
     timers,
     signals,
     upserts,
-    billableActions: starts + attempts + timers + signals + upserts + localRounds.size,
+    billableActions: starts + attempts + heartbeats + timers + signals + upserts + localRounds.size,
     // At the start, with each change of what lists show, and at the end.
     visibilityWrites: starts + upserts + count('WorkflowPropertiesModified') + closings(of),
   };

@@ -241,7 +241,7 @@ describe.concurrent('what does not fit is ignored', () => {
   test('signals of every kind and with any payload', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 2_000 }] } });
     const handle = await service.moderation.mute({ callId: call.id });
-    await untilPhase(handle, 'requesting');
+    await call.untilAsked('mute');
     const raw = service.client.workflow.getHandle(call.workflowId);
     const payloads = [
       undefined,
@@ -271,7 +271,7 @@ describe.concurrent('what does not fit is ignored', () => {
     ];
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] } });
     const handle = await service.moderation.mute({ callId: call.id });
-    await untilPhase(handle, 'requesting');
+    await call.untilAsked('mute');
     for (const payload of unreadable) {
       for (const signalName of Object.values(SIGNAL)) {
         await workflowService.signalWorkflowExecution({

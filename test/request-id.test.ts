@@ -91,7 +91,7 @@ describe.concurrent('the same requestId', () => {
   test('that superseded another is asked for once, however often it is said', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_500 }] } });
     const first = await service.moderation.mute({ callId: call.id });
-    await untilPhase(first, 'requesting');
+    await call.untilAsked('mute');
     const heard = failureOf(first, 'Superseded');
     const request = { callId: call.id, requestId: 'over' };
     const [second, again] = [await service.moderation.unmute(request), await service.moderation.unmute(request)];
@@ -158,7 +158,7 @@ describe.concurrent('a requestId', () => {
   test('that comes back with a raw supersede while another has taken over does not take over again', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_500 }] } });
     const first = await service.moderation.mute({ callId: call.id });
-    await untilPhase(first, 'requesting');
+    await call.untilAsked('mute');
     const run = service.client.workflow.getHandle(call.workflowId);
     const own = { action: 'unmute', request: { callId: call.id, requestId: 'mine' } };
     await run.signal(SIGNAL.supersede, own);

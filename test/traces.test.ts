@@ -50,7 +50,7 @@ test('join the caller, the run, Graph and the notification', async () => {
   const { code, stderr } = await new Command(BIN, ['mute', call.id], service.env).ended;
   expect(code, stderr).toBe(0);
   const traceId = await traceIdOf(call.workflowId);
-  const names = ['StartWorkflow:mute', 'RunWorkflow:mute', 'RunActivity:readCall', 'RunActivity:postMute', ...REQUESTS];
+  const names = ['StartWorkflow:mute', 'RunWorkflow:mute', 'RunActivity:readAndMute', ...REQUESTS];
   const spans = await spansOf(traceId, [...names, 'HandleSignal:rosterUpdated']);
   const parentOf = (name: string): string | undefined =>
     Object.values(spans).find(({ spanId }) => spanId === spans[name]?.parentId)?.name;
@@ -58,10 +58,9 @@ test('join the caller, the run, Graph and the notification', async () => {
   expect(spans['StartWorkflow:mute']).toMatchObject({ service: 'call-moderation-cli', parentId: '' });
   expect(spans['RunWorkflow:mute']).toMatchObject({ service: 'call-moderation-worker', isFailed: false });
   expect(parentOf('RunWorkflow:mute')).toBe('StartWorkflow:mute');
-  expect(parentOf('RunActivity:readCall')).toBe('RunWorkflow:mute');
-  expect(parentOf('RunActivity:postMute')).toBe('RunWorkflow:mute');
+  expect(parentOf('RunActivity:readAndMute')).toBe('RunWorkflow:mute');
   expect(parentOf('HandleSignal:rosterUpdated')).toBe('RunWorkflow:mute');
-  expect(REQUESTS.map(parentOf)).toEqual(['RunActivity:readCall', 'RunActivity:readCall', 'RunActivity:postMute']);
+  expect(REQUESTS.map(parentOf)).toEqual(REQUESTS.map(() => 'RunActivity:readAndMute'));
   expect(spans['POST /calls/{id}/mute']?.attributes).toMatchObject({
     'http.response.status_code': 200,
     'graph.request_id': expect.any(String),
@@ -92,12 +91,12 @@ test('of a run that nobody has begun in a trace have an ID that its run ID tells
   });
   await run.result().catch(() => undefined);
   const traceId = run.firstExecutionRunId.replaceAll('-', '');
-  const spans = await spansOf(traceId, ['RunWorkflow:mute', 'RunActivity:postMute', 'POST /calls/{id}/mute']);
+  const spans = await spansOf(traceId, ['RunWorkflow:mute', 'RunActivity:readAndMute', 'POST /calls/{id}/mute']);
   expect(spans['RunWorkflow:mute']?.isFailed).toBe(true);
   expect(spans['POST /calls/{id}/mute']).toMatchObject({
     isFailed: true,
     attributes: { 'http.response.status_code': 403, 'error.type': 'PermissionDenied' },
-    parentId: spans['RunActivity:postMute']?.spanId,
+    parentId: spans['RunActivity:readAndMute']?.spanId,
   });
 });
 

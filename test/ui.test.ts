@@ -147,7 +147,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
   test('shows, while Graph fails, the attempts and the last failure', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', answer: { status: 503 }, times: 'forever' }] } });
     const handle = await service.moderation.mute({ callId: call.id });
-    await call.untilAsked('mute', 2);
+    await call.untilAsked('mute', 3);
     await expectPage(await pageOf(handle, 'pending-activities'), ['postMute', `Graph answered 503`], 'pending');
     await handle.cancel();
     await handle.result().catch(() => undefined);

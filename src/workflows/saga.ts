@@ -126,8 +126,8 @@ export class Saga {
   /** It supersedes another operation, or continues itself. */
   readonly #isFollowing: boolean;
   #isAlreadyAsWanted = false;
-  /** Graph may have been asked, so that its notifications of failed operations may be about this one. */
-  #isBegun = false;
+  /** From when on Graph may have been asked, so that its notifications of failed operations may be about this one. */
+  #begunAt: number | undefined;
   #operationId = '';
   #answer: FailureDetails = {};
   #attempts = 0;
@@ -159,7 +159,7 @@ export class Saga {
 
   #goOn(confirming: ConfirmingState): void {
     this.#phase = 'confirming';
-    this.#isBegun = true;
+    this.#begunAt = confirming.requestedAt;
     this.#isAlreadyAsWanted = confirming.isAlreadyAsWanted;
     this.#operationId = confirming.operationId;
     this.#answer = confirming.answer;
@@ -177,7 +177,7 @@ export class Saga {
   }
 
   operationUpdated(update: OperationUpdate): void {
-    const mayBeOurs = this.#isBegun && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
+    const mayBeOurs = this.#begunAt !== undefined && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
     if (update.status === 'failed' && mayBeOurs) this.#failedOperations.push(update);
   }
 
@@ -235,12 +235,12 @@ export class Saga {
   /** How far it has come: Graph has accepted, or the call is read, or neither. */
   async #readAndAsk(): Promise<'accepted' | 'read' | 'nothing'> {
     this.interruptions.throwIfAny();
-    this.#isBegun = true;
+    this.#begunAt = Date.now();
     this.#roster.hold(); // S3
     const first = await this.#call.readAndPost(this.#action, this.#clientContext, () => this.interruptions.any);
     const { reading, isPosted, acceptance, failure } = first;
     if (reading !== undefined) this.#take(reading, false);
-    if (isPosted) this.#asked(first.requestedAt);
+    if (isPosted) this.#asked(first.requestedAt ?? this.#begunAt);
     this.#roster.release(isPosted && !this.#isAlreadyAsWanted);
     if (acceptance !== undefined) this.#accept(acceptance);
     this.interruptions.throwIfAny();
@@ -276,14 +276,17 @@ export class Saga {
     const attemptsBefore = this.#attempts;
     if (attemptsBefore === 0) this.#asked();
     const isLetGo = (): boolean => this.interruptions.any;
-    const acceptance = await this.#call.post(this.#action, this.#clientContext, isLetGo, { attemptsBefore });
+    // The time of the first attempt counts.
+    const deadline = (this.#requestedAt ?? Date.now()) + REQUEST_MS;
+    const options = { attemptsBefore, deadline };
+    const acceptance = await this.#call.post(this.#action, this.#clientContext, isLetGo, options);
     if (acceptance !== undefined) this.#accept(acceptance);
     this.interruptions.throwIfAny();
   }
 
   #asked(requestedAt = Date.now()): void {
     this.#phase = 'requesting';
-    this.#isBegun = true;
+    this.#begunAt ??= requestedAt;
     this.#requestedAt = requestedAt;
     this.#attempts = 1;
     this.#roster.ask(); // S3

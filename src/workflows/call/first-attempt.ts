@@ -36,11 +36,11 @@ export function failed(error: unknown): FirstOutcome {
   }
   if (!(cause instanceof ApplicationFailure)) return { isPosted: false, retryMs: 0, failure };
   const first = (cause.details?.[1] ?? {}) as Partial<FirstAttempt>;
-  const { nextRetryDelay } = cause;
+  const { retryAfterSeconds } = failure.details;
   return {
     ...first,
     isPosted: first.requestedAt !== undefined,
-    retryMs: typeof nextRetryDelay === 'number' ? nextRetryDelay : RETRY_MS,
+    retryMs: retryAfterSeconds === undefined ? RETRY_MS : retryAfterSeconds * 1_000,
     ...(cause.nonRetryable === true && { failure }),
   };
 }

@@ -23,6 +23,15 @@ export interface KnownCall {
   isRefused?: boolean;
 }
 
+export interface PostOptions {
+  /** Stands behind the activity on the UI's timeline. */
+  why?: string;
+  /** Attempts at the same POST that another activity has made. */
+  attemptsBefore?: number;
+  /** When no further attempt begins. One attempt is made in any case. */
+  deadline?: number;
+}
+
 /**
  * Asks Graph about one call, by activities. Every workflow that talks to Graph about a call does it through this class, because
  * two laws are here:
@@ -117,16 +126,17 @@ export class GraphCall {
     return failure === undefined ? first : { ...first, failure: this.#told(failure) };
   }
 
-  /** POST a mute or unmute of the application. `why` stands behind it on the UI's timeline. */
+  /** POST a mute or unmute of the application. */
   async post(
     action: Action,
     clientContext: string,
     isLetGo: () => boolean,
-    { why = '', attemptsBefore = 0 } = {},
+    { why = '', attemptsBefore = 0, deadline }: PostOptions = {},
   ): Promise<Acceptance | undefined> {
     this.#known = { ...this.#known, isPosted: true };
     const activity = action === 'mute' ? posts.postMute : posts.postUnmute;
-    const options = { summary: `${summaryOf(action, this.#target.callId)} ${why}`.trim() };
+    const limit = deadline === undefined ? {} : { scheduleToCloseTimeout: Math.max(ATTEMPT_MS, deadline - Date.now()) };
+    const options = { summary: `${summaryOf(action, this.#target.callId)} ${why}`.trim(), ...limit };
     const target = { ...this.#target, clientContext, ...(attemptsBefore > 0 && { attemptsBefore }) };
     return await this.#attempt(isLetGo, async () => {
       try {
