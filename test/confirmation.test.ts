@@ -100,7 +100,7 @@ describe.concurrent('the roster confirms', () => {
 
   test('and not a roster in which somebody else is muted', async () => {
     const call = service.call({
-      faults: { requests: [{ on: 'mute', effect: { afterMs: 1_000 } }] },
+      faults: { requests: [{ on: 'mute', effect: false }] },
     });
     const handle = await service.moderation.mute({ callId: call.id });
     await untilPhase(handle, 'confirming');
@@ -108,6 +108,7 @@ describe.concurrent('the roster confirms', () => {
     await service.graph.setParticipant(call.id, other?.id ?? '', { clientMuted: true });
     await call.until(() => call.rosters.some(({ outcome }) => outcome === 'delivered'));
     expect(await handle.status()).toMatchObject({ phase: 'confirming', lastSeen: { isMuted: false } });
+    await service.graph.setParticipant(call.id, call.participantId, { serverMuted: true });
     expect(await handle.result()).toMatchObject({ isMuted: true });
     expect(call.rosters.map(({ own }) => own?.isMuted)).toEqual([false, true]);
   });
