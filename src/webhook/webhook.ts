@@ -18,8 +18,8 @@ import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
  * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size. No JSON is
  * parsed before the token is valid, and nothing is answered 202 before Temporal has it.
  *
- * Graph sends a notification again if no answer has come within 5 s. So we answer within 4 s of the body's last byte, also if we
- * fail.
+ * Microsoft does not document how long Graph waits for an answer. We promise one within 5 s (`docs/webhook.md`), so our own work
+ * takes at most 4 s from the body's last byte, also if it fails.
  */
 
 const ANSWER_WITHIN_MS = 4000;
