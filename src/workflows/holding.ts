@@ -416,8 +416,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const { disturbances, isMet, looks } = this.#state;
     const isKept = isMet && isMuted !== false;
     const again = Date.now() + delayOf(isKept ? ASK_AGAIN_DELAYS_MS : LOOK_AGAIN_DELAYS_MS, disturbances);
-    this.#note({ disturbances: disturbances + 1, lookAt: again, ...(isKept && { askAt: again }) });
-    if (isKept) this.#note({ lookAt: Math.min(again, this.#nextLook(looks)) });
+    // A hold goes on to look at Graph meanwhile.
+    const lookAt = isKept && this.#isEnforced ? Math.min(again, this.#nextLook(looks)) : again;
+    this.#note({ disturbances: disturbances + 1, lookAt, ...(isKept && { askAt: again }) });
   }
 
   /** H6. */
