@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promiseHooks } from 'node:v8';
@@ -8,6 +6,7 @@ import { Script } from 'node:vm';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { bundleWorkflows } from '../src/workflow-bundle.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /**
  * How many promises a workflow makes, and how often the SDK enters its sandbox: what a workflow task costs a worker grows with
@@ -64,7 +63,7 @@ async function countOf(file: string, codePath: string): Promise<Counts> {
 // The workflows then run in this thread, where they can be watched.
 process.env['TEMPORAL_DEBUG'] = '1';
 Runtime.install({ logger: new DefaultLogger('ERROR') });
-const folder = await mkdtemp(join(tmpdir(), 'call-moderation-'));
+const { folder, remove } = await temporaryFolder('promises');
 const codePath = join(folder, 'workflow-bundle.js');
 const stops = [countPromises(), countEntries()];
 try {
@@ -76,5 +75,5 @@ try {
   }
 } finally {
   for (const stop of stops) stop();
-  if (existsSync(folder)) await rm(folder, { recursive: true });
+  remove();
 }

@@ -4,9 +4,9 @@ import { grpcStatusOf } from './any-error.ts';
 import { readFirst, type Payloads } from './input.ts';
 
 /**
- * Schedules, read without their payloads. Whose a schedule is, whether it is paused and when it runs next stand in plain, so
- * none that nobody here can decrypt, of whichever deployment, keeps anybody from the others. The SDK's own `describe` and `list` decode
- * arguments, memos and summaries, and throw.
+ * Schedules, read without decoding their payloads. The SDK's `describe` and `list` decode arguments, memos and summaries, and
+ * throw if a key is missing here. Owner, pause and next times are not encrypted, so one schedule of any deployment that cannot
+ * be decrypted does not hide the others.
  */
 export interface ScheduleRecord {
   taskQueue: string;
@@ -18,7 +18,7 @@ export interface ScheduleRecord {
   input: Payloads;
 }
 
-/** Nothing if there is no such schedule. */
+/** `undefined` if there is no such schedule. */
 export async function readSchedule(client: Client, scheduleId: string): Promise<ScheduleRecord | undefined> {
   const { namespace } = client.options;
   try {

@@ -61,9 +61,8 @@ export interface PolicyRules {
    */
   onEntry?: boolean | EntryRule;
   /**
-   * Only in calls with more people than this in the roster, 1 to 99, and with nothing to do where the application is
-   * muted already, where the policy mutes the application. It is looked at when the policy runs, so `when.every` says how
-   * late it may be. Not with `onJoin`, `onEntry` and `quietHours`.
+   * Act only on calls with more than this many participants (1 to 99). Calls that are already in the wanted state are skipped.
+   * Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onJoin`, `onEntry` and `quietHours`.
    */
   moreThan?: number;
 }

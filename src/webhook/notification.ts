@@ -5,8 +5,8 @@ import { toRoster } from './participants.ts';
 import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource.ts';
 
 /**
- * The projection: an entry of `commsNotifications` to the contract's signal. What is not named here does not leave the
- * webhook: no names, no user IDs, no messages.
+ * Projects an entry of `commsNotifications` to a signal (`contract/signals.ts`). Fields that are not named here do not leave
+ * the webhook: no names, no user IDs, no messages.
  *
  * The type of the data decides what an entry is about, the path only where there is no type: Graph's pages show rosters
  * under `…/operations/participants` and invitations there as well. Nothing is refused: what is not understood is

@@ -15,11 +15,11 @@ import { TokenBucket } from './token-bucket.ts';
 import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
 
 /**
- * One way through: verify → parse → project → route. Content type and size were checked by the HTTP edge (`plugin.ts`);
- * no JSON is parsed before the token holds, and nothing is answered 202 before Temporal has it.
+ * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size. No JSON is
+ * parsed before the token is valid, and nothing is answered 202 before Temporal has it.
  *
- * From the body's last byte everything of ours takes at most 4 s together, so that even a failure is answered within
- * the 5 s of the contract.
+ * Microsoft does not document how long Graph waits for an answer. We promise one within 5 s (`docs/webhook.md`), so our own work
+ * takes at most 4 s from the body's last byte, also if it fails.
  */
 
 const ANSWER_WITHIN_MS = 4000;
@@ -85,7 +85,7 @@ export class Webhook {
     await this.#forward?.close();
   }
 
-  /** Throws `HttpError` for everything that the contract answers with an error. */
+  /** @throws {HttpError} with the status that Graph gets, for every request that is not answered 202 */
   async receive(request: BotRequest): Promise<Answer> {
     const deadline = Date.now() + ANSWER_WITHIN_MS;
     return this.#arrivals.proceed(this.#verify(request.headers.authorization), (token) =>

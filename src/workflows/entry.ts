@@ -33,8 +33,9 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *       newcomers  ▼    │
  *                  muting
  *
- * reading     The first read of the roster, which is the moment. Who is in the call then stays as they are; the lobby is
- *             not in the call. Where Graph refuses it, or has no such call, the run fails with the type.
+ * reading     Until the roster could be read. If Graph refuses that, or has no such call, the run fails with the type. The
+ *             moment is the first complete roster (E2): those who are in the call then are left alone. The lobby is not in the
+ *             call.
  * watching    Until the time has come, or the release, or the end of the call. A roster that names somebody who is not
  *             known is a hint, for it may be an old one that comes late, and it does not tell the lobby: the roster is
  *             read COLLECT_MS later, and whom that shows in the call and nobody knew is a newcomer.

@@ -71,7 +71,7 @@ const LOOK_DELAYS_MS = [6_000, 30_000, 60_000] as const;
 /** Between looks while something else runs on the call, or Graph or Temporal does not answer. The last one repeats. */
 const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
-/** The same of a pause that is muted: it has nothing to do there, and asks only whether somebody wished otherwise meanwhile. */
+/** Before Temporal is asked again whether somebody wished otherwise meanwhile, while the call is muted as it should be. */
 const ASK_AGAIN_DELAYS_MS = [...LOOK_AGAIN_DELAYS_MS, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000] as const;
 
 /** Between attempts to unmute at the end. The last one repeats. */
@@ -122,6 +122,8 @@ export interface HoldState {
   /** When it looks next, and how often it has since the last mute or the last disturbance. */
   lookAt: number;
   looks: number;
+  /** When Temporal is asked again whether there is a newer wish. */
+  askAt: number;
   disturbances: number;
   /** When it unmutes next, how often it has tried, since when, and how often that was not confirmed. */
   unmuteAt: number;
@@ -190,6 +192,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
       rosters: 0,
       lookAt: 0,
       looks: 0,
+      askAt: 0,
       disturbances: 0,
       unmuteAt: 0,
       unmutes: 0,
@@ -383,8 +386,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const looks = this.#state.looks + 1;
     this.#note({ looks, lookAt: this.#nextLook(looks) });
     const isMuted = await this.#isShownMuted();
-    const { terms, isMet, isLast, wishedAt } = this.#state;
-    if (this.#isOver() || (isMuted !== false && isMet && isLast)) return;
+    const { terms, isMet, isLast, askAt, wishedAt } = this.#state;
+    if (this.#isOver() || (isMuted !== false && isMet && (isLast || Date.now() < askAt))) return;
     // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
     const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
     // What came meanwhile is newer, and the loop decides anew.
@@ -410,17 +413,21 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
   #lookAgain(isMuted?: boolean): void {
-    const { disturbances, isMet } = this.#state;
-    const isKept = isMet && isMuted !== false && !this.#isEnforced;
-    const delays = isKept ? ASK_AGAIN_DELAYS_MS : LOOK_AGAIN_DELAYS_MS;
-    this.#note({ disturbances: disturbances + 1, lookAt: Date.now() + delayOf(delays, disturbances) });
+    const { disturbances, isMet, looks } = this.#state;
+    const isKept = isMet && isMuted !== false;
+    const again = Date.now() + delayOf(isKept ? ASK_AGAIN_DELAYS_MS : LOOK_AGAIN_DELAYS_MS, disturbances);
+    // A hold goes on to look at Graph meanwhile.
+    const lookAt = isKept && this.#isEnforced ? Math.min(again, this.#nextLook(looks)) : again;
+    this.#note({ disturbances: disturbances + 1, lookAt, ...(isKept && { askAt: again }) });
   }
 
   /** H6. */
   #nextLook(looks: number): number {
-    const { isMet, isLast } = this.#state;
-    const isToLook = this.#isEnforced || !(isMet && isLast);
-    return isToLook ? Date.now() + delayOf(LOOK_DELAYS_MS, looks) : NEVER;
+    const { isMet, isLast, askAt } = this.#state;
+    const next = Date.now() + delayOf(LOOK_DELAYS_MS, looks);
+    if (this.#isEnforced || !isMet) return next;
+    if (isLast) return NEVER;
+    return askAt > Date.now() ? askAt : next;
   }
 
   /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */

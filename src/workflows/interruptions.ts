@@ -1,9 +1,9 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { CANCELLED } from '../contract/failure.ts';
 import type { CallEnd, Successor } from '../contract/signals.ts';
+import { wishedAtOf } from '../contract/wish.ts';
 import { Failed } from './call/attempt.ts';
 import { callEnded, superseded, type Failure } from './failures.ts';
-import { wishedAtOf } from '../contract/wish.ts';
 
 /** What a step throws if another operation takes over. Only those who wait for this one ever see its failure. */
 export class Superseded {
@@ -48,10 +48,9 @@ export class Interruptions {
 
   /**
    * The latest wish wins. A client's is newer than those that it supersedes, also if its clock says otherwise. An order of a
-   * workflow may be a late or repeated one, and never overrides a newer wish for the
-   * opposite: of a successor that was signalled before, or this operation itself. If it is declined, this operation goes on
-   * to its end, and the order is then decided again (`activities/operations.ts`). A signal that is sent again is known by its
-   * `id`, or by the `requestId`.
+   * workflow may be a late or repeated one, and never overrides a newer wish for the opposite: of a successor that was signalled
+   * before, or this operation itself. If it is declined, this operation continues to its end, and the order is then decided
+   * again (`activities/operations.ts`). A signal that is sent again is recognized by its `id`, or by the `requestId`.
    */
   supersede(successor: Successor): void {
     const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);

@@ -32,11 +32,11 @@ import { toCallEnd } from '../contract/signals.ts';
 import { reads, rules } from './activities.ts';
 import { invalidRequest } from './failures.ts';
 import { onSignals } from './on-signals.ts';
+import { delayOf } from './call/polling.ts';
 import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
 import { entryOrder, policyOrder } from './policy-order.ts';
 import { ensureAttributes } from './visibility.ts';
-import { delayOf } from './call/polling.ts';
 
 /**
  * One call that is alive, so that it can be listed, labelled and addressed by policies.

@@ -11,16 +11,6 @@ import type { RosterUpdate } from '../contract/signals.ts';
 import type { Failure } from './failures.ts';
 import { Roster, type RosterState } from './roster.ts';
 
-/**
- * One participant who is to be muted.
- *
- *     waiting ──▶ asked ──▶ shown muted ◀──▶ shown unmuted
- *        │          └────▶ refused
- *        └──────────────── in the lobby (never asked)          left: from anywhere, for good
- *
- * What a roster proves of it is what `roster.ts` says of the application (R1 to R6). One whose POST had no answer may be
- * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
- */
 /** Everything that is known of a member, as plain data. */
 export interface MemberState {
   id: string;
@@ -34,6 +24,16 @@ export interface MemberState {
   hasLeft: boolean;
 }
 
+/**
+ * One participant who is to be muted.
+ *
+ *     waiting ──▶ asked ──▶ shown muted ◀──▶ shown unmuted
+ *        │          └────▶ refused
+ *        └──────────────── in the lobby (never asked)          left: from anywhere, for good
+ *
+ * What a roster proves of it is what `roster.ts` says of the application (R1 to R6). One whose POST had no answer may be
+ * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
+ */
 export class Member {
   readonly id: string;
   readonly isInLobby: boolean;

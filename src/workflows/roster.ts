@@ -8,6 +8,18 @@ const MOST_HELD = 256;
 /** No place in the order. */
 const NONE = Number.MIN_SAFE_INTEGER;
 
+/** Everything that a roster knows, as plain data. */
+export interface RosterState {
+  participantId?: string | undefined;
+  lastSeen?: MuteState | undefined;
+  asked: boolean;
+  newest: number;
+  newestWhenAsked: number;
+  highest: number;
+  notified?: MuteState | undefined;
+  serverMuted?: boolean | undefined;
+}
+
 /**
  * What the rosters say of the application's own participant.
  *
@@ -28,18 +40,6 @@ const NONE = Number.MIN_SAFE_INTEGER;
  * R6. A roster that does not tell `serverMuted` does not change what one has told since the POST, as long as `isMuted`
  *     stays: most notifications leave it out, a read tells it.
  */
-/** Everything that a roster knows, as plain data. */
-export interface RosterState {
-  participantId?: string | undefined;
-  lastSeen?: MuteState | undefined;
-  asked: boolean;
-  newest: number;
-  newestWhenAsked: number;
-  highest: number;
-  notified?: MuteState | undefined;
-  serverMuted?: boolean | undefined;
-}
-
 export class Roster {
   #participantId: string | undefined;
   #lastSeen: MuteState | undefined;

@@ -172,8 +172,12 @@ class Judge {
     const wishes: Wish[] = [];
     for (const one of told) {
       const { step } = one;
-      if (step.kind === 'ask' && step.call === index) wishes.push(...wishOfAsk(one, step.action, step.onConflict));
-      else if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      if (step.kind === 'ask' && step.call === index) {
+        const joined = this.#joinedBy(index, step.action, one.askedAt);
+        const asked = wishOfAsk(one, step.action, step.onConflict);
+        wishes.push(...asked.map((wish) => ({ ...wish, isSure: wish.isSure && joined === undefined })));
+      }
+      if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
       else if ((step.kind === 'extend' || step.kind === 'terminate') && step.call === index)
         wishes.push(this.#openWish(one));
       else if (step.kind === 'release' && step.call === index)
@@ -209,7 +213,7 @@ class Judge {
     }
     const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
     if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
-    if (!this.#hasActed(callIdAt(step.call))) return []; // Its time was over before a worker came.
+    if (!this.#hasActed(callIdAt(step.call), askedAt)) return []; // Its time was over before a worker came.
     const ends = this.#endOfHold(told, outcome === 'released');
     switch (outcome) {
       case 'expired':
@@ -245,9 +249,13 @@ class Judge {
   }
 
   /** Whether any hold of the call has asked for anything. */
-  #hasActed(callId: string): boolean {
+  #hasActed(callId: string, since: number): boolean {
     return this.#runs.some(
-      (run) => callIdOf(run.start.workflowId) === callId && isOperation(run) && reasonOf(run)?.startsWith('hold at'),
+      (run) =>
+        run.startedAt >= since &&
+        callIdOf(run.start.workflowId) === callId &&
+        isOperation(run) &&
+        reasonOf(run)?.startsWith('hold at'),
     );
   }
 
@@ -308,8 +316,10 @@ class Judge {
     // What begins in the midst of them is muted then.
     const before = wishes.findLast(({ from }) => from <= establishedAt);
     const later = wishes.filter(({ from }) => from > establishedAt);
+    // Whoever never heard of the call does nothing to it.
+    const isKnown = this.#runs.some(({ start }) => callIdOfLive(start.workflowId) === callIdAt(call));
     const joins =
-      before === undefined
+      before === undefined || !isKnown
         ? []
         : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
@@ -427,18 +437,21 @@ class Judge {
 
   // (s)
 
+  /** The operation that runs already and wants the same. Whoever joins it has the wish of that one, which is older. */
+  #joinedBy(call: number, action: 'mute' | 'unmute', askedAt: number): Run | undefined {
+    return this.#runs.find(
+      ({ start, startedAt, closedAt = Infinity }) =>
+        start.workflowId === workflowIdOf(callIdAt(call)) &&
+        start.type === action &&
+        startedAt <= askedAt &&
+        closedAt >= askedAt,
+    );
+  }
+
   #judgeSuperseded(): void {
     for (const { step, askedAt, outcome } of this.#played.told) {
       if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
-      const joined = this.#runs.find(
-        ({ start, startedAt, closedAt = Infinity }) =>
-          start.workflowId === workflowIdOf(callIdAt(step.call)) &&
-          start.type === step.action &&
-          startedAt <= askedAt &&
-          closedAt >= askedAt,
-      );
-      // Whoever joins an operation has the wish of that one, which may be older.
-      const wishedAt = joined?.startedAt ?? askedAt;
+      const wishedAt = this.#joinedBy(step.call, step.action, askedAt)?.startedAt ?? askedAt;
       const isTrue = this.#wishesOf(step.call).some(
         ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= wishedAt,
       );
@@ -788,6 +801,13 @@ function hoursOf({ when: { quietHours, timeZone = 'UTC' } }: Policy): Hours {
 
 type Hours = Pick<Extract<Step, { kind: 'quiet' }>, 'from' | 'to' | 'zone'>;
 
+/** Of a time that the clock skips, which luxon moves behind the gap by as much: the moment at which the clock jumps. */
+function endOfGap(moved: DateTime): DateTime {
+  let end = moved;
+  while (end.minus({ minutes: 1 }).offset === moved.offset) end = end.minus({ minutes: 1 });
+  return end.startOf('minute');
+}
+
 /** When quiet hours begin and end. Where the day has no such time, it is the first moment after it. */
 export function momentsOf(step: Hours, after: number, before: number): { at: number; isBegin: boolean }[] {
   const { zone } = step;
@@ -801,10 +821,11 @@ export function momentsOf(step: Hours, after: number, before: number): { at: num
       [step.to, false],
     ] as const) {
       const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number);
-      const at = DateTime.fromObject(
+      const local = DateTime.fromObject(
         { year: day.year, month: day.month, day: day.day, hour, minute, second },
         { zone },
-      ).toMillis();
+      );
+      const at = (local.hour === hour && local.minute === minute ? local : endOfGap(local)).toMillis();
       if (at > after && at < before) moments.push({ at, isBegin });
     }
   }

@@ -1,3 +1,4 @@
+import type { Verb } from './graph.ts';
 import type { Act, CallPlan, Scenario } from './scenario.ts';
 
 /**
@@ -24,6 +25,10 @@ const call = (more: Partial<CallPlan> = {}): CallPlan => ({
 
 const at = (seconds: number, act: Act): { at: number } & Act => ({ at: seconds * 1_000, ...act });
 
+/** Graph refuses these requests, each time, for so long. */
+const refused = (from: number, on: readonly Verb[], status: number, seconds: number, of = 0): { at: number } & Act =>
+  at(from, { kind: 'graph', call: of, on, how: 'status', status, probability: 1, seconds });
+
 const known = (
   row: string,
   what: string,
@@ -49,7 +54,7 @@ const unmuteAt = (row: string, minutes: number): Known =>
     minutes,
     [
       at(0, { kind: 'quiet', id: 'q', from: '22:00:00', to: '22:00:30', zone: 'UTC', calls: [0, 1] }),
-      at(3_590, { kind: 'graph', call: 1, on: ['mute'], how: 'status', status: 503, probability: 1, seconds: 120 }),
+      refused(3_590, ['mute'], 503, 120, 1),
     ],
     { calls: [call(), call()] },
   );
@@ -62,15 +67,7 @@ export const KNOWN: readonly Known[] = [
   ]),
   known('1', 'quiet hours end though the call cannot be read at their end', 120, [
     at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:15', zone: 'UTC', calls: [0] }),
-    at(4_495, {
-      kind: 'graph',
-      call: 0,
-      on: ['getCall', 'list', 'getParticipant'],
-      how: 'status',
-      status: 503,
-      probability: 1,
-      seconds: 300,
-    }),
+    refused(4_495, ['getCall', 'list', 'getParticipant'], 503, 300),
   ]),
   known(
     '2',
@@ -144,15 +141,7 @@ export const KNOWN: readonly Known[] = [
   ),
   known('7', 'a release wakes a hold that waits to try again', 60, [
     at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
-    at(50, {
-      kind: 'graph',
-      call: 0,
-      on: ['mute', 'unmute'],
-      how: 'status',
-      status: 503,
-      probability: 1,
-      seconds: 700,
-    }),
+    refused(50, ['mute', 'unmute'], 503, 700),
     at(900, { kind: 'release', call: 0 }),
   ]),
   known(
@@ -234,15 +223,7 @@ export const KNOWN: readonly Known[] = [
     200,
     [
       at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0, 1] }),
-      at(5_390, {
-        kind: 'graph',
-        call: 1,
-        on: ['mute', 'unmute'],
-        how: 'status',
-        status: 503,
-        probability: 1,
-        seconds: 180,
-      }),
+      refused(5_390, ['mute', 'unmute'], 503, 180, 1),
       at(5_520, { kind: 'change', id: 'q', how: 'update', terms: { pace: 20 } }),
     ],
     { calls: [call(), call()] },
@@ -304,17 +285,7 @@ export const KNOWN: readonly Known[] = [
     150,
     [
       at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: 'live', pace: 50 }),
-      ...placesOf(230).map((place) =>
-        at(5_390, {
-          kind: 'graph',
-          call: place,
-          on: ['unmute'],
-          how: 'status',
-          status: 403,
-          probability: 1,
-          seconds: 60,
-        }),
-      ),
+      ...placesOf(230).map((place) => refused(5_390, ['unmute'], 403, 60, place)),
     ],
     { calls: callsOf(230, { isLive: true }), orders: 1 },
   ),
@@ -347,15 +318,15 @@ export const KNOWN: readonly Known[] = [
   ]),
   known('holds', 'an unmute at the end yields to no mute that then fails', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
-    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
+    refused(59, ['unmute'], 503, 20),
     at(60, { kind: 'letGo', call: 0 }),
-    at(60.5, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 503, probability: 1, seconds: 120 }),
+    refused(60.5, ['mute'], 503, 120),
     at(63, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
   known('holds', 'an unmute at the end yields to no mute that is then refused', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
-    at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 20 }),
-    at(63, { kind: 'graph', call: 0, on: ['mute'], how: 'status', status: 403, probability: 1, seconds: 120 }),
+    refused(59, ['unmute'], 503, 20),
+    refused(63, ['mute'], 403, 120),
     at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
   known(
@@ -397,15 +368,7 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'hold', call: 0, enforce: true }),
     at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     at(2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
-    at(4, {
-      kind: 'graph',
-      call: 0,
-      on: ['list', 'getParticipant'],
-      how: 'status',
-      status: 503,
-      probability: 1,
-      seconds: 40,
-    }),
+    refused(4, ['list', 'getParticipant'], 503, 40),
   ]),
   known('holds', 'a hold waits after an unmute that was terminated', 10, [
     at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
@@ -417,28 +380,12 @@ export const KNOWN: readonly Known[] = [
   known('holds', 'a pause that is extended while Graph does not answer mutes again', 60, [
     at(0, { kind: 'hold', call: 0, enforce: false, seconds: 600 }),
     at(30, { kind: 'organizer', call: 0, isMuted: false }),
-    at(39, {
-      kind: 'graph',
-      call: 0,
-      on: ['getCall', 'list', 'getParticipant'],
-      how: 'status',
-      status: 503,
-      probability: 1,
-      seconds: 90,
-    }),
+    refused(39, ['getCall', 'list', 'getParticipant'], 503, 90),
     at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
   ]),
   known('holds', 'a hold whose first mute was neither confirmed nor put back unmutes', 40, [
     at(0, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 45 }),
-    at(0, {
-      kind: 'graph',
-      call: 0,
-      on: ['getParticipant'],
-      how: 'status',
-      status: 404,
-      probability: 1,
-      seconds: 45,
-    }),
+    refused(0, ['getParticipant'], 404, 45),
     at(0, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
     at(1, { kind: 'hold', call: 0, enforce: true }),
   ]),
@@ -449,15 +396,7 @@ export const KNOWN: readonly Known[] = [
     [
       at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
       at(50, { kind: 'away', deployment: 0, seconds: 25 * 3_600 }),
-      at(25 * 3_600, {
-        kind: 'graph',
-        call: 0,
-        on: ['unmute'],
-        how: 'status',
-        status: 503,
-        probability: 1,
-        seconds: 200,
-      }),
+      refused(25 * 3_600, ['unmute'], 503, 200),
     ],
     { orders: 4 },
   ),
@@ -516,7 +455,7 @@ export const KNOWN: readonly Known[] = [
   ]),
   known('holds', 'a release counts although the unmute of an older one still waits', 40, [
     at(0, { kind: 'hold', call: 0, enforce: true }),
-    at(20, { kind: 'graph', call: 0, on: ['mute', 'unmute'], how: 'status', status: 503, probability: 1, seconds: 30 }),
+    refused(20, ['mute', 'unmute'], 503, 30),
     at(20.1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(21, { kind: 'letGo', call: 0 }),
     at(22, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
@@ -526,15 +465,7 @@ export const KNOWN: readonly Known[] = [
   ]),
   known('holds', 'a hold that is let go while it unmutes goes over a mute that was asked for in between', 40, [
     at(0, { kind: 'hold', call: 0, enforce: false, seconds: 30 }),
-    at(25.5, {
-      kind: 'graph',
-      call: 0,
-      on: ['getCall', 'list', 'getParticipant'],
-      how: 'status',
-      status: 503,
-      probability: 1,
-      seconds: 60,
-    }),
+    refused(25.5, ['getCall', 'list', 'getParticipant'], 503, 60),
     at(40.5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(50, { kind: 'letGo', call: 0 }),
   ]),
@@ -549,6 +480,6 @@ export const KNOWN: readonly Known[] = [
   ]),
   known('policy 13', 'quiet hours end though Graph refuses the unmute for three hours', 330, [
     at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
-    at(5_390, { kind: 'graph', call: 0, on: ['unmute'], how: 'status', status: 503, probability: 1, seconds: 10_800 }),
+    refused(5_390, ['unmute'], 503, 10_800),
   ]),
 ];

@@ -49,7 +49,7 @@ export interface PostOptions {
  */
 export class GraphCall {
   readonly #target: CallTarget;
-  #known: KnownCall;
+  #known: Required<KnownCall>;
 
   constructor({ callId, tenantId }: CallTarget, known: KnownCall = { isCallKnown: false, isPosted: false }) {
     this.#target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -58,7 +58,7 @@ export class GraphCall {
   }
 
   get known(): Readonly<Required<KnownCall>> {
-    return { isRefused: false, ...this.#known };
+    return this.#known;
   }
 
   /** GET the call and its participants. */
