@@ -157,7 +157,7 @@ describe.concurrent('a requestId', () => {
 
   test('that comes back with a raw supersede while another has taken over does not take over again', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_500 }] } });
-    const first = await service.moderation.mute({ callId: call.id });
+    await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');
     const run = service.client.workflow.getHandle(call.workflowId);
     const own = { action: 'unmute', request: { callId: call.id, requestId: 'mine' } };

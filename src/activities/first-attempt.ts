@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ActivityCancelledError } from '@temporalio/client';
 import { isEstablished } from '../contract/call-state.ts';
 import type { Action } from '../contract/names.ts';
-import type { GraphClient } from '../graph/client.ts';
+import { ATTEMPT_MS, type GraphClient } from '../graph/client.ts';
 import { GraphError } from '../graph/errors.ts';
 import { post } from './graph-posts.ts';
 import { readCall } from './graph-reads.ts';
@@ -21,7 +21,7 @@ import type { ActionTarget, CallReading, FirstAttempt } from './types.ts';
  * - the call is not an established group call, which the workflow then reports;
  * - the heartbeat was not acknowledged, because the attempt has timed out or Temporal does not answer;
  * - the answer to the heartbeat says that the operation was cancelled or superseded meanwhile;
- * - the read has taken so long that the POST might not end before the attempt times out.
+ * - the read or the heartbeat has taken so long that too little time is left for the POST, which ends with the attempt.
  *
  * There is one such attempt. Whatever it has not done, the workflow does step by step (`workflows/saga.ts`).
  */
@@ -31,14 +31,15 @@ export async function readAndPost(
   target: ActionTarget,
   knownCalls: KnownCalls,
 ): Promise<FirstAttempt> {
-  const began = performance.now();
+  const endsAt = performance.now() + ATTEMPT_MS;
   const reading = await readCall(graph, target, knownCalls);
-  const isLate = performance.now() - began > POST_WITHIN_MS;
-  const isReady = isEstablished(reading.state) && reading.isGroupCall && !isLate;
+  const isReady = isEstablished(reading.state) && reading.isGroupCall;
   if (!isReady || !(await isKept(reading))) return { reading };
+  const withinMs = Math.round(endsAt - performance.now());
+  if (withinMs < POST_MS) return { reading };
   const requestedAt = Date.now();
   try {
-    return { reading, requestedAt, acceptance: await post(graph, action, target) };
+    return { reading, requestedAt, acceptance: await post(graph, action, target, withinMs) };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const failure = toApplicationFailure(error);
@@ -47,8 +48,8 @@ export async function readAndPost(
   }
 }
 
-/** A read that has taken longer leaves too little of the attempt's ten seconds for the POST. */
-const POST_WITHIN_MS = 4_000;
+/** What the POST must have left of the attempt's time. */
+const POST_MS = 5_000;
 
 /** `false` if the operation is not wanted any more. */
 async function isKept(reading: CallReading): Promise<boolean> {

@@ -18,10 +18,12 @@ export async function post(
   graph: GraphClient,
   action: Action,
   { callId, tenantId, clientContext, attemptsBefore = 0 }: ActionTarget,
+  withinMs?: number,
 ): Promise<Acceptance> {
   const what = `${action} call ${callId}`;
   const path = ['communications', 'calls', callId, action];
-  const acceptance = await accepted(graph, { what, path, tenantId }, clientContext);
+  const call = { what, path, tenantId, ...(withinMs !== undefined && { withinMs }) };
+  const acceptance = await accepted(graph, call, clientContext);
   return { ...acceptance, attempt: attemptsBefore + acceptance.attempt };
 }
 

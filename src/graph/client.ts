@@ -13,7 +13,7 @@ import type { TokenSource } from './tokens.ts';
  */
 
 /** Less than the activity's own limit, so that an attempt is over when Temporal gives it up, also in a slow worker. */
-const ATTEMPT_MS = 9_000;
+export const ATTEMPT_MS = 9_000;
 
 /** A full roster (100 participants) is some 100 KB. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -35,6 +35,8 @@ export interface Call {
   tenantId?: string | undefined;
   /** What the application needs for it, where that is not `Calls.Initiate.All`. */
   permission?: string;
+  /** How long it may take, in ms, if part of the attempt's time is over already. */
+  withinMs?: number;
 }
 
 export interface Success {
@@ -98,7 +100,7 @@ export class GraphClient {
   }
 
   async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
-    const signal = AbortSignal.timeout(ATTEMPT_MS);
+    const signal = AbortSignal.timeout(call.withinMs ?? ATTEMPT_MS);
     const clientRequestId = randomUUID();
     const token = await within(signal, call, this.#options.tokens(call.tenantId));
     const url = this.urlOf(call.path) + (call.query ?? '');

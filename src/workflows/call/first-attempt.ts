@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { CallReading, FirstAttempt } from '../../activities/types.ts';
-import { RETRY_MS } from '../activities.ts';
+import { REQUEST_MS, RETRY_MS } from '../activities.ts';
 import { fromActivity, type Failure } from '../failures.ts';
 
 /**
@@ -37,10 +37,7 @@ export function failed(error: unknown): FirstOutcome {
   if (!(cause instanceof ApplicationFailure)) return { isPosted: false, retryMs: 0, failure };
   const first = (cause.details?.[1] ?? {}) as Partial<FirstAttempt>;
   const { retryAfterSeconds } = failure.details;
-  return {
-    ...first,
-    isPosted: first.requestedAt !== undefined,
-    retryMs: retryAfterSeconds === undefined ? RETRY_MS : retryAfterSeconds * 1_000,
-    ...(cause.nonRetryable === true && { failure }),
-  };
+  const retryMs = retryAfterSeconds === undefined ? RETRY_MS : retryAfterSeconds * 1_000;
+  const isFinal = cause.nonRetryable === true || retryMs > REQUEST_MS;
+  return { ...first, isPosted: first.requestedAt !== undefined, retryMs, ...(isFinal && { failure }) };
 }
