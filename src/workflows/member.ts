@@ -15,7 +15,8 @@ import { Roster, type RosterState } from './roster.ts';
 export interface MemberState {
   id: string;
   isInLobby: boolean;
-  roster: RosterState;
+  /** Absent before anything was heard of it. */
+  roster?: RosterState;
   isAsked: boolean;
   isShownMuted?: boolean | undefined;
   confirmedBy?: ModerationResult['confirmedBy'] | undefined;
@@ -35,54 +36,29 @@ export interface MemberState {
  * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
  */
 export class Member {
-  readonly id: string;
-  readonly isInLobby: boolean;
   readonly #roster: Roster;
-  #isAsked = false;
-  #isShownMuted: boolean | undefined;
-  #confirmedBy: ModerationResult['confirmedBy'] | undefined;
-  #acceptance: Acceptance | undefined;
-  #refusal: Failure | undefined;
-  #hasLeft = false;
+  readonly #now: Omit<MemberState, 'roster'>;
 
-  private constructor(id: string, isInLobby: boolean, roster: Roster) {
-    this.id = id;
-    this.isInLobby = isInLobby;
-    this.#roster = roster;
+  /** `known` is of a run which this one continues. */
+  constructor({ roster, ...known }: MemberState) {
+    this.#roster = new Roster(roster);
+    this.#now = { ...known };
   }
 
   /** Somebody whom a roster lists, or who was named. */
   static of({ id, isInLobby, state }: RosterMember): Member {
-    const member = new Member(id, isInLobby, new Roster());
+    const member = new Member({ id, isInLobby, isAsked: false, hasLeft: false });
     member.#roster.know(id);
     if (state !== undefined) member.#roster.see(state);
     return member;
   }
 
-  /** A member of a run that continues another one. */
-  static from(known: MemberState): Member {
-    const member = new Member(known.id, known.isInLobby, Roster.from(known.roster));
-    member.#isAsked = known.isAsked;
-    member.#isShownMuted = known.isShownMuted;
-    member.#confirmedBy = known.confirmedBy;
-    member.#acceptance = known.acceptance;
-    member.#refusal = known.refusal;
-    member.#hasLeft = known.hasLeft;
-    return member;
+  get known(): MemberState {
+    return { ...this.#now, roster: this.#roster.state };
   }
 
-  get known(): MemberState {
-    return {
-      id: this.id,
-      isInLobby: this.isInLobby,
-      roster: this.#roster.state,
-      isAsked: this.#isAsked,
-      isShownMuted: this.#isShownMuted,
-      confirmedBy: this.#confirmedBy,
-      acceptance: this.#acceptance,
-      refusal: this.#refusal,
-      hasLeft: this.#hasLeft,
-    };
+  get id(): string {
+    return this.#now.id;
   }
 
   get state(): MuteState | undefined {
@@ -90,16 +66,16 @@ export class Member {
   }
 
   get operationId(): string | undefined {
-    return this.#acceptance?.operationId;
+    return this.#now.acceptance?.operationId;
   }
 
   /** Nothing was asked for it yet, and something is to be. */
   get isToBeAsked(): boolean {
-    return !this.#isAsked && !this.isSettled;
+    return !this.#now.isAsked && !this.isSettled;
   }
 
   get refusal(): Failure | undefined {
-    return this.#refusal;
+    return this.#now.refusal;
   }
 
   /** Graph has answered for it, or it is known that there is nothing to ask for. */
@@ -108,28 +84,28 @@ export class Member {
   }
 
   get outcome(): ParticipantOutcome {
-    if (this.#hasLeft) return 'left';
-    if (this.isInLobby) return 'inLobby';
-    if (this.#refusal !== undefined) return 'refused';
-    if (!this.#isAsked || this.#confirmedBy === undefined) return 'notConfirmed';
-    return this.#isShownMuted === true ? 'confirmed' : 'unmutedAgain';
+    if (this.#now.hasLeft) return 'left';
+    if (this.#now.isInLobby) return 'inLobby';
+    if (this.#now.refusal !== undefined) return 'refused';
+    if (!this.#now.isAsked || this.#now.confirmedBy === undefined) return 'notConfirmed';
+    return this.#now.isShownMuted === true ? 'confirmed' : 'unmutedAgain';
   }
 
   ask(): void {
-    this.#isAsked = true;
+    this.#now.isAsked = true;
     this.#roster.ask();
   }
 
   accept(acceptance: Acceptance): void {
-    this.#acceptance = acceptance;
+    this.#now.acceptance = acceptance;
   }
 
   refuse(failure: Failure): void {
-    this.#refusal ??= failure;
+    this.#now.refusal ??= failure;
   }
 
   leave(): void {
-    this.#hasLeft = true;
+    this.#now.hasLeft = true;
   }
 
   /** Takes a roster notification in. */
@@ -149,21 +125,21 @@ export class Member {
 
   result(): ParticipantResult {
     const { outcome } = this;
-    const { status, code } = this.#refusal?.details ?? {};
+    const { status, code } = this.#now.refusal?.details ?? {};
     const isShown = outcome === 'confirmed' || outcome === 'unmutedAgain';
     return {
       participantId: this.id,
       outcome,
-      ...(isShown && this.#confirmedBy !== undefined && { confirmedBy: this.#confirmedBy }),
-      ...(this.#acceptance !== undefined && { operationId: this.#acceptance.operationId }),
+      ...(isShown && this.#now.confirmedBy !== undefined && { confirmedBy: this.#now.confirmedBy }),
+      ...(this.#now.acceptance !== undefined && { operationId: this.#now.acceptance.operationId }),
       ...(status !== undefined && { status }),
       ...(code !== undefined && { code }),
     };
   }
 
   #show({ isMuted }: MuteState, by: ModerationResult['confirmedBy']): void {
-    if (!this.#isAsked) return;
-    this.#isShownMuted = isMuted;
-    if (isMuted) this.#confirmedBy ??= by;
+    if (!this.#now.isAsked) return;
+    this.#now.isShownMuted = isMuted;
+    if (isMuted) this.#now.confirmedBy ??= by;
   }
 }

@@ -39,9 +39,10 @@ import {
 } from '../contract/signals.ts';
 import { wishedAtOf } from '../contract/wish.ts';
 import { invalidRequest, type Failure } from './failures.ts';
+import type { HandOver, Inheritance } from './inheritance.ts';
 import { onSignals } from './on-signals.ts';
 import { Others } from './others.ts';
-import { Saga, type HandOver, type Inheritance } from './saga.ts';
+import { Saga } from './saga.ts';
 import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOperation } from './visibility.ts';
 import { Watchers } from './watchers.ts';

@@ -1,26 +1,17 @@
-import type { RosterReading } from '../activities/types.ts';
-import { canonicalId, sameId } from '../contract/call-id.ts';
-import type { OperationStatus, OthersResult, ParticipantResult, Phase } from '../contract/operation.ts';
+import type { OperationStatus, OthersResult, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type OthersRequest } from '../contract/request.ts';
-import type { OperationUpdate, RosterEntry, RosterUpdate } from '../contract/signals.ts';
-import { MOST_PARTICIPANTS } from '../contract/target.ts';
+import type { OperationUpdate, RosterUpdate } from '../contract/signals.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
 import { delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
 import { requireEstablishedGroupCall } from './call/preconditions.ts';
-import {
-  invalidRequest,
-  noneMuted,
-  operationFailed,
-  rosterIncomplete,
-  withoutUndoing,
-  type Failure,
-} from './failures.ts';
+import { noneMuted, rosterIncomplete, withoutUndoing, type Failure } from './failures.ts';
+import type { ConfirmingOthersState, HandOver, Inheritance, Outcome, OthersProgress, Wait } from './inheritance.ts';
 import { Interruptions, Superseded } from './interruptions.ts';
-import { isHistoryLong } from './limits.ts';
-import { Member, type MemberState } from './member.ts';
 import { iso } from './iso.ts';
-import type { HandOver, Inheritance, Outcome } from './saga.ts';
+import { isHistoryLong } from './limits.ts';
+import type { Member } from './member.ts';
+import { isByName, Members } from './members.ts';
 import { Story } from './story.ts';
 
 /**
@@ -34,11 +25,6 @@ import { Story } from './story.ts';
  * requesting  POST the mute of each, AT_ONCE at a time, also of those who show as muted: that may be their own mute.
  * confirming  Until the roster has settled everyone who was asked for (`member.ts`): by notification, and by reads where
  *             none comes.
- *
- * An incomplete roster proves nothing about who is not in it. If everyone is to be muted and the first roster is
- * incomplete, the roster is read again while the mutes are confirmed, until it is complete or the time is over, and those
- * whom it shows by then are asked for as well. A full notification that lists everyone completes the picture, too. At
- * Graph's 100 entries another look would show no more, and there is none.
  *
  * It ends well when one of them, at least, is or was muted, and its result tells of each of them. It fails where nobody
  * was, although somebody was to be, or if nobody was found and no roster was complete.
@@ -61,33 +47,8 @@ import { Story } from './story.ts';
 /** POSTs that are under way at the same time. */
 const AT_ONCE = 8;
 
-/** Rosters and failed operations that are kept until it is known what they are about: none is missed for long. */
-const MOST_KEPT = 64;
-
-/** A mute of others that waits for its confirmation, as plain data, so that it can continue as new. Times are in ms. */
-export interface ConfirmingOthersState {
-  clientContext: string;
-  participantId?: string | undefined;
-  members: readonly MemberState[];
-  isGathering: boolean;
-  everyone?: readonly string[] | undefined;
-  isRosterComplete: boolean;
-  isAnyMutedAlready: boolean;
-  requestedAt?: number | undefined;
-  acceptedAt?: number | undefined;
-  wait: Wait;
-  failedOperations: readonly OperationUpdate[];
-  story: readonly string[];
-}
-
-/** How far the wait for the confirmation is. */
-interface Wait {
-  /** Until when those are asked for as well whom a later roster shows. */
-  gatherBy: number;
-  deadline: number;
-  /** How often the roster was read. */
-  round: number;
-}
+/** Rosters that are kept until it is known who is meant. */
+const MOST_EARLY = 64;
 
 export class Others {
   readonly interruptions: Interruptions;
@@ -97,22 +58,12 @@ export class Others {
   /** Of what a superseded operation knew of the application's own mute (T5). */
   readonly #inherited: Inheritance;
   readonly #story: Story;
+  readonly #members: Members;
+  readonly #progress: OthersProgress;
   readonly #early: RosterUpdate[] = [];
-  readonly #failedOperations: OperationUpdate[] = [];
 
   #phase: Phase = 'reading';
-  #participantId: string | undefined;
-  #members: Member[] | undefined;
-  /** Everyone is meant, and not everyone is known yet. */
-  #isGathering = false;
-  /** Whom a full notification lists that lists everyone. */
-  #everyone: readonly string[] | undefined;
-  #isRosterComplete = false;
-  #isAnyMutedAlready = false;
-  #requestedAt: number | undefined;
-  #acceptedAt: number | undefined;
   #confirmedAt: number | undefined;
-  #wait: Wait | undefined;
   #signals = 0;
 
   constructor(request: OthersRequest, runId: string, inheritance?: Inheritance) {
@@ -122,53 +73,38 @@ export class Others {
     this.#clientContext = confirmingOthers?.clientContext ?? request.clientContext ?? runId;
     this.#inherited = { isCallKnown: false, isPosted: false, ...inherited };
     this.#call = new GraphCall(request, this.#inherited);
+    this.#members = new Members(request, confirmingOthers?.members);
+    this.#progress = { ...confirmingOthers?.progress };
     this.#story = new Story('mute', request, confirmingOthers?.story);
-    if (confirmingOthers !== undefined) this.#goOn(confirmingOthers);
+    if (confirmingOthers !== undefined) this.#phase = 'confirming';
     else if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
-  }
-
-  #goOn(state: ConfirmingOthersState): void {
-    this.#phase = 'confirming';
-    this.#participantId = state.participantId;
-    this.#members = state.members.map((known) => Member.from(known));
-    this.#isGathering = state.isGathering;
-    this.#everyone = state.everyone;
-    this.#isRosterComplete = state.isRosterComplete;
-    this.#isAnyMutedAlready = state.isAnyMutedAlready;
-    this.#requestedAt = state.requestedAt;
-    this.#acceptedAt = state.acceptedAt;
-    this.#wait = state.wait;
-    this.#failedOperations.push(...state.failedOperations);
   }
 
   rosterUpdated(update: RosterUpdate): void {
     this.#signals += 1;
-    if (this.#members !== undefined) {
-      for (const member of this.#members) member.take(update);
-      if (this.#isGathering && listsEveryone(update, this.#participantId)) {
-        this.#everyone = update.participants.map(({ id }) => canonicalId(id));
-      }
-    } else if (this.#early.push(update) > MOST_KEPT) this.#early.shift();
+    if (this.#members.isKnown) this.#members.take(update);
+    else if (this.#early.push(update) > MOST_EARLY) this.#early.shift();
   }
 
   operationUpdated(update: OperationUpdate): void {
-    if (update.status !== 'failed') return;
-    if (this.#failedOperations.push(update) > MOST_KEPT) this.#failedOperations.shift();
-    for (const member of this.#members ?? []) this.#settleFailed(member);
+    if (update.status === 'failed') this.#members.fail(update);
   }
 
   status(): OperationStatus {
+    const { participantId, isKnown, results } = this.#members;
+    const { requestedAt, acceptedAt } = this.#progress;
+    const { successor } = this.interruptions;
     return {
       phase: this.#phase,
       action: 'mute',
       request: this.#request,
-      ...(this.#participantId !== undefined && { participantId: this.#participantId }),
-      attempts: this.#requestedAt === undefined ? 0 : 1,
-      ...(this.#requestedAt !== undefined && { requestedAt: iso(this.#requestedAt) }),
-      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
+      ...(participantId !== undefined && { participantId }),
+      attempts: requestedAt === undefined ? 0 : 1,
+      ...(requestedAt !== undefined && { requestedAt: iso(requestedAt) }),
+      ...(acceptedAt !== undefined && { acceptedAt: iso(acceptedAt) }),
       ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
-      ...(this.interruptions.successor !== undefined && { supersededBy: this.interruptions.successor.action }),
-      ...(this.#members !== undefined && { participants: this.#results() }),
+      ...(successor !== undefined && { supersededBy: successor.action }),
+      ...(isKnown && { participants: results }),
     };
   }
 
@@ -186,11 +122,11 @@ export class Others {
 
   async #steps(): Promise<Outcome> {
     try {
-      const members = this.#members ?? (await this.#read());
-      if (this.#wait === undefined) await this.#ask(members);
-      const wait = await this.#confirm(members);
-      if (wait !== undefined) return { kind: 'continued', inheritance: this.#continuation(members, wait) }; // T7
-      return { kind: 'confirmed', result: this.#result(members) };
+      if (!this.#members.isKnown) await this.#read();
+      if (this.#progress.wait === undefined) await this.#ask();
+      const isConfirmed = await this.#confirm();
+      if (!isConfirmed) return { kind: 'continued', inheritance: this.#continuation() }; // T7
+      return { kind: 'confirmed', result: this.#result() };
     } catch (stop) {
       const failure = this.#failureOf(stop);
       this.#phase = 'failed';
@@ -201,60 +137,29 @@ export class Others {
 
   // reading
 
-  async #read(): Promise<readonly Member[]> {
+  async #read(): Promise<void> {
     const { callId, target } = this.#request;
     this.interruptions.throwIfAny();
-    const named = isByName(target) ? target.participantIds : undefined;
-    const whom = named === undefined ? {} : { participantIds: named };
+    const whom = isByName(target) ? { participantIds: target.participantIds } : {};
     const reading = await this.#call.readRoster(whom, () => this.interruptions.any, 'Read the call and its roster');
     this.interruptions.throwIfAny();
     requireEstablishedGroupCall(callId, reading);
-    this.#participantId = reading?.participantId;
-    return this.#choose(reading);
-  }
-
-  #choose(reading: RosterReading | undefined): readonly Member[] {
-    const { members: listed = [], isComplete = false, isCapped = false, isAbsenceProven = false } = reading ?? {};
-    const { callId, target } = this.#request;
-    const own = this.#participantId;
-    const isOwn = (id: string): boolean => own !== undefined && sameId(id, own);
-    this.#isRosterComplete = isComplete;
-    const members: Member[] = [];
-    if (isByName(target)) {
-      const { participantIds } = target;
-      if (participantIds.some(isOwn)) {
-        const fault = `target names ${own}, which is the application itself: leave it out, and mute it with target 'self'`;
-        throw new Failed(invalidRequest([fault], callId));
-      }
-      members.push(...participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
-    } else {
-      members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
-      this.#isGathering = !isComplete && !isCapped;
-    }
-    this.#members = members;
-    this.#isAnyMutedAlready = members.some(({ state }) => state?.isMuted === true);
+    this.#members.choose(reading);
     for (const update of this.#early) this.rosterUpdated(update); // T3
-    return members;
-  }
-
-  /** Of a target that names nobody: everyone but the application and those who are excepted. */
-  #isMeant(id: string): boolean {
-    const { target } = this.#request;
-    const except = typeof target === 'object' && 'others' in target ? target.others.except : [];
-    return ![this.#participantId, ...except].some((other) => other !== undefined && sameId(id, other));
   }
 
   // requesting
 
-  async #ask(members: readonly Member[]): Promise<void> {
+  async #ask(): Promise<void> {
     this.#phase = 'requesting';
-    this.#requestedAt ??= Date.now();
-    const waiting = members.filter(({ isToBeAsked }) => isToBeAsked);
-    const but = this.#isGathering ? ' The roster is incomplete, so it is read again.' : '';
-    this.#story.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${members.length}.${but}`);
+    this.#progress.requestedAt ??= Date.now();
+    const waiting = this.#members.toBeAsked;
+    const { all, isGathering } = this.#members;
+    const but = isGathering ? ' The roster is incomplete, so it is read again.' : '';
+    this.#story.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${all.length}.${but}`);
     const next = async (): Promise<void> => {
       for (let member = waiting.shift(); member !== undefined; member = waiting.shift()) {
-        if (this.interruptions.any || this.#isRefusedForAll(members)) return; // T2
+        if (this.interruptions.any || this.#isRefusedForAll) return; // T2
         await this.#post(member);
       }
     };
@@ -263,10 +168,10 @@ export class Others {
   }
 
   /** The application may not do it at all: what was refused of one is refused of all, and is not asked for again. */
-  #isRefusedForAll(members: readonly Member[]): boolean {
+  get #isRefusedForAll(): boolean {
     const isPermission = ({ refusal }: Member): boolean =>
       refusal?.type === 'PermissionDenied' || refusal?.type === 'Unauthorized';
-    return this.#acceptedAt === undefined && members.some(isPermission);
+    return this.#progress.acceptedAt === undefined && this.#members.all.some(isPermission);
   }
 
   async #post(member: Member): Promise<void> {
@@ -276,8 +181,8 @@ export class Others {
       if (answer === 'left') member.leave();
       else if (answer !== undefined) {
         member.accept(answer);
-        this.#acceptedAt = Date.now();
-        this.#settleFailed(member);
+        this.#progress.acceptedAt = Date.now();
+        this.#members.settleFailed(member);
       }
     } catch (stop) {
       if (!(stop instanceof Failed)) throw stop;
@@ -290,27 +195,27 @@ export class Others {
 
   // confirming
 
-  /** How far it is, if the history has become long before the end. */
-  async #confirm(members: readonly Member[]): Promise<Wait | undefined> {
-    const wait = this.#wait ?? this.#beginWait();
+  /** @returns `false` if the history has become long before the end */
+  async #confirm(): Promise<boolean> {
+    const members = this.#members;
+    const wait = (this.#progress.wait ??= this.#beginWait());
     const isLong = (): boolean => isHistoryLong(this.#signals);
-    const isDone = (): boolean =>
-      this.interruptions.any || (!this.#isGathering && members.every(({ isSettled }) => isSettled));
-    const isNews = (): boolean => isDone() || this.#everyone !== undefined || isLong();
-    const delays = this.#isAnyMutedAlready ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
-    for (; !isDone() && !this.#isRefusedForAll(members); wait.round += 1) {
+    const isDone = (): boolean => this.interruptions.any || members.areSettled;
+    const isNews = (): boolean => isDone() || members.isEveryoneListed || isLong();
+    const delays = members.isAnyMutedAlready ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
+    for (; !isDone() && !this.#isRefusedForAll; wait.round += 1) {
       await waitFor(isNews, delayUntil(wait.deadline, delays, wait.round), 'Wait for the roster');
       if (isDone() || Date.now() >= wait.deadline) break;
-      if (isLong()) return wait;
-      await this.#look(members);
-      if (Date.now() >= wait.gatherBy) this.#isGathering = false;
-      if (!members.some(({ isToBeAsked }) => isToBeAsked) || this.interruptions.any) continue;
-      await this.#ask(members);
+      if (isLong()) return false;
+      await this.#look();
+      if (Date.now() >= wait.gatherBy) members.stopGathering();
+      if (members.toBeAsked.length === 0 || this.interruptions.any) continue;
+      await this.#ask();
       this.#phase = 'confirming';
       wait.deadline = Date.now() + this.#confirmMs;
     }
     this.interruptions.throwIfAny();
-    return undefined;
+    return true;
   }
 
   get #confirmMs(): number {
@@ -325,79 +230,49 @@ export class Others {
   }
 
   /**
-   * Reads those who are not settled, and everyone as long as not everyone is known. A read that Graph does not answer
-   * proves nothing, and that is all.
+   * Reads those who are not settled, and everyone as long as not everyone is known. If Graph does not answer, that proves
+   * nothing.
    */
-  async #look(members: readonly Member[]): Promise<void> {
-    const unsettled = members.filter(({ isSettled }) => !isSettled);
-    const isNew = (id: string): boolean => this.#isMeant(id) && !members.some((member) => sameId(member.id, id));
-    const everyone = this.#everyone?.filter(isNew);
-    const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MOST_PARTICIPANTS);
-    this.#everyone = undefined;
+  async #look(): Promise<void> {
+    const { isGathering } = this.#members;
+    const wanted = this.#members.toLookFor();
     try {
-      const whom = { participantIds: ids, ...(this.#isGathering && { andEveryone: true }) };
+      const whom = { participantIds: wanted.ids, ...(isGathering && { andEveryone: true }) };
       const reading = await this.#call.readRoster(whom, () => this.interruptions.any);
-      if (reading === undefined) return;
-      const found = new Map(reading.members.map((member) => [member.id, member]));
-      for (const member of unsettled) {
-        const state = found.get(canonicalId(member.id))?.state;
-        if (state !== undefined) member.see(state);
-        else if (reading.isAbsenceProven && !found.has(canonicalId(member.id))) member.leave();
-      }
-      if (this.#isGathering) this.#gather(reading, everyone, isNew);
+      if (reading !== undefined) this.#members.see(reading, wanted);
     } catch (stop) {
       if (!(stop instanceof Failed)) throw stop;
       if (stop.failure.type === 'CallEnded') this.interruptions.endCall({});
     }
   }
 
-  /** Takes in those whom the roster shows meanwhile. */
-  #gather(
-    { members, isComplete, isCapped, isAbsenceProven }: RosterReading,
-    everyone: readonly string[] | undefined,
-    isNew: (id: string) => boolean,
-  ): void {
-    const listed = members.filter(({ id }) => isNew(id));
-    const found = new Set(members.map(({ id }) => id));
-    // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
-    const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
-    this.#members?.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => Member.of(it)));
-    this.#isRosterComplete = isComplete || everyone !== undefined;
-    this.#isGathering = !this.#isRosterComplete && !isCapped;
-  }
-
-  /** Graph had taken it, and has reported since that it failed. */
-  #settleFailed(member: Member): void {
-    const { operationId } = member;
-    if (operationId === undefined || operationId === '') return;
-    const update = this.#failedOperations.find((failed) => sameId(failed.operationId, operationId));
-    if (update !== undefined) member.refuse(operationFailed(this.#request.callId, 'mute', update));
-  }
-
   // the end
 
-  #result(members: readonly Member[]): OthersResult {
+  #result(): OthersResult {
     const { callId, target, confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
-    const isToBe = members.filter(({ outcome }) => outcome !== 'left' && outcome !== 'inLobby');
+    const { all, results, isRosterComplete } = this.#members;
+    const isToBe = all.filter(({ outcome }) => outcome !== 'left' && outcome !== 'inLobby');
     const isDone = isToBe.some(({ outcome }) => outcome === 'confirmed' || outcome === 'unmutedAgain');
     if (isToBe.length > 0 && !isDone) throw new Failed(this.#noneMuted(isToBe));
-    if (isToBe.length === 0 && !this.#isRosterComplete && !isByName(target)) {
+    if (isToBe.length === 0 && !isRosterComplete && !isByName(target)) {
       throw new Failed(rosterIncomplete(callId, confirmWithinSeconds));
     }
+    const confirmedAt = Date.now();
+    const { requestedAt = confirmedAt, acceptedAt } = this.#progress;
     this.#phase = 'confirmed';
-    this.#confirmedAt = Date.now();
+    this.#confirmedAt = confirmedAt;
     const confirmed = isToBe.filter(({ outcome }) => outcome === 'confirmed');
-    this.#story.tell(`**Confirmed** for ${confirmed.length} of ${members.length}; the result tells of each of them.`);
+    this.#story.tell(`**Confirmed** for ${confirmed.length} of ${all.length}; the result tells of each of them.`);
     return {
-      callId: this.#request.callId,
+      callId,
       action: 'mute',
-      target: this.#request.target,
-      participants: this.#results(),
-      isRosterComplete: this.#isRosterComplete,
+      target,
+      participants: results,
+      isRosterComplete,
       clientContext: this.#clientContext,
-      requestedAt: iso(this.#requestedAt ?? this.#confirmedAt),
-      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
-      confirmedAt: iso(this.#confirmedAt),
+      requestedAt: iso(requestedAt),
+      ...(acceptedAt !== undefined && { acceptedAt: iso(acceptedAt) }),
+      confirmedAt: iso(confirmedAt),
     };
   }
 
@@ -405,14 +280,15 @@ export class Others {
     const { callId, confirmWithinSeconds = DEFAULT_CONFIRM_WITHIN_SECONDS } = this.#request;
     const refusals = members.flatMap(({ refusal }) => refusal ?? []);
     const [first] = refusals;
-    const isRefused = first !== undefined && (refusals.length === members.length || this.#acceptedAt === undefined);
+    const isNothingAccepted = this.#progress.acceptedAt === undefined;
+    const isRefused = first !== undefined && (refusals.length === members.length || isNothingAccepted);
     return isRefused ? first : noneMuted(callId, members.length, confirmWithinSeconds);
   }
 
   #failureOf(stop: unknown): Failure {
     if (!(stop instanceof Failed || stop instanceof Superseded)) throw stop;
     const { failure } = stop;
-    return this.#requestedAt === undefined ? failure : withoutUndoing(failure, this.#results()); // T1
+    return this.#progress.requestedAt === undefined ? failure : withoutUndoing(failure, this.#members.results); // T1
   }
 
   #inheritance(): Inheritance {
@@ -420,46 +296,13 @@ export class Others {
   }
 
   /** What the same operation goes on with in another run. */
-  #continuation(members: readonly Member[], wait: Wait): Inheritance {
+  #continuation(): Inheritance {
     const confirmingOthers: ConfirmingOthersState = {
       clientContext: this.#clientContext,
-      participantId: this.#participantId,
-      members: members.map(({ known }) => known),
-      isGathering: this.#isGathering,
-      everyone: this.#everyone,
-      isRosterComplete: this.#isRosterComplete,
-      isAnyMutedAlready: this.#isAnyMutedAlready,
-      requestedAt: this.#requestedAt,
-      acceptedAt: this.#acceptedAt,
-      wait,
-      failedOperations: this.#failedOperations,
+      progress: this.#progress,
+      members: this.#members.state,
       story: this.#story.lines,
     };
     return { ...this.#inheritance(), confirmingOthers };
   }
-
-  #results(): ParticipantResult[] {
-    return (this.#members ?? []).map((member) => member.result());
-  }
-}
-
-function isByName(target: OthersRequest['target']): target is { participantIds: readonly string[] } {
-  return target !== 'others' && 'participantIds' in target;
-}
-
-/** Who is not found is asked for all the same, unless it is proven that they are not in the call. */
-function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven: boolean): Member {
-  const found = listed.find((member) => sameId(member.id, id));
-  const member = Member.of(found ?? { id, isInLobby: false });
-  if (found === undefined && isAbsenceProven) member.leave();
-  return member;
-}
-
-/**
- * A full roster proves who is in the call only if nobody was left out, it lists the application, and it has fewer than
- * Graph's 100 entries.
- */
-function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
-  const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
-  return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
 }

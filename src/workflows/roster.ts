@@ -13,8 +13,10 @@ export interface RosterState {
   participantId?: string | undefined;
   lastSeen?: MuteState | undefined;
   asked: boolean;
+  /** The highest place in the order, of any roster. */
   newest: number;
   newestWhenAsked: number;
+  /** The same, of rosters that show the participant. */
   highest: number;
   notified?: MuteState | undefined;
   serverMuted?: boolean | undefined;
@@ -41,65 +43,38 @@ export interface RosterState {
  *     stays: most notifications leave it out, a read tells it.
  */
 export class Roster {
-  #participantId: string | undefined;
-  #lastSeen: MuteState | undefined;
-  #asked = false;
-  /** Of any roster. */
-  #newest = NONE;
-  #newestWhenAsked = NONE;
-  /** Of the participant. */
-  #highest = NONE;
-  #notified: MuteState | undefined;
-  #serverMuted: boolean | undefined;
+  readonly #now: RosterState;
   #held: RosterUpdate[] | undefined;
 
-  /** The roster of a run that continues another one. */
-  static from(state: RosterState): Roster {
-    const roster = new Roster();
-    roster.#participantId = state.participantId;
-    roster.#lastSeen = state.lastSeen;
-    roster.#asked = state.asked;
-    roster.#newest = state.newest;
-    roster.#newestWhenAsked = state.newestWhenAsked;
-    roster.#highest = state.highest;
-    roster.#notified = state.notified;
-    roster.#serverMuted = state.serverMuted;
-    return roster;
+  /** `state` is that of a run which this one continues. */
+  constructor(state: RosterState = { asked: false, newest: NONE, newestWhenAsked: NONE, highest: NONE }) {
+    this.#now = { ...state };
   }
 
   get state(): RosterState {
-    return {
-      participantId: this.#participantId,
-      lastSeen: this.#lastSeen,
-      asked: this.#asked,
-      newest: this.#newest,
-      newestWhenAsked: this.#newestWhenAsked,
-      highest: this.#highest,
-      notified: this.#notified,
-      serverMuted: this.#serverMuted,
-    };
+    return this.#now;
   }
 
   get participantId(): string | undefined {
-    return this.#participantId;
+    return this.#now.participantId;
   }
 
   get lastSeen(): MuteState | undefined {
-    return this.#lastSeen;
+    return this.#now.lastSeen;
   }
 
   /** Newest state that a roster notification has told since the POST was sent (R2, R4). */
   get notified(): MuteState | undefined {
-    return this.#notified;
+    return this.#now.notified;
   }
 
   /** The place in the order that is known to be past, if any is. */
   get newest(): number | undefined {
-    return this.#newest === NONE ? undefined : this.#newest;
+    return this.#now.newest === NONE ? undefined : this.#now.newest;
   }
 
   know(participantId: string): void {
-    this.#participantId = participantId;
+    this.#now.participantId = participantId;
   }
 
   /** What the run before has known to be past (R2). */
@@ -115,18 +90,18 @@ export class Roster {
   /** Takes in, in their order, the rosters that were kept. Those of before the POST are among them. */
   release(mayConfirm: boolean): void {
     const held = this.#held ?? [];
-    const asked = this.#asked;
+    const asked = this.#now.asked;
     this.#held = undefined;
-    this.#asked = asked && mayConfirm;
+    this.#now.asked = asked && mayConfirm;
     for (const update of held) this.take(update);
-    this.#asked = asked;
+    this.#now.asked = asked;
   }
 
   /** The POST is about to be sent: from here on a notification may confirm (R2). */
   ask(): void {
-    this.#asked = true;
-    this.#newestWhenAsked = this.#newest;
-    this.#serverMuted = undefined;
+    this.#now.asked = true;
+    this.#now.newestWhenAsked = this.#now.newest;
+    this.#now.serverMuted = undefined;
   }
 
   /** Takes a roster notification in. */
@@ -135,7 +110,7 @@ export class Roster {
       if (this.#held.push(update) > MOST_HELD) this.#held.shift();
       return;
     }
-    const own = this.#participantId;
+    const own = this.#now.participantId;
     const placeOf = ({ sequence }: RosterEntry): number => (update.full ? setNumber(sequence) : (sequence ?? NONE));
     const place = update.sequenceNumber ?? NONE;
     this.#pass(place);
@@ -144,15 +119,15 @@ export class Roster {
     const entry = update.participants.findLast(({ id }) => sameId(id, own));
     if (entry === undefined || entry.removed === true) return; // R5
     const sequence = placeOf(entry) === NONE ? place : placeOf(entry);
-    if (sequence !== NONE && sequence < this.#highest) return; // R3
-    this.#highest = Math.max(this.#highest, sequence);
+    if (sequence !== NONE && sequence < this.#now.highest) return; // R3
+    this.#now.highest = Math.max(this.#now.highest, sequence);
     this.#show(entry);
-    const isPast = sequence !== NONE && sequence <= this.#newestWhenAsked;
-    if (this.#asked && !isPast) this.#notified = this.#lastSeen; // R2
+    const isPast = sequence !== NONE && sequence <= this.#now.newestWhenAsked;
+    if (this.#now.asked && !isPast) this.#now.notified = this.#now.lastSeen; // R2
   }
 
   #pass(sequence: number): void {
-    this.#newest = Math.max(this.#newest, sequence);
+    this.#now.newest = Math.max(this.#now.newest, sequence);
   }
 
   /** Takes in what a read has come to. */
@@ -164,14 +139,14 @@ export class Roster {
   /** Takes in what a read of the roster has shown. */
   see({ sequence, ...state }: SeenState): void {
     this.#pass(setNumber(sequence));
-    this.#highest = Math.max(this.#highest, setNumber(sequence));
+    this.#now.highest = Math.max(this.#now.highest, setNumber(sequence));
     this.#show(state);
   }
 
   #show({ isMuted, serverMuted }: MuteState): void {
-    const told = serverMuted ?? (this.#lastSeen?.isMuted === isMuted ? this.#serverMuted : undefined); // R6
-    this.#serverMuted = told;
-    this.#lastSeen = { isMuted, ...(told !== undefined && { serverMuted: told }) };
+    const told = serverMuted ?? (this.#now.lastSeen?.isMuted === isMuted ? this.#now.serverMuted : undefined); // R6
+    this.#now.serverMuted = told;
+    this.#now.lastSeen = { isMuted, ...(told !== undefined && { serverMuted: told }) };
   }
 }
 

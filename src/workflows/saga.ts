@@ -1,23 +1,22 @@
 import type { Acceptance, CallReading } from '../activities/types.ts';
 import { sameId } from '../contract/call-id.ts';
-import type { FailureDetails } from '../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../contract/names.ts';
-import type { ModerationResult, MuteState, OperationStatus, OthersResult, Phase } from '../contract/operation.ts';
+import type { ModerationResult, MuteState, OperationStatus, Phase } from '../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../contract/request.ts';
-import type { OperationUpdate, RosterUpdate, Successor } from '../contract/signals.ts';
-import { REQUEST_MS, VERIFY_MS } from './activities.ts';
+import type { OperationUpdate, RosterUpdate } from '../contract/signals.ts';
+import { REQUEST_MS } from './activities.ts';
 import { Failed, waitFor } from './call/attempt.ts';
-import { GraphCall, type KnownCall } from './call/graph-call.ts';
-import { delayOf, delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
+import { GraphCall } from './call/graph-call.ts';
+import { delayUntil, ROSTER_DELAYS_MS } from './call/polling.ts';
 import { requireEstablishedGroupCall } from './call/preconditions.ts';
-import { operationFailed, restoreFailed, unconfirmed, withRestored, type Failure } from './failures.ts';
+import { operationFailed, unconfirmed, type Failure } from './failures.ts';
+import type { ConfirmingState, HandOver, Inheritance, Outcome, Progress } from './inheritance.ts';
 import { Interruptions, Superseded } from './interruptions.ts';
 import { iso } from './iso.ts';
 import { isHistoryLong } from './limits.ts';
 import { recordAcceptance, recordConfirmation } from './metrics.ts';
-import type { ConfirmingOthersState } from './others.ts';
-import { isMutedByItsClient, isRestored, restoringAction } from './restoration.ts';
-import { Roster, type RosterState } from './roster.ts';
+import { Restoring } from './restoring.ts';
+import { Roster } from './roster.ts';
 import { Story, timeOfDay } from './story.ts';
 
 /**
@@ -59,55 +58,10 @@ import { Story, timeOfDay } from './story.ts';
  *     before the POST is sent, so S1 is kept. Whatever that attempt has not done, the steps above do.
  */
 
-/** Between the reads that verify a restore. The last one repeats. */
-const VERIFY_DELAYS_MS = [250, 500, 1_000, 2_000] as const;
-
 /** Failed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
 const MOST_FAILED_OPERATIONS = 16;
 
-/** An operation that waits for its confirmation, as plain data, so that it can continue as new. Times are in ms. */
-export interface ConfirmingState {
-  clientContext: string;
-  roster: RosterState;
-  isRefused: boolean;
-  isInherited: boolean;
-  isAlreadyAsWanted: boolean;
-  operationId: string;
-  answer: FailureDetails;
-  attempts: number;
-  requestedAt?: number | undefined;
-  acceptedAt?: number | undefined;
-  deadline: number;
-  round: number;
-  failedOperations: readonly OperationUpdate[];
-  story: readonly string[];
-}
-
-/** What a run leaves to the one that supersedes it, or that continues it. */
-export interface Inheritance extends KnownCall {
-  /** Who hears when the run ends that inherits this. */
-  watchers?: readonly string[];
-  /** What the first run of the chain read, if it read anything (S1). */
-  before?: MuteState;
-  /** The place in the order of rosters that is known to be past (R2 of `roster.ts`). */
-  newest?: number;
-  /** Set if the run continues the same operation, because the history of the run before it became long. */
-  confirming?: ConfirmingState;
-  /** The same, of a mute of others. */
-  confirmingOthers?: ConfirmingOthersState;
-}
-
-export type Outcome =
-  | { kind: 'confirmed'; result: ModerationResult | OthersResult }
-  | { kind: 'failed'; failure: Failure }
-  /** The history is long, and the operation goes on in another run. */
-  | { kind: 'continued'; inheritance: Inheritance };
-
-/** The operation goes on as another run, which knows what this one knew. */
-export interface HandOver {
-  successor: Successor;
-  inheritance: Inheritance;
-}
+const BEGINNING: Progress = { attempts: 0, operationId: '', answer: {}, isAlreadyAsWanted: false, round: 0 };
 
 export class Saga {
   readonly interruptions: Interruptions;
@@ -119,24 +73,16 @@ export class Saga {
   readonly #story: Story;
   readonly #failedOperations: OperationUpdate[] = [];
 
+  readonly #restoring: Restoring;
+  readonly #progress: Progress;
+
   #phase: Phase = 'reading';
   #before: MuteState | undefined;
   /** The run that this one supersedes may have changed the call. */
   readonly #isInherited: boolean;
   /** It supersedes another operation, or continues itself. */
   readonly #isFollowing: boolean;
-  #isAlreadyAsWanted = false;
-  /** From when on Graph may have been asked, so that its notifications of failed operations may be about this one. */
-  #begunAt: number | undefined;
-  #operationId = '';
-  #answer: FailureDetails = {};
-  #attempts = 0;
-  #requestedAt: number | undefined;
-  #acceptedAt: number | undefined;
   #confirmedAt: number | undefined;
-  /** Until when it waits for the confirmation, and how often it has read. */
-  #deadline: number | undefined;
-  #round = 0;
   #signals = 0;
 
   constructor(action: Action, request: ModerationRequest, runId: string, inheritance?: Inheritance) {
@@ -145,30 +91,19 @@ export class Saga {
     this.#request = request;
     const confirming = inheritance?.confirming;
     this.#clientContext = confirming?.clientContext ?? request.clientContext ?? runId;
-    this.#roster = confirming === undefined ? new Roster() : Roster.from(confirming.roster);
+    this.#progress = { ...(confirming?.progress ?? BEGINNING) };
+    this.#roster = new Roster(confirming?.roster);
     const known = { isCallKnown: false, isPosted: false, isRefused: confirming?.isRefused ?? false, ...inheritance };
     this.#call = new GraphCall(request, known);
     this.#before = inheritance?.before;
     this.#isFollowing = inheritance !== undefined;
     if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
     this.#isInherited = confirming?.isInherited ?? known.isPosted;
+    this.#failedOperations.push(...(confirming?.failedOperations ?? []));
     this.#story = new Story(action, request, confirming?.story);
-    if (confirming !== undefined) this.#goOn(confirming);
+    if (confirming !== undefined) this.#phase = 'confirming';
     else if (inheritance !== undefined) this.#story.tell('Took over from the operation before.');
-  }
-
-  #goOn(confirming: ConfirmingState): void {
-    this.#phase = 'confirming';
-    this.#begunAt = confirming.requestedAt;
-    this.#isAlreadyAsWanted = confirming.isAlreadyAsWanted;
-    this.#operationId = confirming.operationId;
-    this.#answer = confirming.answer;
-    this.#attempts = confirming.attempts;
-    this.#requestedAt = confirming.requestedAt;
-    this.#acceptedAt = confirming.acceptedAt;
-    this.#deadline = confirming.deadline;
-    this.#round = confirming.round;
-    this.#failedOperations.push(...confirming.failedOperations);
+    this.#restoring = new Restoring(this.#call, this.#roster, this.interruptions, this.#story);
   }
 
   rosterUpdated(update: RosterUpdate): void {
@@ -177,24 +112,26 @@ export class Saga {
   }
 
   operationUpdated(update: OperationUpdate): void {
-    const mayBeOurs = this.#begunAt !== undefined && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
+    const mayBeOurs = this.#progress.begunAt !== undefined && this.#failedOperations.length < MOST_FAILED_OPERATIONS;
     if (update.status === 'failed' && mayBeOurs) this.#failedOperations.push(update);
   }
 
   status(): OperationStatus {
     const { participantId, lastSeen } = this.#roster;
+    const { attempts, requestedAt, acceptedAt } = this.#progress;
+    const { successor } = this.interruptions;
     return {
-      phase: this.#phase,
+      phase: this.#restoring.isUnderWay && this.#phase !== 'failed' ? 'restoring' : this.#phase,
       action: this.#action,
       request: this.#request,
       ...(participantId !== undefined && { participantId }),
       ...(this.#before !== undefined && { before: this.#before }),
       ...(lastSeen !== undefined && { lastSeen }),
-      attempts: this.#attempts,
-      ...(this.#requestedAt !== undefined && { requestedAt: iso(this.#requestedAt) }),
-      ...(this.#acceptedAt !== undefined && { acceptedAt: iso(this.#acceptedAt) }),
+      attempts,
+      ...(requestedAt !== undefined && { requestedAt: iso(requestedAt) }),
+      ...(acceptedAt !== undefined && { acceptedAt: iso(acceptedAt) }),
       ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
-      ...(this.interruptions.successor !== undefined && { supersededBy: this.interruptions.successor.action }),
+      ...(successor !== undefined && { supersededBy: successor.action }),
     };
   }
 
@@ -213,7 +150,7 @@ export class Saga {
 
   async #steps(): Promise<Outcome> {
     try {
-      if (this.#deadline === undefined) {
+      if (this.#progress.deadline === undefined) {
         const done = this.#isFollowing ? 'nothing' : await this.#readAndAsk();
         if (done === 'nothing') await this.#read();
         if (done !== 'accepted') await this.#ask();
@@ -235,13 +172,13 @@ export class Saga {
   /** How far it has come: Graph has accepted, or the call is read, or neither. */
   async #readAndAsk(): Promise<'accepted' | 'read' | 'nothing'> {
     this.interruptions.throwIfAny();
-    this.#begunAt = Date.now();
+    this.#progress.begunAt = Date.now();
     this.#roster.hold(); // S3
     const first = await this.#call.readAndPost(this.#action, this.#clientContext, () => this.interruptions.any);
     const { reading, isPosted, acceptance, failure } = first;
     if (reading !== undefined) this.#take(reading, false);
-    if (isPosted) this.#asked(first.requestedAt ?? this.#begunAt);
-    this.#roster.release(isPosted && !this.#isAlreadyAsWanted);
+    if (isPosted) this.#asked(first.requestedAt ?? this.#progress.begunAt);
+    this.#roster.release(isPosted && !this.#progress.isAlreadyAsWanted);
     if (acceptance !== undefined) this.#accept(acceptance);
     this.interruptions.throwIfAny();
     if (failure !== undefined) throw new Failed(failure);
@@ -266,18 +203,18 @@ export class Saga {
   #take(reading: CallReading, isPosted: boolean): void {
     this.#roster.read(reading);
     if (!isPosted && reading.self !== undefined) this.#before ??= this.#roster.lastSeen;
-    this.#isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
+    this.#progress.isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
     this.#story.tell(`Read the call and its roster, which ${shown(reading.self)}.`);
   }
 
   // requesting
 
   async #ask(): Promise<void> {
-    const attemptsBefore = this.#attempts;
+    const attemptsBefore = this.#progress.attempts;
     if (attemptsBefore === 0) this.#asked();
     const isLetGo = (): boolean => this.interruptions.any;
     // The time of the first attempt counts.
-    const deadline = (this.#requestedAt ?? Date.now()) + REQUEST_MS;
+    const deadline = (this.#progress.requestedAt ?? Date.now()) + REQUEST_MS;
     const options = { attemptsBefore, deadline };
     const acceptance = await this.#call.post(this.#action, this.#clientContext, isLetGo, options);
     if (acceptance !== undefined) this.#accept(acceptance);
@@ -286,20 +223,23 @@ export class Saga {
 
   #asked(requestedAt = Date.now()): void {
     this.#phase = 'requesting';
-    this.#begunAt ??= requestedAt;
-    this.#requestedAt = requestedAt;
-    this.#attempts = 1;
+    this.#progress.begunAt ??= requestedAt;
+    this.#progress.requestedAt = requestedAt;
+    this.#progress.attempts = 1;
     this.#roster.ask(); // S3
     this.#story.tell(`Asked Graph to ${this.#action}.`);
   }
 
   #accept({ attempt, answer, operationId }: Acceptance): void {
-    this.#attempts = attempt;
-    this.#answer = answer;
-    this.#operationId = operationId;
+    this.#progress.attempts = attempt;
+    this.#progress.answer = answer;
+    this.#progress.operationId = operationId;
     // The clocks of two machines: an answer never comes before its request.
-    this.#acceptedAt = Math.max(Date.now(), this.#requestedAt ?? 0);
-    recordAcceptance(this.#action, this.#acceptedAt - (this.#requestedAt ?? this.#acceptedAt));
+    this.#progress.acceptedAt = Math.max(Date.now(), this.#progress.requestedAt ?? 0);
+    recordAcceptance(
+      this.#action,
+      this.#progress.acceptedAt - (this.#progress.requestedAt ?? this.#progress.acceptedAt),
+    );
   }
 
   // confirming
@@ -307,9 +247,9 @@ export class Saga {
   #accepted(): void {
     this.#phase = 'confirming';
     const deadline = Date.now() + this.#confirmSeconds * 1_000;
-    this.#deadline = deadline;
-    const tries = this.#attempts === 1 ? '' : ` at attempt ${this.#attempts}`;
-    const { requestId } = this.#answer;
+    this.#progress.deadline = deadline;
+    const tries = this.#progress.attempts === 1 ? '' : ` at attempt ${this.#progress.attempts}`;
+    const { requestId } = this.#progress.answer;
     const named = requestId === undefined ? '' : ` (request ID ${requestId})`;
     this.#story.tell(`Accepted by Graph${tries}${named}. The roster has until ${timeOfDay(deadline)} to show it.`);
   }
@@ -320,13 +260,13 @@ export class Saga {
 
   /** What has confirmed it; `undefined` if the history has become long before that. */
   async #confirm(): Promise<ModerationResult['confirmedBy'] | undefined> {
-    const deadline = this.#deadline ?? Date.now();
+    const deadline = this.#progress.deadline ?? Date.now();
     const isLong = (): boolean => isHistoryLong(this.#signals);
     const isSettled = (): boolean =>
       this.#isNotified() || this.interruptions.any || this.#failedOperation() !== undefined;
-    const delays = this.#isAlreadyAsWanted ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
-    for (; ; this.#round += 1) {
-      const delay = delayUntil(deadline, delays, this.#round);
+    const delays = this.#progress.isAlreadyAsWanted ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
+    for (; ; this.#progress.round += 1) {
+      const delay = delayUntil(deadline, delays, this.#progress.round);
       await waitFor(() => isSettled() || isLong(), delay, 'Wait for the roster');
       if (this.#isNotified()) return 'notification';
       this.#throwIfFailed();
@@ -353,7 +293,9 @@ export class Saga {
   /** Once Graph has named the operation only its ID tells; `clientContext` may be the same in many. */
   #failedOperation(): OperationUpdate | undefined {
     return this.#failedOperations.find(({ operationId, clientContext }) =>
-      this.#operationId === '' ? clientContext === this.#clientContext : sameId(operationId, this.#operationId),
+      this.#progress.operationId === ''
+        ? clientContext === this.#clientContext
+        : sameId(operationId, this.#progress.operationId),
     );
   }
 
@@ -370,7 +312,7 @@ export class Saga {
     const confirmedAt = Date.now();
     this.#phase = 'confirmed';
     this.#confirmedAt = confirmedAt;
-    recordConfirmation(this.#action, confirmedBy, confirmedAt - (this.#acceptedAt ?? confirmedAt));
+    recordConfirmation(this.#action, confirmedBy, confirmedAt - (this.#progress.acceptedAt ?? confirmedAt));
     const by = confirmedBy === 'notification' ? 'a roster notification' : 'a read of the roster';
     this.#story.tell(`**Confirmed** by ${by}: isMuted is ${wantedIsMuted(this.#action)}.`);
     return {
@@ -380,9 +322,9 @@ export class Saga {
       isMuted: wantedIsMuted(this.#action),
       confirmedBy,
       clientContext: this.#clientContext,
-      operationId: this.#operationId,
-      requestedAt: iso(this.#requestedAt ?? confirmedAt),
-      acceptedAt: iso(this.#acceptedAt ?? confirmedAt),
+      operationId: this.#progress.operationId,
+      requestedAt: iso(this.#progress.requestedAt ?? confirmedAt),
+      acceptedAt: iso(this.#progress.acceptedAt ?? confirmedAt),
       confirmedAt: iso(confirmedAt),
     };
   }
@@ -391,37 +333,19 @@ export class Saga {
 
   /** Undoes what the POST may have done, and tells what the operation fails with. */
   async #restore(stop: unknown): Promise<Failure> {
-    const { callId, onUnconfirmed } = this.#request;
     if (stop instanceof Superseded) return stop.failure;
     if (!(stop instanceof Failed)) throw stop;
-    const failure = { ...stop.failure, details: { ...this.#answer, ...stop.failure.details } };
-    this.#attempts = Math.max(this.#attempts, failure.details.attempt ?? 0);
+    const failure = { ...stop.failure, details: { ...this.#progress.answer, ...stop.failure.details } };
+    this.#progress.attempts = Math.max(this.#progress.attempts, failure.details.attempt ?? 0);
     const hasActed = this.#mayHaveActed(failure);
     if (failure.type === 'CallEnded' || !(hasActed || this.#isInherited)) return failure;
-    if (onUnconfirmed === 'leave') return withRestored(failure, false, 'The call was left as it is, as asked.');
-    if (failure.type === 'Unconfirmed' && isMutedByItsClient(this.#action, this.#roster.lastSeen)) {
-      const sentence =
-        'The server mutes it no longer: the client itself is muted, which only the application can change.';
-      return withRestored(failure, false, sentence);
-    }
-    if (this.#before === undefined) return withRestored(failure, false, 'What was there before is not known.');
-    const action = restoringAction(hasActed ? this.#action : undefined, this.#before);
-    if (action === undefined) return withRestored(failure, false, 'There was nothing to put back.');
-    this.#phase = 'restoring';
-    this.#story.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${action}.`);
-    try {
-      const isLetGo = (): boolean => this.interruptions.isFinal;
-      await this.#call.post(action, this.#clientContext, isLetGo, { why: 'to put it back' });
-      this.#story.tell('Graph has answered. Reading the roster until it shows it.');
-      return (await this.#verify(this.#before))
-        ? withRestored(failure, true, 'The call was put back as it was.')
-        : restoreFailed(callId, this.#action, failure);
-    } catch (again) {
-      if (again instanceof Superseded) return again.failure;
-      if (!(again instanceof Failed)) throw again;
-      const cause = again.failure;
-      return cause.type === 'CallEnded' ? cause : restoreFailed(callId, this.#action, failure, cause);
-    }
+    return await this.#restoring.undo(failure, {
+      action: this.#action,
+      request: this.#request,
+      clientContext: this.#clientContext,
+      before: this.#before,
+      hasActed,
+    });
   }
 
   /**
@@ -429,58 +353,22 @@ export class Saga {
    * attempt has not; at a later one, an earlier attempt had no answer and may have.
    */
   #mayHaveActed({ type }: Failure): boolean {
-    if (this.#requestedAt === undefined || this.#call.known.isRefused) return false;
-    return type !== 'OperationFailed' || this.#attempts > 1;
-  }
-
-  /**
-   * Reads until the roster shows what was read before, at most VERIFY_MS. That time is Graph's: where no worker has
-   * answered by then, one that comes back is waited for, as long as for any request.
-   */
-  async #verify(before: MuteState): Promise<boolean> {
-    let deadline = Date.now() + VERIFY_MS;
-    let isExtended = false;
-    const isLetGo = (): boolean => this.interruptions.isFinal;
-    for (let round = 0; ; round += 1) {
-      const self = await this.#readSelf(isLetGo, deadline);
-      this.interruptions.throwIfFinal();
-      if (self === 'unheard' && !isExtended) {
-        isExtended = true;
-        deadline = Date.now() + REQUEST_MS;
-        continue;
-      }
-      if (self !== undefined && self !== 'unheard' && isRestored(before, self)) return true;
-      const pause = Math.min(delayOf(VERIFY_DELAYS_MS, round), deadline - Date.now());
-      await waitFor(isLetGo, pause, 'Wait before the roster is read again');
-      this.interruptions.throwIfFinal();
-      if (Date.now() >= deadline) return false;
-    }
+    if (this.#progress.requestedAt === undefined || this.#call.known.isRefused) return false;
+    return type !== 'OperationFailed' || this.#progress.attempts > 1;
   }
 
   /** What the same operation goes on with in another run. */
-  #confirmingState(): ConfirmingState | undefined {
-    if (this.#deadline === undefined) return undefined;
-    return {
+  #continuation(): Inheritance {
+    const confirming: ConfirmingState = {
       clientContext: this.#clientContext,
+      progress: this.#progress,
       roster: this.#roster.state,
       isRefused: this.#call.known.isRefused,
       isInherited: this.#isInherited,
-      isAlreadyAsWanted: this.#isAlreadyAsWanted,
-      operationId: this.#operationId,
-      answer: this.#answer,
-      attempts: this.#attempts,
-      requestedAt: this.#requestedAt,
-      acceptedAt: this.#acceptedAt,
-      deadline: this.#deadline,
-      round: this.#round,
       failedOperations: this.#failedOperations,
       story: this.#story.lines,
     };
-  }
-
-  #continuation(): Inheritance {
-    const confirming = this.#confirmingState();
-    return { ...this.#inheritance(), ...(confirming !== undefined && { confirming }) };
+    return { ...this.#inheritance(), confirming };
   }
 
   #inheritance(): Inheritance {

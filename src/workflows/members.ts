@@ -1,0 +1,221 @@
+import type { RosterReading } from '../activities/types.ts';
+import { canonicalId, sameId } from '../contract/call-id.ts';
+import type { ParticipantResult } from '../contract/operation.ts';
+import type { OthersRequest } from '../contract/request.ts';
+import type { OperationUpdate, RosterEntry, RosterUpdate } from '../contract/signals.ts';
+import { MOST_PARTICIPANTS } from '../contract/target.ts';
+import { Failed } from './call/attempt.ts';
+import { invalidRequest, operationFailed } from './failures.ts';
+import { Member, type MemberState } from './member.ts';
+
+/** Failed operations that are kept until it is known whom they are about: none is missed for long. */
+const MOST_KEPT = 64;
+
+/** Everything that is known of them, as plain data. */
+export interface MembersState {
+  /** The application's own participant. */
+  participantId?: string;
+  members: readonly MemberState[];
+  isGathering: boolean;
+  everyone?: readonly string[];
+  isRosterComplete: boolean;
+  isAnyMutedAlready: boolean;
+  failedOperations: readonly OperationUpdate[];
+}
+
+/**
+ * Those whom a mute of others is about.
+ *
+ * An incomplete roster proves nothing about who is not in it. If everyone is to be muted and the first roster is incomplete,
+ * they are **gathered**: whom a later roster shows is one of them, until a roster is complete. A full notification that lists
+ * everyone completes the picture, too. At Graph's 100 entries another look would show no more, so there is no gathering.
+ */
+export class Members {
+  readonly #request: OthersRequest;
+  readonly #members: Member[] = [];
+  readonly #failedOperations: OperationUpdate[] = [];
+  #participantId: string | undefined;
+  #isGathering = false;
+  #everyone: readonly string[] | undefined;
+  #isRosterComplete = false;
+  #isAnyMutedAlready = false;
+  #isKnown = false;
+
+  /** `state` is that of a run which this one continues. */
+  constructor(request: OthersRequest, state?: MembersState) {
+    this.#request = request;
+    if (state === undefined) return;
+    this.#isKnown = true;
+    this.#participantId = state.participantId;
+    this.#members.push(...state.members.map((known) => new Member(known)));
+    this.#isGathering = state.isGathering;
+    this.#everyone = state.everyone;
+    this.#isRosterComplete = state.isRosterComplete;
+    this.#isAnyMutedAlready = state.isAnyMutedAlready;
+    this.#failedOperations.push(...state.failedOperations);
+  }
+
+  get state(): MembersState {
+    return {
+      ...(this.#participantId !== undefined && { participantId: this.#participantId }),
+      members: this.#members.map(({ known }) => known),
+      isGathering: this.#isGathering,
+      ...(this.#everyone !== undefined && { everyone: this.#everyone }),
+      isRosterComplete: this.#isRosterComplete,
+      isAnyMutedAlready: this.#isAnyMutedAlready,
+      failedOperations: this.#failedOperations,
+    };
+  }
+
+  get participantId(): string | undefined {
+    return this.#participantId;
+  }
+
+  /** The first roster was read. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  get isGathering(): boolean {
+    return this.#isGathering;
+  }
+
+  /** A notification has listed everyone, and they were not looked for yet. */
+  get isEveryoneListed(): boolean {
+    return this.#everyone !== undefined;
+  }
+
+  get isRosterComplete(): boolean {
+    return this.#isRosterComplete;
+  }
+
+  get isAnyMutedAlready(): boolean {
+    return this.#isAnyMutedAlready;
+  }
+
+  get all(): readonly Member[] {
+    return this.#members;
+  }
+
+  get toBeAsked(): Member[] {
+    return this.#members.filter(({ isToBeAsked }) => isToBeAsked);
+  }
+
+  get areSettled(): boolean {
+    return !this.#isGathering && this.#members.every(({ isSettled }) => isSettled);
+  }
+
+  get results(): ParticipantResult[] {
+    return this.#members.map((member) => member.result());
+  }
+
+  /** @throws {Failed} if the request names the application itself */
+  choose(reading: RosterReading | undefined): void {
+    const { participantId, members: listed = [], isComplete = false, isCapped = false } = reading ?? {};
+    const { callId, target } = this.#request;
+    this.#participantId = participantId;
+    this.#isRosterComplete = isComplete;
+    if (isByName(target)) {
+      if (participantId !== undefined && target.participantIds.some((id) => sameId(id, participantId))) {
+        const fault = `target names ${participantId}, which is the application itself: leave it out, and mute it with target 'self'`;
+        throw new Failed(invalidRequest([fault], callId));
+      }
+      const isAbsenceProven = reading?.isAbsenceProven === true;
+      this.#members.push(...target.participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
+    } else {
+      this.#members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
+      this.#isGathering = !isComplete && !isCapped;
+    }
+    this.#isKnown = true;
+    this.#isAnyMutedAlready = this.#members.some(({ state }) => state?.isMuted === true);
+  }
+
+  /** Of a target that names nobody: everyone but the application and those who are excepted. */
+  #isMeant(id: string): boolean {
+    const { target } = this.#request;
+    const except = typeof target === 'object' && 'others' in target ? target.others.except : [];
+    return ![this.#participantId, ...except].some((other) => other !== undefined && sameId(id, other));
+  }
+
+  /** Takes a roster notification in. */
+  take(update: RosterUpdate): void {
+    for (const member of this.#members) member.take(update);
+    if (this.#isGathering && listsEveryone(update, this.#participantId)) {
+      this.#everyone = update.participants.map(({ id }) => canonicalId(id));
+    }
+  }
+
+  /** Graph has reported of an operation that it failed. */
+  fail(update: OperationUpdate): void {
+    if (this.#failedOperations.push(update) > MOST_KEPT) this.#failedOperations.shift();
+    for (const member of this.#members) this.settleFailed(member);
+  }
+
+  /** Graph had taken it, and has reported since that it failed. */
+  settleFailed(member: Member): void {
+    const { operationId } = member;
+    if (operationId === undefined || operationId === '') return;
+    const update = this.#failedOperations.find((failed) => sameId(failed.operationId, operationId));
+    if (update !== undefined) member.refuse(operationFailed(this.#request.callId, 'mute', update));
+  }
+
+  /** Those to be looked for in the next read: who is not settled, and whom a notification has listed that listed everyone. */
+  toLookFor(): { unsettled: readonly Member[]; everyone: readonly string[] | undefined; ids: readonly string[] } {
+    const unsettled = this.#members.filter(({ isSettled }) => !isSettled);
+    const everyone = this.#everyone?.filter((id) => this.#isNew(id));
+    this.#everyone = undefined;
+    const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MOST_PARTICIPANTS);
+    return { unsettled, everyone, ids };
+  }
+
+  /** Takes in what a read has shown. */
+  see(reading: RosterReading, { unsettled, everyone }: ReturnType<Members['toLookFor']>): void {
+    const found = new Map(reading.members.map((member) => [member.id, member]));
+    for (const member of unsettled) {
+      const shown = found.get(canonicalId(member.id));
+      if (shown?.state !== undefined) member.see(shown.state);
+      else if (shown === undefined && reading.isAbsenceProven) member.leave();
+    }
+    if (this.#isGathering) this.#gather(reading, everyone);
+  }
+
+  /** Takes in those whom the roster shows meanwhile. */
+  #gather({ members, isComplete, isCapped, isAbsenceProven }: RosterReading, everyone?: readonly string[]): void {
+    const listed = members.filter(({ id }) => this.#isNew(id));
+    const found = new Set(members.map(({ id }) => id));
+    // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
+    const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
+    this.#members.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => Member.of(it)));
+    this.#isRosterComplete = isComplete || everyone !== undefined;
+    this.#isGathering = !this.#isRosterComplete && !isCapped;
+  }
+
+  stopGathering(): void {
+    this.#isGathering = false;
+  }
+
+  #isNew(id: string): boolean {
+    return this.#isMeant(id) && !this.#members.some((member) => sameId(member.id, id));
+  }
+}
+
+export function isByName(target: OthersRequest['target']): target is { participantIds: readonly string[] } {
+  return target !== 'others' && 'participantIds' in target;
+}
+
+/** Who is not found is asked for all the same, unless it is proven that they are not in the call. */
+function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven: boolean): Member {
+  const found = listed.find((member) => sameId(member.id, id));
+  const member = Member.of(found ?? { id, isInLobby: false });
+  if (found === undefined && isAbsenceProven) member.leave();
+  return member;
+}
+
+/**
+ * A full roster proves who is in the call only if nobody was left out, it lists the application, and it has fewer than
+ * Graph's 100 entries.
+ */
+function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
+  const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
+  return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
+}
