@@ -304,8 +304,7 @@ class Judge {
     if (step.kind !== 'quiet') return [];
     if (this.#isChanged(step.id)) return this.#wishesOfChanges(step.id, call);
     if (acceptedAt === undefined) return [];
-    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
-    const establishedAt = plan === undefined ? -Infinity : this.#played.start + plan.at;
+    const establishedAt = this.#establishedAt(call) ?? -Infinity;
     const wishes = momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
       isMuted: isBegin,
       from: at,
@@ -316,13 +315,19 @@ class Judge {
     // What begins in the midst of them is muted then.
     const before = wishes.findLast(({ from }) => from <= establishedAt);
     const later = wishes.filter(({ from }) => from > establishedAt);
-    // Whoever never heard of the call does nothing to it.
-    const isKnown = this.#runs.some(({ start }) => callIdOfLive(start.workflowId) === callIdAt(call));
     const joins =
-      before === undefined || !isKnown
+      before === undefined || !Number.isFinite(establishedAt)
         ? []
         : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
+  }
+
+  /** When it was established, for all that the service knows: a notification may come late, or never. Nothing of one that always was. */
+  #establishedAt(call: number): number | undefined {
+    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
+    if (plan === undefined) return undefined;
+    const live = this.#runs.find(({ start }) => callIdOfLive(start.workflowId) === callIdAt(call));
+    return live === undefined ? Infinity : Math.max(this.#played.start + plan.at, live.startedAt);
   }
 
   /** Nobody is harmed if a call is not muted, so a refusal of that is final. */
@@ -349,10 +354,10 @@ class Judge {
       ({ step, unexpected }) =>
         (step.kind === 'change' || step.kind === 'quiet') && step.id === id && unexpected === undefined,
     );
-    const late = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
-    if (late !== undefined) {
+    const establishedAt = this.#establishedAt(call);
+    if (establishedAt === Infinity) return [];
+    if (establishedAt !== undefined) {
       // It is unmuted at the end of its hours, also if they are paused or deleted by then. What else changes them leaves it open.
-      const establishedAt = this.#played.start + late.at;
       const terms = log.findLast(({ at }) => at < establishedAt - CHANGE_MS);
       const isKept = log.every(
         ({ at, how }) => at < establishedAt - CHANGE_MS || (at > establishedAt && how === 'delete'),

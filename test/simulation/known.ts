@@ -482,4 +482,16 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
     refused(5_390, ['unmute'], 503, 10_800),
   ]),
+  known(
+    'policy 14',
+    'quiet hours end in a call that was established just before, though workers came only after their end',
+    120,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:15', zone: 'UTC', calls: 'live' }),
+      at(4_440, { kind: 'away', deployment: 0, seconds: 300 }),
+      at(4_490, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+      at(4_497, { kind: 'establish', call: 0 }),
+    ],
+    { calls: [call({ isLater: true })] },
+  ),
 ];
