@@ -206,7 +206,9 @@ export class Others {
     this.interruptions.throwIfAny();
     const named = isByName(target) ? target.participantIds : undefined;
     const whom = named === undefined ? {} : { participantIds: named };
-    const reading = await this.#call.readRoster(whom, () => this.interruptions.any, 'Read the call and its roster');
+    const reading = await this.#call.readRoster(whom, () => this.interruptions.any, {
+      summary: 'Read the call and its roster',
+    });
     this.interruptions.throwIfAny();
     requireEstablishedGroupCall(callId, reading);
     this.#participantId = reading?.participantId;
@@ -302,7 +304,7 @@ export class Others {
       await waitFor(isNews, delayUntil(wait.deadline, delays, wait.round), 'Wait for the roster');
       if (isDone() || Date.now() >= wait.deadline) break;
       if (isLong()) return wait;
-      await this.#look(members);
+      await this.#look(members, wait.deadline);
       if (Date.now() >= wait.gatherBy) this.#isGathering = false;
       if (!members.some(({ isToBeAsked }) => isToBeAsked) || this.interruptions.any) continue;
       await this.#ask(members);
@@ -325,10 +327,10 @@ export class Others {
   }
 
   /**
-   * Reads those who are not settled, and everyone as long as not everyone is known. A read that Graph does not answer
+   * Reads those who are not settled, and everyone as long as not everyone is known. A read that Graph does not answer in time
    * proves nothing, and that is all.
    */
-  async #look(members: readonly Member[]): Promise<void> {
+  async #look(members: readonly Member[], deadline: number): Promise<void> {
     const unsettled = members.filter(({ isSettled }) => !isSettled);
     const isNew = (id: string): boolean => this.#isMeant(id) && !members.some((member) => sameId(member.id, id));
     const everyone = this.#everyone?.filter(isNew);
@@ -336,7 +338,7 @@ export class Others {
     this.#everyone = undefined;
     try {
       const whom = { participantIds: ids, ...(this.#isGathering && { andEveryone: true }) };
-      const reading = await this.#call.readRoster(whom, () => this.interruptions.any);
+      const reading = await this.#call.readRoster(whom, () => this.interruptions.any, { deadline });
       if (reading === undefined) return;
       const found = new Map(reading.members.map((member) => [member.id, member]));
       for (const member of unsettled) {

@@ -483,6 +483,17 @@ export const KNOWN: readonly Known[] = [
     refused(5_390, ['unmute'], 503, 10_800),
   ]),
   known(
+    'others',
+    'a mute of others ends in its time though Graph answers no read any more',
+    10,
+    [
+      at(4, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 120 }),
+      at(5, { kind: 'others', call: 0 }),
+      refused(6, ['list', 'getParticipant'], 503, 120),
+    ],
+    { endsBy: 28 },
+  ),
+  known(
     'policy 14',
     'quiet hours end in a call that was established just before, though workers came only after their end',
     120,
