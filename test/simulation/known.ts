@@ -59,6 +59,24 @@ const unmuteAt = (row: string, minutes: number): Known =>
     { calls: [call(), call()] },
   );
 
+/** Temporal is slow just when an operation of a mute on entry ends, 44 s after the start. */
+const heardOf = (how: string, ms: number, seconds: number, endsBy: number): Known =>
+  known(
+    'entry',
+    `a mute on entry hears of the end of its operation though Temporal is slow ${how}`,
+    10,
+    [
+      at(0, { kind: 'entry', call: 0 }),
+      at(10, { kind: 'join', call: 0, name: 'late', isInLobby: false }),
+      at(10.2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 60 }),
+      refused(10, ['muteParticipant'], 503, 4),
+      refused(11, ['list', 'getParticipant'], 503, 60),
+      at(20, { kind: 'release', call: 0 }),
+      at(43, { kind: 'slow', ms, seconds }),
+    ],
+    { endsBy },
+  );
+
 export const KNOWN: readonly Known[] = [
   unmuteAt('1', 90),
   known('1', 'quiet hours end though all workers are away at their end', 110, [
@@ -482,6 +500,8 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
     refused(5_390, ['unmute'], 503, 10_800),
   ]),
+  heardOf('for a moment', 3_000, 12, 62),
+  heardOf('for half a minute', 25_000, 35, 92),
   known(
     'others',
     'a mute of others ends in its time though Graph answers no read any more',
