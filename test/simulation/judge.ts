@@ -20,7 +20,8 @@ import type { ISchedule } from './temporal/schedules.ts';
  *     (g) says nothing, because nobody knows what came of the last wish.
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
- *     hold or of a mute on entry begins after that has closed.
+ *     hold or of a mute on entry begins after that has closed, and a mute on entry that was
+ *     released orders nothing more, but asks what became of what it has ordered.
  * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
  *     work without a pause. That lists lag or fail is no excuse.
  * (n) Who comes into a call that is muted on entry, once all is well, is muted.
@@ -113,6 +114,7 @@ class Judge {
     this.#judgeSuperseded();
     this.#judgeEntries();
     this.#judgeSilence();
+    this.#judgeReleased();
     this.#judgeDeadlines();
     this.#judgeDeployments();
     this.#judgeReleases();
@@ -513,6 +515,19 @@ class Judge {
           'i',
           `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`,
         );
+      }
+    }
+  }
+
+  /** What was ordered before may have been started, or may not: it is asked for with a `notAfter`. */
+  #judgeReleased(): void {
+    for (const { start, releasedAt = Infinity, ordered } of this.#runs) {
+      if (start.type !== 'muteOnEntry') continue;
+      for (const { at, order } of ordered) {
+        const { notAfter } = defaultPayloadConverter.fromPayload<{ notAfter?: string }>(order);
+        if (at < releasedAt + SLACK_MS || (notAfter !== undefined && Date.parse(notAfter) < at)) continue;
+        const when = `${this.#time(at)}, and was released at ${this.#time(releasedAt)}`;
+        this.#blame('i', `${start.workflowId} has ordered an operation at ${when}`);
       }
     }
   }
