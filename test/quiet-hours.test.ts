@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, type ScheduleSpec } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { dueLaterAt, isFirstOfTwo, lastChangeOf, quietAt } from '../src/client/quiet-hours.ts';
+import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt } from '../src/client/quiet-hours.ts';
 import { changesOf, DAY_MS, instantOf, localAt, type Change } from '../src/client/wall-clock.ts';
 import { readWhen } from '../src/client/when.ts';
 import type { PolicyWhen } from '../src/contract/policy.ts';
@@ -196,6 +196,19 @@ describe('quiet hours', () => {
     const { intervals, endAt } = specOf({ ...when }, new Date('2027-01-01'));
     expect(intervals?.map(({ every }) => iso(Number(every)))).toEqual([spans[1], spans[4]]);
     expect(endAt).toEqual(new Date(spans[4] ?? ''));
+  });
+
+  test('are over since their end, for whoever was there before it', () => {
+    const when = { quietHours: { from: '22:00', to: '06:00' }, timeZone: 'UTC', start: '2027-02-01T00:00:00Z' };
+    const end = (since: string, now: string) => lastEndOf(when, new Date(since), new Date(now))?.toISOString();
+    expect(end('2027-02-02T05:59:59Z', '2027-02-02T05:59:59Z')).toBe('2027-02-02T06:00:00.000Z');
+    expect(end('2027-02-02T05:59:59Z', '2027-02-02T06:00:00Z')).toBe('2027-02-02T06:00:00.000Z');
+    expect(end('2027-02-02T05:59:59Z', '2027-02-03T12:00:00Z')).toBe('2027-02-03T06:00:00.000Z');
+    expect(end('2027-02-02T05:59:59Z', '2027-02-02T23:00:00Z')).toBe('2027-02-03T06:00:00.000Z');
+    expect(end('2027-02-02T06:00:00Z', '2027-02-02T06:04:00Z')).toBeUndefined();
+    expect(end('2027-01-31T12:00:00Z', '2027-02-01T00:00:00Z')).toBe('2027-02-01T06:00:00.000Z');
+    expect(end('2027-01-31T12:00:00Z', '2027-01-31T23:00:00Z')).toBeUndefined();
+    expect(lastEndOf({}, new Date(0), new Date())).toBeUndefined();
   });
 
   test('on some days are empty on the others', () => {

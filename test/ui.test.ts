@@ -117,7 +117,6 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
       await pageOf(handle, 'timeline'),
       [
         'COMPLETED',
-        `Read call ${call.id}`,
         `Unmute call ${call.id}`,
         '"isMuted": false',
         '"confirmedBy": "roster-read"',

@@ -114,18 +114,24 @@ function outdated({
   return { outcome: 'Superseded', message, details: { callId } };
 }
 
-/** A run that has announced its end closes a moment later. */
+/** A run that has announced its end closes a moment later, and is waited for so long. */
 const CLOSES_WITHIN_MS = 3_000;
+
+/** What a run that has closed came to is told at once, unless Temporal is slow. */
+const TOLD_WITHIN_MS = 8_000;
 
 export async function readOperation(target: OperationTarget): Promise<OperationReading> {
   const { client } = Context.current();
   const { callId, runId, as, joined, isEnding } = target;
   const run = new Runs(client).of(workflowIdOf(callId), runId);
-  const deadline = Date.now() + CLOSES_WITHIN_MS;
+  let deadline = Date.now() + TOLD_WITHIN_MS;
+  let isOpen = true;
   try {
     const { status } = await run.describe();
-    if (status.name === 'RUNNING' && !isEnding) return { kind: 'running' };
-    if (as === 'busy' && status.name !== 'RUNNING') return { kind: 'free' };
+    isOpen = status.name === 'RUNNING';
+    if (isOpen && !isEnding) return { kind: 'running' };
+    if (as === 'busy' && !isOpen) return { kind: 'free' };
+    if (isOpen) deadline = Math.min(deadline, Date.now() + CLOSES_WITHIN_MS);
     const result = await client.withDeadline(deadline, () => run.result());
     if (as !== 'running') return { kind: 'free' };
     const confirmed = result as ModerationResult | OthersResult;
@@ -136,7 +142,7 @@ export async function readOperation(target: OperationTarget): Promise<OperationR
     if (error instanceof WorkflowFailedError) {
       return as === 'running' ? ended(await failureOf(error, callId, run)) : { kind: 'free' };
     }
-    if (isEnding && Date.now() >= deadline) return { kind: 'running' }; // It has not closed yet.
+    if (isOpen && isEnding && Date.now() >= deadline) return { kind: 'running' }; // It has not closed yet.
     throw error;
   }
 }
@@ -159,15 +165,17 @@ async function readNext(target: OperationTarget, runId: string): Promise<Operati
   const runs = new Runs(client);
   const next = runs.of(workflowIdOf(callId), runId);
   const { memo, type } = await next.describe();
-  if (memo?.[CONTINUES_MEMO] === true) return { kind: 'moved', runId, as, joined };
+  const movedTo = async (how: OperationTarget['as'], isJoined: boolean): Promise<OperationReading> => {
+    // It may not know who wants to hear of its end: somebody else has asked for it, or our word came too late for the run before.
+    await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
+    return { kind: 'moved', runId, as: how, joined: isJoined };
+  };
+  if (memo?.[CONTINUES_MEMO] === true) return await movedTo(as, joined);
   if (as === 'superseding' && memo?.[SUCCESSOR_MEMO] === startId)
     return { kind: 'moved', runId, as: 'running', joined: false };
   // Somebody else's successor was later, and wants the same.
-  if (as === 'superseding' && type === action) return { kind: 'moved', runId, as: 'running', joined: true };
-  if (action === 'unmute') {
-    await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
-    return { kind: 'moved', runId, as: 'busy', joined: false };
-  }
+  if (as === 'superseding' && type === action) return await movedTo('running', true);
+  if (action === 'unmute') return await movedTo('busy', false);
   return { kind: 'ended', outcome: outdated({ action, request: { callId } }) };
 }
 

@@ -8,7 +8,7 @@ import { toSeconds } from '../contract/duration.ts';
 import { bounded } from '../contract/check.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import { newestOwn } from '../client/newest.ts';
-import { dueLaterAt, isFirstOfTwo, lastChangeOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
+import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
 import { Runs } from '../client/runs.ts';
 import { argumentOf, readSchedule } from '../client/schedules.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
@@ -98,15 +98,29 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
 /**
  * The policy that mutes the application in a call as it is established, and the one that mutes who comes after that, if
  * there are such: of each kind the first, by ID, that says so, is not paused, and has the call among its own; with quiet
- * hours, only in those.
+ * hours, only in those. Hours that the call was established in are told also if they are over: the run at their end may
+ * have listed the calls before this one was among them.
  */
-export async function policyOnJoin(call: JoiningCall): Promise<WantedOnJoin> {
+export async function policyOnJoin(call: JoiningCall, since: string): Promise<WantedOnJoin> {
   const now = new Date();
-  const concerned = (await known().soon()).filter((policy) => isInForce(policy, now) && concerns(policy, call));
-  const join = concerned.find((policy) => isOnJoin(policy, now));
-  const entry = concerned.find(({ rules }) => entryRuleOf(rules) !== undefined);
+  const concerned = (await known().soon()).filter((policy) => concerns(policy, call));
+  const inForce = concerned.filter((policy) => isInForce(policy, now));
+  const join = inForce.find((policy) => isOnJoin(policy, now));
+  const entry = inForce.find(({ rules }) => entryRuleOf(rules) !== undefined);
   const until = join?.when.quietHours && quietAt(join.when, now).until?.toISOString();
-  return { ...(join !== undefined && { join }), ...(entry !== undefined && { entry }), ...(until && { until }) };
+  const quiet = concerned
+    .flatMap((policy) => {
+      const end = lastEndOf(policy.when, new Date(since), now);
+      return end === undefined ? [] : [{ policy, until: end.toISOString() }];
+    })
+    .toSorted((a, b) => Date.parse(a.until) - Date.parse(b.until))
+    .at(-1);
+  return {
+    ...(join !== undefined && { join }),
+    ...(entry !== undefined && { entry }),
+    ...(until && { until }),
+    ...(quiet !== undefined && { quiet }),
+  };
 }
 
 export async function quietUntil(call: JoiningCall, at: string): Promise<string | undefined> {

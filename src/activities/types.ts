@@ -152,6 +152,8 @@ export interface WantedOnJoin {
   entry?: Policy;
   /** If `join` does so because of its quiet hours: when they end. ISO 8601, UTC. */
   until?: string;
+  /** The quiet hours that the call was established in, which may be over by now; of several, those that end last. */
+  quiet?: { policy: Policy; until: string };
 }
 
 /**
@@ -284,8 +286,8 @@ export interface Activities {
   readCrowd(target: CallTarget): Promise<Crowd>;
   /** What a policy with quiet hours does at a moment. */
   policyLevel(policy: Policy, when: LevelAt): Promise<PolicyLevel>;
-  /** What policies want of a call as it is established. */
-  policyOnJoin(call: JoiningCall): Promise<WantedOnJoin>;
+  /** What policies want of a call that was established after `since` (ISO 8601), and perhaps long ago. */
+  policyOnJoin(call: JoiningCall, since: string): Promise<WantedOnJoin>;
   /**
    * Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). A policy that is paused keeps none, but
    * for the one that is named.

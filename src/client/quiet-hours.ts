@@ -94,6 +94,14 @@ export function lastChangeOf(when: QuietWhen, at: Date): Date | undefined {
   return last === undefined ? undefined : new Date(last);
 }
 
+/** The end of the hours that `now` lies in, or else of the last ones that ended after `since`. */
+export function lastEndOf(when: QuietWhen, since: Date, now: Date): Date | undefined {
+  const { isQuiet, until } = quietAt(when, now);
+  if (isQuiet) return until;
+  const end = lastChangeOf(when, now);
+  return end !== undefined && end.getTime() > since.getTime() ? end : undefined;
+}
+
 /** When the hours begin or end, if the schedule may have fired early for that (Q4). */
 export function dueLaterAt(when: QuietWhen, scheduledAt: Date): Date | undefined {
   const { until } = quietAt(when, scheduledAt);

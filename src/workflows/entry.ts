@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { OperationOrder, OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
 import { isEnded } from '../contract/call-state.ts';
+import { CANCELLED } from '../contract/failure.ts';
 import type {
   MuteOnEntryEnd,
   MuteOnEntryPhase,
@@ -53,7 +54,8 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (`activities/operations.ts`).
  * E4. Who leaves and comes back is a newcomer: Graph gives them a new ID. Who waits in the lobby is one once admitted.
  * E5. What was begun is finished: it ends when no operation of it is under way, so nobody is muted after its result. An
- *     operation that still waits for its turn was not begun, and is dropped.
+ *     operation that still waits for its turn was not begun, and is dropped. One of which nobody knows whether Temporal has
+ *     started it is asked after, and not started any more.
  * E6. No signal is lost to continuing as new, nor who was hinted at: handlers only take note, at once; the server lets no
  *     run close over a signal that it has not seen; and all that was noted goes along (`EntryState`).
  * E7. The webhook learns of it only after a moment, and notifications get lost: it looks by itself after LOOK_PAUSES_MS,
@@ -344,11 +346,15 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** Waits for the operation, also if everything else is over (E5). One that still waits for its turn is dropped then. */
   async #finish({ pending, participantIds }: NonNullable<EntryState['asking']>): Promise<void> {
     const isMoot = (): boolean => this.#isOver() && isNotBegun(pending);
-    const outcome = await this.#operations.settle(pending, () => this.#isLong() || isMoot());
-    if (outcome === undefined && !isMoot()) return; // It goes along when this continues as new.
+    const isToStart = (): boolean => pending.order.notAfter === undefined;
+    if (this.#isOver() && isToStart()) pending.order = { ...pending.order, notAfter: iso(Date.now()) };
+    const isNews = (): boolean => isMoot() || (this.#isOver() && isToStart());
+    const outcome = await this.#operations.settle(pending, () => this.#isLong() || isNews());
+    if (outcome === undefined && !isMoot()) return; // It goes on, or goes along when this continues as new.
     const { asking: _, ...state } = this.#state;
     this.#state = state;
-    if (outcome !== undefined) this.#settleOutcome(participantIds, outcome);
+    const isDropped = outcome?.outcome === CANCELLED && !isToStart() && resultsOf(outcome) === undefined;
+    if (outcome !== undefined && !isDropped) this.#settleOutcome(participantIds, outcome);
   }
 
   #settleOutcome(participantIds: readonly string[], outcome: OperationOutcome): void {

@@ -32,6 +32,7 @@ import { toCallEnd } from '../contract/signals.ts';
 import { reads, rules } from './activities.ts';
 import { invalidRequest } from './failures.ts';
 import { onSignals } from './on-signals.ts';
+import { iso } from './iso.ts';
 import { delayOf } from './call/polling.ts';
 import { Operations } from './operations.ts';
 import { beginMuteOnEntry } from './policy-entries.ts';
@@ -57,8 +58,8 @@ import { ensureAttributes } from './visibility.ts';
  * L5. As it is established, once, the policies are asked whether one mutes it, and whether one mutes who comes from then on.
  *     They are asked until Temporal answers or the call ends. Both are done side by side, because the moment of a mute on
  *     entry matters. All of this goes on beside the rest: it delays neither a read nor the end of the run.
- * L6. A call that quiet hours have muted is looked at again after their end, because the policy's run at that moment may not
- *     have found it, or may not have come. If the hours still go on, of whichever policy, it waits for their end. If nobody has
+ * L6. A call that was established in quiet hours is looked at again after their end, because the policy's run at that moment may not
+ *     have found it, or may not have come. That is so also if nobody has worked on this run before their end. If the hours still go on, of whichever policy, it waits for their end. If nobody has
  *     asked for anything since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is
  *     tried again MOST_TRIES times, at growing intervals. A look that could not tell, because an operation is under way or a list
  *     has not caught up, is no try.
@@ -93,6 +94,8 @@ interface Carried {
   seenAt: number;
   round: number;
   reads: number;
+  /** When it was last known not to be established, before it was. */
+  notBefore: number;
   /** Set once the policies were asked (L5). */
   onJoin?: LiveCallStatus['onJoin'];
   onEntry?: LiveCallStatus['onEntry'];
@@ -103,7 +106,7 @@ interface Carried {
   endedBy?: LiveCallStatus['endedBy'];
 }
 
-/** Quiet hours that have muted the call. */
+/** Quiet hours that the call was established in. */
 interface Quiet {
   policy: Policy;
   until: number;
@@ -137,7 +140,17 @@ class LiveCall {
     const { tenantId } = input;
     const now = Date.now();
     this.#input = input;
-    this.#now = carried ?? { state: 'establishing', labels: [], since: now, seenAt: now, round: 0, reads: 0 };
+    // Workers may have been away since the start.
+    const notBefore = workflowInfo().startTime.getTime();
+    this.#now = carried ?? {
+      state: 'establishing',
+      labels: [],
+      since: now,
+      notBefore,
+      seenAt: now,
+      round: 0,
+      reads: 0,
+    };
     if (tenantId !== undefined) this.#now.tenantId = tenantId;
     this.#listen();
     this.#show();
@@ -182,8 +195,10 @@ class LiveCall {
   async #join(): Promise<void> {
     const now = this.#now;
     const call = this.#call();
-    const { join, entry, until } = await rules.policyOnJoin(call);
+    const { join, entry, until, quiet } = await rules.policyOnJoin(call, iso(now.notBefore));
     now.onJoin = {};
+    // Known from now on, whatever becomes of the mute.
+    if (quiet !== undefined) now.quiet = quietOf(quiet.policy, Date.parse(quiet.until));
     await Promise.all([
       this.#orWarn(async () => {
         const rule = entryRuleOf(entry?.rules);
@@ -196,12 +211,10 @@ class LiveCall {
       this.#orWarn(async () => {
         if (join === undefined) return;
         const end = until === undefined ? undefined : Date.parse(until);
-        // Known from now on, whatever becomes of the mute.
-        if (end !== undefined) now.quiet = { policy: join, until: end, lookAt: end + GRACE_MS, looks: 0, tries: 0 };
         const order = policyOrder(join, 'mute', this.#call(), end);
         const came = await this.#ordering(async () => await this.#operations.run(order));
         now.onJoin = { policyId: join.id, outcome: came.outcome };
-        if (now.quiet === undefined) return;
+        if (now.quiet === undefined || end === undefined) return;
         if (came.outcome === 'Confirmed') now.quiet.runId = came.runId;
         if (Date.now() + LAG_MS > now.quiet.until) now.quiet.lookAt = now.quiet.until + SOON_MS;
       }),
@@ -335,7 +348,10 @@ class LiveCall {
       now.reads += 1;
       if (state === 'terminated') this.#end('read');
       else if (state === 'established' || state === 'hold') this.#established();
-      else now.seenAt = Date.now();
+      else {
+        now.seenAt = Date.now();
+        if (now.state === 'establishing') now.notBefore = now.seenAt;
+      }
     } catch (error) {
       if (isCallNotFound(error)) this.#end('read');
       else if (!(error instanceof ActivityFailure)) throw error;
@@ -375,6 +391,12 @@ class LiveCall {
     const continueAsNew = makeContinueAsNewFunc<(...args: [LiveCallInput, Carried]) => Promise<never>>();
     return await continueAsNew(this.#input, this.#now);
   }
+}
+
+/** If they are over, the run at their end has not found the call, or comes late itself. */
+function quietOf(policy: Policy, until: number): Quiet {
+  const lookAt = until + (Date.now() < until ? GRACE_MS : SOON_MS);
+  return { policy, until, lookAt, looks: 0, tries: 0 };
 }
 
 function refused(fault: string, callId?: string): ApplicationFailure {

@@ -21,7 +21,8 @@ import { delayOf } from './call/polling.ts';
  *              The run of an operation is waited for. Its end is signalled (`operationEnded`), and the run is then read. A
  *              signal may be lost, so the run is also read at growing intervals, which signals do not put off.
  *
- * **The run decides.** The signal is only a reason to read it.
+ * **The run decides.** The signal is only a reason to read it. It is not forgotten until a read shows the end: a run closes a moment
+ * after its signal, and a read may fail, so until then the run is read at short intervals, which grow.
  * **Every wait has a deadline.** An operation that stands still has the outcome `NotEnded`.
  * **A cancellation sends nothing later.** Nothing goes on detached: a cancelled wait throws, and an attempt to start that is
  * under way is waited for and not retried.
@@ -45,10 +46,15 @@ export interface PendingOperation {
   round: number;
   /** When it is read, or started, next, in ms since the epoch: however often the wait is interrupted, and goes on. */
   nextAt: number;
+  /** The run has announced its end. */
+  isEnding?: boolean;
 }
 
 /** Before a run is read that has not signalled its end, as one that was terminated. The last one repeats. */
 const READ_DELAYS_MS = [10_000, 20_000, 30_000, 60_000] as const;
+
+/** The same, of a run that has announced its end and did not show it at once. */
+const ENDING_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
 /** Before an order is given again that Temporal did not take. The last one repeats. */
 const START_DELAYS_MS = [1_000, 2_000, 5_000, 10_000] as const;
@@ -118,9 +124,15 @@ export class Operations {
           ? await this.#start(pending, isInterrupted)
           : await this.#read(pending, isInterrupted);
       if (outcome !== undefined) return outcome;
+      this.#hear(pending);
       if (isInterrupted()) return undefined;
     }
     return notEnded(pending.order);
+  }
+
+  /** Takes down that the run has announced its end, so that it is read at once, also by the run that continues this one. */
+  #hear(pending: PendingOperation): void {
+    if (this.#ended.delete(pending.runId)) Object.assign(pending, { isEnding: true, round: 0, nextAt: Date.now() });
   }
 
   async #start(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
@@ -140,11 +152,12 @@ export class Operations {
 
   async #read(pending: PendingOperation, isInterrupted: () => boolean): Promise<OperationOutcome | undefined> {
     const { order, startId, runId, at, joined } = pending;
-    const isEnding = (): boolean => this.#ended.has(runId);
     const left = Math.min(pending.nextAt, pending.until) - Date.now();
-    await waitFor(() => isEnding() || isInterrupted(), left, waitSummary(pending));
-    if (isInterrupted() && !isEnding() && Date.now() < pending.nextAt) return undefined;
-    putOff(pending, READ_DELAYS_MS);
+    await waitFor(() => this.#ended.has(runId) || isInterrupted(), left, waitSummary(pending));
+    this.#hear(pending);
+    if (isInterrupted() && Date.now() < pending.nextAt) return undefined;
+    const isEnding = pending.isEnding === true;
+    putOff(pending, isEnding ? ENDING_DELAYS_MS : READ_DELAYS_MS);
     const { action } = order;
     const { callId } = order.request;
     const reading = await read({
@@ -154,9 +167,8 @@ export class Operations {
       runId,
       as: at === 'starting' ? 'busy' : at,
       joined,
-      isEnding: isEnding(),
+      isEnding,
     });
-    this.#ended.delete(runId);
     if (reading === undefined || reading.kind === 'running') return undefined;
     if (reading.kind === 'ended') return reading.outcome;
     if (reading.kind === 'free') stepTo(pending, 'starting', '', false);
@@ -167,7 +179,7 @@ export class Operations {
 
 /** A step forward. */
 function stepTo(pending: PendingOperation, at: PendingOperation['at'], runId: string, joined: boolean): void {
-  Object.assign(pending, { at, runId, joined, round: 0, nextAt: Date.now() });
+  Object.assign(pending, { at, runId, joined, round: 0, nextAt: Date.now(), isEnding: false });
   if (at !== 'starting') putOff(pending, READ_DELAYS_MS);
 }
 

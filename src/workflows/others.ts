@@ -141,7 +141,8 @@ export class Others {
     const { callId, target } = this.#request;
     this.interruptions.throwIfAny();
     const whom = isByName(target) ? { participantIds: target.participantIds } : {};
-    const reading = await this.#call.readRoster(whom, () => this.interruptions.any, 'Read the call and its roster');
+    const options = { summary: 'Read the call and its roster' };
+    const reading = await this.#call.readRoster(whom, () => this.interruptions.any, options);
     this.interruptions.throwIfAny();
     requireEstablishedGroupCall(callId, reading);
     this.#members.choose(reading);
@@ -207,7 +208,7 @@ export class Others {
       await waitFor(isNews, delayUntil(wait.deadline, delays, wait.round), 'Wait for the roster');
       if (isDone() || Date.now() >= wait.deadline) break;
       if (isLong()) return false;
-      await this.#look();
+      await this.#look(wait.deadline);
       if (Date.now() >= wait.gatherBy) members.stopGathering();
       if (members.toBeAsked.length === 0 || this.interruptions.any) continue;
       await this.#ask();
@@ -230,15 +231,15 @@ export class Others {
   }
 
   /**
-   * Reads those who are not settled, and everyone as long as not everyone is known. If Graph does not answer, that proves
-   * nothing.
+   * Reads those who are not settled, and everyone as long as not everyone is known. If Graph does not answer in time,
+   * that proves nothing.
    */
-  async #look(): Promise<void> {
+  async #look(deadline: number): Promise<void> {
     const { isGathering } = this.#members;
     const wanted = this.#members.toLookFor();
     try {
       const whom = { participantIds: wanted.ids, ...(isGathering && { andEveryone: true }) };
-      const reading = await this.#call.readRoster(whom, () => this.interruptions.any);
+      const reading = await this.#call.readRoster(whom, () => this.interruptions.any, { deadline });
       if (reading !== undefined) this.#members.see(reading, wanted);
     } catch (stop) {
       if (!(stop instanceof Failed)) throw stop;

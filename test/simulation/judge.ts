@@ -20,7 +20,8 @@ import type { ISchedule } from './temporal/schedules.ts';
  *     (g) says nothing, because nobody knows what came of the last wish.
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
- *     hold or of a mute on entry begins after that has closed.
+ *     hold or of a mute on entry begins after that has closed, and a mute on entry that was
+ *     released orders nothing more, but asks what became of what it has ordered.
  * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
  *     work without a pause. That lists lag or fail is no excuse.
  * (n) Who comes into a call that is muted on entry, once all is well, is muted.
@@ -113,6 +114,7 @@ class Judge {
     this.#judgeSuperseded();
     this.#judgeEntries();
     this.#judgeSilence();
+    this.#judgeReleased();
     this.#judgeDeadlines();
     this.#judgeDeployments();
     this.#judgeReleases();
@@ -304,8 +306,7 @@ class Judge {
     if (step.kind !== 'quiet') return [];
     if (this.#isChanged(step.id)) return this.#wishesOfChanges(step.id, call);
     if (acceptedAt === undefined) return [];
-    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
-    const establishedAt = plan === undefined ? -Infinity : this.#played.start + plan.at;
+    const establishedAt = this.#establishedAt(call) ?? -Infinity;
     const wishes = momentsOf(step, acceptedAt, this.#end).map(({ at, isBegin }, index, all) => ({
       isMuted: isBegin,
       from: at,
@@ -316,13 +317,19 @@ class Judge {
     // What begins in the midst of them is muted then.
     const before = wishes.findLast(({ from }) => from <= establishedAt);
     const later = wishes.filter(({ from }) => from > establishedAt);
-    // Whoever never heard of the call does nothing to it.
-    const isKnown = this.#runs.some(({ start }) => callIdOfLive(start.workflowId) === callIdAt(call));
     const joins =
-      before === undefined || !isKnown
+      before === undefined || !Number.isFinite(establishedAt)
         ? []
         : [{ ...before, from: establishedAt, to: Math.min(establishedAt + RUN_MS, (later[0]?.from ?? Infinity) - 1) }];
     return establishedAt === -Infinity ? wishes : [...joins.filter(({ isMuted }) => isMuted), ...later];
+  }
+
+  /** When it was established, for all that the service knows: a notification may come late, or never. Nothing of one that always was. */
+  #establishedAt(call: number): number | undefined {
+    const plan = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
+    if (plan === undefined) return undefined;
+    const live = this.#runs.find(({ start }) => callIdOfLive(start.workflowId) === callIdAt(call));
+    return live === undefined ? Infinity : Math.max(this.#played.start + plan.at, live.startedAt);
   }
 
   /** Nobody is harmed if a call is not muted, so a refusal of that is final. */
@@ -349,10 +356,10 @@ class Judge {
       ({ step, unexpected }) =>
         (step.kind === 'change' || step.kind === 'quiet') && step.id === id && unexpected === undefined,
     );
-    const late = this.#played.scenario.steps.find((one) => one.kind === 'establish' && one.call === call);
-    if (late !== undefined) {
+    const establishedAt = this.#establishedAt(call);
+    if (establishedAt === Infinity) return [];
+    if (establishedAt !== undefined) {
       // It is unmuted at the end of its hours, also if they are paused or deleted by then. What else changes them leaves it open.
-      const establishedAt = this.#played.start + late.at;
       const terms = log.findLast(({ at }) => at < establishedAt - CHANGE_MS);
       const isKept = log.every(
         ({ at, how }) => at < establishedAt - CHANGE_MS || (at > establishedAt && how === 'delete'),
@@ -508,6 +515,19 @@ class Judge {
           'i',
           `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`,
         );
+      }
+    }
+  }
+
+  /** What was ordered before may have been started, or may not: it is asked for with a `notAfter`. */
+  #judgeReleased(): void {
+    for (const { start, releasedAt = Infinity, ordered } of this.#runs) {
+      if (start.type !== 'muteOnEntry') continue;
+      for (const { at, order } of ordered) {
+        const { notAfter } = defaultPayloadConverter.fromPayload<{ notAfter?: string }>(order);
+        if (at < releasedAt + SLACK_MS || (notAfter !== undefined && Date.parse(notAfter) < at)) continue;
+        const when = `${this.#time(at)}, and was released at ${this.#time(releasedAt)}`;
+        this.#blame('i', `${start.workflowId} has ordered an operation at ${when}`);
       }
     }
   }

@@ -59,6 +59,24 @@ const unmuteAt = (row: string, minutes: number): Known =>
     { calls: [call(), call()] },
   );
 
+/** Temporal is slow just when an operation of a mute on entry ends, 44 s after the start. */
+const heardOf = (how: string, ms: number, seconds: number, endsBy: number): Known =>
+  known(
+    'entry',
+    `a mute on entry hears of the end of its operation though Temporal is slow ${how}`,
+    10,
+    [
+      at(0, { kind: 'entry', call: 0 }),
+      at(10, { kind: 'join', call: 0, name: 'late', isInLobby: false }),
+      at(10.2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 60 }),
+      refused(10, ['muteParticipant'], 503, 4),
+      refused(11, ['list', 'getParticipant'], 503, 60),
+      at(20, { kind: 'release', call: 0 }),
+      at(43, { kind: 'slow', ms, seconds }),
+    ],
+    { endsBy },
+  );
+
 export const KNOWN: readonly Known[] = [
   unmuteAt('1', 90),
   known('1', 'quiet hours end though all workers are away at their end', 110, [
@@ -482,4 +500,57 @@ export const KNOWN: readonly Known[] = [
     at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:30', zone: 'UTC', calls: [0] }),
     refused(5_390, ['unmute'], 503, 10_800),
   ]),
+  heardOf('for a moment', 3_000, 12, 62),
+  heardOf('for half a minute', 25_000, 35, 92),
+  known(
+    'entry',
+    'a mute on entry that is released just when its turn comes mutes nobody',
+    10,
+    [
+      at(0, { kind: 'entry', call: 0 }),
+      at(4, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 60 }),
+      at(5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+      at(5.2, { kind: 'join', call: 0, name: 'late', isInLobby: false }),
+      refused(5.5, ['getParticipant'], 503, 19.5),
+      at(25, { kind: 'slow', ms: 1_500, seconds: 0.9 }),
+      at(25.95, { kind: 'kill', deployment: 0, seconds: 5 }),
+      at(27, { kind: 'release', call: 0 }),
+    ],
+    { orders: 24 },
+  ),
+  known(
+    'entry',
+    'an operation that no worker has started before the release of its mute on entry is not begun after it',
+    10,
+    [
+      at(0, { kind: 'entry', call: 0 }),
+      at(10, { kind: 'join', call: 0, name: 'late', isInLobby: false }),
+      at(10.38, { kind: 'away', deployment: 0, seconds: 120 }),
+      at(20, { kind: 'release', call: 0 }),
+    ],
+    { orders: 24 },
+  ),
+  known(
+    'others',
+    'a mute of others ends in its time though Graph answers no read any more',
+    10,
+    [
+      at(4, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 120 }),
+      at(5, { kind: 'others', call: 0 }),
+      refused(6, ['list', 'getParticipant'], 503, 120),
+    ],
+    { endsBy: 28 },
+  ),
+  known(
+    'policy 14',
+    'quiet hours end in a call that was established just before, though workers came only after their end',
+    120,
+    [
+      at(0, { kind: 'quiet', id: 'q', from: '22:00', to: '22:15', zone: 'UTC', calls: 'live' }),
+      at(4_440, { kind: 'away', deployment: 0, seconds: 300 }),
+      at(4_490, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+      at(4_497, { kind: 'establish', call: 0 }),
+    ],
+    { calls: [call({ isLater: true })] },
+  ),
 ];

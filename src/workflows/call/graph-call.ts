@@ -69,14 +69,15 @@ export class GraphCall {
     return reading;
   }
 
-  /** GET the participants: everyone, or those who are named. */
+  /** GET the participants: everyone, or those who are named; at most until `deadline`. */
   async readRoster(
     whom: Omit<RosterTarget, keyof CallTarget>,
     isLetGo: () => boolean,
-    summary = 'Read the roster',
+    { summary = 'Read the roster', deadline }: { summary?: string; deadline?: number } = {},
   ): Promise<RosterReading | undefined> {
     const target = { ...this.#target, ...whom };
-    const reading = await this.#attempt(isLetGo, () => reads.readRoster.executeWithOptions({ summary }, [target]));
+    const options = { summary, ...limitOf(deadline) };
+    const reading = await this.#attempt(isLetGo, () => reads.readRoster.executeWithOptions(options, [target]));
     if (reading !== undefined) this.#known.isCallKnown = true;
     return reading;
   }
@@ -94,8 +95,7 @@ export class GraphCall {
     deadline?: number,
   ): Promise<ParticipantReading | 'unheard' | undefined> {
     const target = { ...this.#target, ...(participantId !== undefined && { participantId }) };
-    const limit = deadline === undefined ? {} : { scheduleToCloseTimeout: Math.max(1, deadline - Date.now()) };
-    const options = { summary: 'Read the roster', ...limit };
+    const options = { summary: 'Read the roster', ...limitOf(deadline) };
     try {
       return await this.#attempt(isLetGo, () => reads.readParticipant.executeWithOptions(options, [target]));
     } catch (stop) {
@@ -181,6 +181,10 @@ export class GraphCall {
 
 function summaryOf(action: Action, callId: string): string {
   return `${action === 'mute' ? 'Mute' : 'Unmute'} call ${callId}`;
+}
+
+function limitOf(deadline: number | undefined): { scheduleToCloseTimeout?: number } {
+  return deadline === undefined ? {} : { scheduleToCloseTimeout: Math.max(1, deadline - Date.now()) };
 }
 
 async function waitingForTheLast<T>(post: () => Promise<T>): Promise<T> {

@@ -68,6 +68,10 @@ export class Run {
   events = 1;
   bytes = 0;
   signals = 0;
+  /** When it was told to end, and has not been told otherwise since. */
+  releasedAt: number | undefined;
+  /** Operations that it has ordered, and when. */
+  readonly ordered: { at: number; order: Payload }[] = [];
   /** Why the server has ended it, where it has gone over a limit. */
   overLimit: string | undefined;
   readonly onClose: (() => void)[] = [];
@@ -78,6 +82,7 @@ export class Run {
     this.firstRunId = start.continuedFrom?.firstRunId ?? runId;
     this.startedAt = startedAt;
     this.order = order;
+    this.releasedAt = start.continuedFrom?.releasedAt;
     this.memo = { ...start.memo };
     this.attributes = { ...start.attributes };
     this.bytes = sizeOf(start.input) + 500;

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
+import { LASTING_SIGNAL } from '../../../src/contract/lasting.ts';
 import { scopes, type Clock, type Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { Activity, msOf } from './activity.ts';
@@ -168,6 +169,8 @@ export class Server {
       throw grpcError(GRPC.invalidArgument, 'exceeded workflow execution limit for signal events');
     }
     run.signals += 1;
+    if (name === LASTING_SIGNAL.release) run.releasedAt ??= this.clock.now;
+    if (name === LASTING_SIGNAL.extend) run.releasedAt = undefined;
     run.count(1, input);
     const signalWorkflow = { signalName: name, input, headers };
     this.happened(run, { variant: 'signalWorkflow', signalWorkflow });
@@ -322,6 +325,8 @@ export class Server {
     else if (command.scheduleActivity) {
       const activity = new Activity(this, run, command.scheduleActivity);
       run.activities.set(activity.seq, activity);
+      const [order] = command.scheduleActivity.arguments ?? [];
+      if (activity.type === 'startOperation' && order) run.ordered.push({ at: this.clock.now, order });
     } else if (command.requestCancelActivity)
       run.activities.get(command.requestCancelActivity.seq ?? 0)?.requestCancel();
     else if (command.upsertWorkflowSearchAttributes) {
