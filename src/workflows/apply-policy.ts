@@ -1,22 +1,16 @@
 import {
   ActivityFailure,
   ApplicationFailure,
-  CancellationScope,
   condition,
   defineQuery,
   defineSignal,
-  isCancellation,
-  log,
   makeContinueAsNewFunc,
   setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PolicyCall } from '../activities/types.ts';
-import { isFailureType } from '../contract/failure.ts';
-import type { EntryRule } from '../contract/mute-on-entry.ts';
-import { POLICY_CHANGED, QUERY, wantedIsMuted, type Action } from '../contract/names.ts';
-import { entryRuleOf } from '../contract/on-entry.ts';
+import { POLICY_CHANGED, QUERY } from '../contract/names.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import {
   catchupSecondsOf,
@@ -28,15 +22,16 @@ import {
   type PolicyReport,
   type PolicyStop,
 } from '../contract/policy.ts';
-import { reads, rules } from './activities.ts';
+import { rules } from './activities.ts';
 import { delayOf } from './call/polling.ts';
-import { Patience } from './patience.ts';
-import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
-import { cameOf, countCall, countMore, newReport, type Came } from './policy-report.ts';
 import { invalidRequest } from './failures.ts';
-import { Operations } from './operations.ts';
-import { beginMuteOnEntry } from './policy-entries.ts';
-import { entryOrder, policyOrder } from './policy-order.ts';
+import { iso } from './iso.ts';
+import { carriedOf, closing } from './own-run.ts';
+import { Pace } from './pace.ts';
+import { Patience } from './patience.ts';
+import { CALL_MS, PolicyActions, type Unfinished } from './policy-actions.ts';
+import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
+import { countCall, countMore, newReport } from './policy-report.ts';
 
 /**
  * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
@@ -76,7 +71,6 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  *     nothing.
  */
 
-const CALL_MS = 10 * 60_000;
 const SLOW_MS = 60_000;
 const RUN_MS = 6 * 3_600_000;
 
@@ -108,11 +102,6 @@ const LEFT_ALONE: ReadonlySet<string> = new Set(['StillQuiet', 'AlreadyDone']);
 /** Nobody is harmed if a call is not muted, so these end the attempts to mute. An unmute is tried again after them. */
 const FINAL_TO_MUTE: ReadonlySet<string> = new Set(['PermissionDenied', 'CallNotEstablished']);
 
-/** A call that could not be muted or unmuted yet, and why. */
-interface Unfinished extends PolicyCall {
-  came: Came;
-}
-
 /** What a run leaves to the one that it continues as. */
 interface Carried {
   report: PolicyReport;
@@ -136,10 +125,9 @@ interface Carried {
 export async function runPolicy(input: unknown, rest: readonly unknown[]): Promise<PolicyReport> {
   const checked = checkPolicy(input);
   if (!checked.ok) {
-    const { type, message, details } = invalidRequest(checked.faults);
-    throw ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
+    throw closing(invalidRequest(checked.faults));
   }
-  return await new PolicyRun(checked.policy, carriedOf(rest), isClosingOf(rest)).run();
+  return await new PolicyRun(checked.policy, carriedOf<Carried>(rest), isClosingOf(rest)).run();
 }
 
 class PolicyRun {
@@ -148,20 +136,18 @@ class PolicyRun {
   readonly #isFirst: boolean;
   /** The terms of the policy are over, whatever the clock says. */
   readonly #isClosing: boolean;
-  readonly #scope = CancellationScope.current();
   /** P7. */
   #until = Number.POSITIVE_INFINITY;
-  /** P9. */
-  #kept: ReadonlySet<string> = new Set();
-  readonly #operations = new Operations();
+  readonly #actions: PolicyActions;
+  readonly #pace: Pace;
   /** P12. */
   #isChangeMade = false;
-  #second = Date.now();
-  #startedInSecond = 0;
 
   constructor(policy: Policy, carried: Carried | undefined, isClosing: boolean) {
-    const { id, action } = policy;
+    const { id, action, perSecond = DEFAULT_PER_SECOND } = policy;
     this.#policy = policy;
+    this.#actions = new PolicyActions(policy);
+    this.#pace = new Pace(perSecond);
     this.#isFirst = carried === undefined;
     this.#isClosing = isClosing;
     this.#carried = carried ?? {
@@ -241,7 +227,7 @@ class PolicyRun {
   /** P12. */
   async #closeAfterChange(): Promise<PolicyStop | undefined> {
     this.#report.action = 'unmute';
-    const at = new Date(this.#carried.dueAt).toISOString();
+    const at = iso(this.#carried.dueAt);
     await condition(() => this.#isChangeMade, CHANGE_MADE_MS, { summary: 'Until the change is made' });
     const level = await this.#asked(async () => rules.policyLevel(this.#policy, { at, isClosing: true }));
     if ('stop' in level) return level.stop;
@@ -277,7 +263,7 @@ class PolicyRun {
     return Object.assign(
       this.#report,
       { ...(missed && { missed }), ...(stopped !== undefined && { stopped }) },
-      { endedAt: new Date().toISOString() },
+      { endedAt: iso(Date.now()) },
     );
   }
 
@@ -308,17 +294,17 @@ class PolicyRun {
 
   async #apply(calls: readonly (PolicyCall | Unfinished)[]): Promise<void> {
     const { concurrency = DEFAULT_CONCURRENCY } = this.#policy;
-    await this.#keepQuiet(calls);
+    const kept = await this.#keptQuiet(calls);
     if (calls.length === 0) return;
     const waiting = [...calls];
     const all: Promise<void>[] = [];
     const patience = new Patience(SLOW_MS, CALL_MS); // P1
     const lane = async (): Promise<void> => {
       for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
-        await this.#pace();
+        await this.#pace.next();
         if (this.#stop() !== undefined) return;
         const next = call;
-        const { ended, quick } = patience.begin(async () => await this.#one(next));
+        const { ended, quick } = patience.begin(async () => await this.#one(next, kept));
         all.push(ended);
         await quick;
       }
@@ -329,9 +315,16 @@ class PolicyRun {
     });
   }
 
-  async #one(call: PolicyCall | Unfinished): Promise<void> {
+  async #one(call: PolicyCall | Unfinished, kept: ReadonlySet<string>): Promise<void> {
     const { callId } = call;
-    const came = (await this.#ruledOut(call)) ?? (await this.#act(call));
+    const came = await this.#actions.on(call, {
+      action: this.#report.action,
+      dueAt: this.#carried.dueAt,
+      until: this.#until,
+      isUnmuteOfHours: this.#isUnmuteOfHours(),
+      isLookedAt: this.#isClosing || this.#carried.isWalk,
+      kept,
+    });
     const isOfHours = this.#policy.when.quietHours !== undefined;
     const isFinal = FINAL.has(came.outcome) || (!this.#isUnmuteOfHours() && FINAL_TO_MUTE.has(came.outcome));
     const { again, beyond, isWalk } = this.#carried;
@@ -349,121 +342,13 @@ class PolicyRun {
   }
 
   /** P9. */
-  async #keepQuiet(calls: readonly PolicyCall[]): Promise<void> {
-    if (!this.#isUnmuteOfHours() || calls.length === 0) return;
+  async #keptQuiet(calls: readonly PolicyCall[]): Promise<ReadonlySet<string>> {
+    if (!this.#isUnmuteOfHours() || calls.length === 0) return new Set();
     const plain = calls.map(({ callId }) => ({ callId }));
     const pausedToo = this.#isClosing ? this.#policy.id : undefined;
-    this.#kept = new Set(await this.#asked(async () => rules.quietCalls(plain, new Date().toISOString(), pausedToo)));
-  }
-
-  /** Waits for the next second where this one is used up. Those who wait are counted in the second they wait for. */
-  async #pace(): Promise<void> {
-    const { perSecond = DEFAULT_PER_SECOND } = this.#policy;
-    const now = Date.now();
-    if (now >= this.#second + 1_000) {
-      this.#second = now;
-      this.#startedInSecond = 0;
-    } else if (this.#startedInSecond >= perSecond) {
-      this.#second += 1_000;
-      this.#startedInSecond = 0;
-    }
-    this.#startedInSecond += 1;
-    const wait = this.#second - now;
-    if (wait > 0) await sleep(wait, { summary: `At most ${perSecond} a second` });
-  }
-
-  /** What the rules have against it, if anything. */
-  async #ruledOut(call: PolicyCall | Unfinished): Promise<Came | undefined> {
-    const { callId, tenantId } = call;
-    if (this.#kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
-    if (this.#isUnmuteOfHours()) {
-      const isLookedAt = this.#isClosing || this.#carried.isWalk;
-      if ('came' in call) {
-        if (!(await this.#isStillMuted(call))) return call.came; // P10
-      } else if (isLookedAt && (await this.#isLeft(callId)) === 'no') return { outcome: 'AlreadyDone' }; // P12
-    }
-    const { moreThan } = this.#policy.rules ?? {};
-    if (moreThan === undefined) return undefined;
-    const target = { callId, ...(tenantId !== undefined && { tenantId }) };
-    return await this.#alone(async () => {
-      const { participants, self, isComplete } = await reads.readCrowd.executeWithOptions(
-        { summary: `Count ${callId}` },
-        [target],
-      );
-      const isCrowded = participants > moreThan;
-      if (!isCrowded && isComplete) return { outcome: 'NotCrowded' };
-      // An incomplete roster proves only "at least": nobody is muted on a guess, and nobody is left muted on one.
-      if (!isCrowded && this.#report.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
-      if (this.#policy.request?.target !== undefined) return undefined; // How the application stands says nothing of others.
-      const isWanted = wantedIsMuted(this.#report.action);
-      const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
-      return isDone ? { outcome: 'AlreadyDone' } : undefined;
-    });
-  }
-
-  /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
-  async #isStillMuted({ callId, came }: Unfinished): Promise<boolean> {
-    const isLeft = (await this.#isLeft(callId)) !== 'no';
-    if (!isLeft) came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
-    return isLeft;
-  }
-
-  async #isLeft(callId: string): Promise<string> {
-    const until = new Date(this.#carried.dueAt).toISOString();
-    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
-    return left.outcome;
-  }
-
-  async #act(call: PolicyCall | Unfinished): Promise<Came> {
-    const rule = entryRuleOf(this.#policy.rules);
-    if (rule !== undefined) return await this.#muteOnEntry(rule, call);
-    const { action } = this.#report;
-    const came = await this.#operate(action, call, this.#carried.dueAt);
-    const isTooLate = action === 'mute' && Date.now() >= this.#until;
-    return isTooLate ? ((await this.#takenBack(call, came)) ?? came) : came;
-  }
-
-  async #muteOnEntry(rule: EntryRule, call: PolicyCall): Promise<Came> {
-    const order = entryOrder(this.#policy, rule, call);
-    return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
-  }
-
-  async #operate(action: Action, call: PolicyCall, wishedAt: number): Promise<Came> {
-    const order = policyOrder(this.#policy, action, call, action === this.#report.action ? this.#until : undefined);
-    return await this.#alone(async () => cameOf(await this.#operations.run(order, wishedAt)));
-  }
-
-  /** P8. */
-  async #takenBack(call: PolicyCall, { runId }: Came): Promise<Came | undefined> {
-    const { callId } = call;
-    const until = new Date(this.#until).toISOString();
-    const look = { callId, until, ...(runId !== undefined && { runId }) };
-    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted(look) }));
-    return left.outcome === 'yes' ? await this.#operate('unmute', call, this.#until) : undefined;
-  }
-
-  /** P1. What fails is what became of this call. */
-  async #alone<T extends Came | undefined>(work: () => Promise<T>): Promise<T | Came> {
-    try {
-      return await work();
-    } catch (error) {
-      if (this.#scope.consideredCancelled) throw error; // P5
-      if (isCancellation(error)) {
-        const message = `It has not ended within ${CALL_MS / 60_000} minutes, and goes on. Look at it in Temporal.`;
-        return { outcome: 'NotEnded', message };
-      }
-      const cause = error instanceof ActivityFailure ? error.cause : undefined;
-      if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
-        return { outcome: cause.type, message: cause.message };
-      }
-      log.warn('A call of a policy came to what nobody has foreseen', { policyId: this.#policy.id });
-      return { outcome: 'Unknown', message: 'It could not be done. The history of this run says why.' };
-    }
+    return new Set(await this.#asked(async () => rules.quietCalls(plain, iso(Date.now()), pausedToo)));
   }
 }
-
-const INCOMPLETE =
-  'Graph gave an incomplete roster, so it is not known how many are in the call, and nobody was muted. The next run looks again.';
 
 /** When the schedule meant this run to start, and whether one did start it. */
 function schedule(): { scheduledAt: Date; isBySchedule: boolean } {
@@ -485,10 +370,4 @@ const CLOSING: Closing = { closing: true };
 
 function isClosingOf(rest: readonly unknown[]): boolean {
   return rest.some((one) => typeof one === 'object' && one !== null && 'closing' in one && one.closing === true);
-}
-
-/** Set by a run that continues as this one, and by nothing else. */
-function carriedOf([first]: readonly unknown[]): Carried | undefined {
-  const isOurs = workflowInfo().continuedFromExecutionRunId !== undefined;
-  return isOurs && typeof first === 'object' && first !== null ? (first as Carried) : undefined;
 }

@@ -1,5 +1,5 @@
 import {
-  ApplicationFailure,
+  type ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   defineQuery,
@@ -42,6 +42,7 @@ import { invalidRequest, type Failure } from './failures.ts';
 import type { HandOver, Inheritance } from './inheritance.ts';
 import { onSignals } from './on-signals.ts';
 import { Others } from './others.ts';
+import { carriedOf, closing, faultsOfStart } from './own-run.ts';
 import { Saga } from './saga.ts';
 import { tellRefusal } from './story.ts';
 import { ensureAttributes, recordOperation } from './visibility.ts';
@@ -59,7 +60,7 @@ export async function moderate(
   const { workflowId, runId } = workflowInfo();
   const checked = checkRequest(input, action);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
-  const faults = checked.ok ? faultsOfStart(checked.request, rest) : checked.faults;
+  const faults = checked.ok ? faultsOfRun(checked.request, rest) : checked.faults;
   if (!checked.ok || faults.length > 0) {
     const failure = invalidRequest(faults, checked.ok ? checked.request.callId : undefined);
     tellRefusal(failure);
@@ -67,7 +68,7 @@ export async function moderate(
   }
 
   const { request } = checked;
-  const inheritance = inheritanceOf(rest);
+  const inheritance = carriedOf<Inheritance>(rest);
   const watchers = watchersOf(inheritance);
   const saga = isOfOthers(request)
     ? new Others(request, runId, inheritance)
@@ -99,26 +100,12 @@ export async function moderate(
   return result;
 }
 
+function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): string[] {
+  return faultsOfStart('operations of this call', workflowIdOf(callId), rest);
+}
+
 function isOfOthers(request: ModerationRequest): request is OthersRequest {
   return kindOf(request.target) !== 'self';
-}
-
-/** What a raw starter may have got wrong beside the request. */
-function faultsOfStart(request: ModerationRequest, rest: readonly unknown[]): string[] {
-  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
-  const expected = workflowIdOf(request.callId);
-  const faults: string[] = [];
-  if (workflowId !== expected) {
-    faults.push(`the workflow ID is ${workflowId}, but every operation on this call must run as ${expected}`);
-  }
-  if (rest.length > 0 && continuedFromExecutionRunId === undefined) {
-    faults.push('the input must be one object; leave out the other arguments');
-  }
-  return faults;
-}
-
-function inheritanceOf([first]: readonly unknown[]): Inheritance | undefined {
-  return typeof first === 'object' && first !== null ? (first as Inheritance) : undefined;
 }
 
 /** Who ordered the run, and who waited for the one that it superseded. */
@@ -164,7 +151,7 @@ function fail(action: Action, { type, message, details }: Failure): ApplicationF
   // What was wrong with a request may quote it.
   const { faults: _, ...told } = details;
   recordOperation(action, type, told);
-  if (type !== CANCELLED) return ApplicationFailure.create({ type, message, details: [details], nonRetryable: true });
+  if (type !== CANCELLED) return closing({ type, message, details });
   upsertMemo({ [CANCELLED]: { message, ...details } });
   return new CancelledFailure(message, [details]);
 }

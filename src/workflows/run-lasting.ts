@@ -1,12 +1,10 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   continueAsNew,
   defineQuery,
   setCurrentDetails,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { keyword } from '../contract/attributes.ts';
 import { isFailureType } from '../contract/failure.ts';
@@ -15,6 +13,7 @@ import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../contract/names.ts';
 import { toCallEnd, toRosterUpdate, type RosterUpdate } from '../contract/signals.ts';
 import { invalidRequest, type Failure } from './failures.ts';
 import { onSignals } from './on-signals.ts';
+import { carriedOf, closing, faultsOfStart } from './own-run.ts';
 import { ensureAttributes, recordOutcome } from './visibility.ts';
 
 /**
@@ -61,11 +60,13 @@ export type LastingOutcome<State, Result> =
   | { kind: 'continued'; state: State };
 
 /** `rest` is set by a run that continues as new, and by nothing else. */
-export async function runLasting<Request extends OfCall, Terms, State, Status, Result extends { endedBy: string }>(
-  kind: LastingKind<Request, Terms, State, Status, Result>,
-  input: unknown,
-  rest: readonly unknown[],
-): Promise<Result> {
+export async function runLasting<
+  Request extends OfCall,
+  Terms,
+  State extends object,
+  Status,
+  Result extends { endedBy: string },
+>(kind: LastingKind<Request, Terms, State, Status, Result>, input: unknown, rest: readonly unknown[]): Promise<Result> {
   const { name, check, begin, detailsOf, countEnd } = kind;
   const record = (outcome: string): void => {
     countEnd(outcome);
@@ -74,10 +75,12 @@ export async function runLasting<Request extends OfCall, Terms, State, Status, R
   const fail = ({ type, message, details }: Pick<Failure, 'message' | 'details'> & { type: string }): never => {
     const known = isFailureType(type) ? type : 'OperationFailed';
     record(known);
-    throw ApplicationFailure.create({ type: known, message, details: [details], nonRetryable: true });
+    throw closing({ type: known, message, details });
   };
   const checked = check(input);
-  const faults = checked.ok ? faultsOfStart(kind, checked.request, rest) : checked.faults;
+  const faults = checked.ok
+    ? faultsOfStart(`${name} of this call`, kind.workflowIdOf(checked.request.callId), rest)
+    : checked.faults;
   if (!checked.ok || faults.length > 0) return fail(invalidRequest(faults));
   const { request } = checked;
   const { callId, tenantId } = request;
@@ -87,7 +90,7 @@ export async function runLasting<Request extends OfCall, Terms, State, Status, R
     ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
   ]);
   const tell = (status: Status): void => setCurrentDetails(detailsOf(status));
-  const it = begin(request, rest[0] as State | undefined, tell);
+  const it = begin(request, carriedOf<State>(rest), tell);
   listen(kind, it, tell);
   const outcome = await CancellationScope.nonCancellable(() => it.run());
   if (outcome.kind === 'continued') {
@@ -99,23 +102,6 @@ export async function runLasting<Request extends OfCall, Terms, State, Status, R
   // What it leaves is in order by then: the cancellation was a release.
   if (it.isCancelled) throw new CancelledFailure(`The ${name} of call ${callId} was cancelled (${endedBy}).`);
   return outcome.result;
-}
-
-function faultsOfStart(
-  { name, workflowIdOf }: { name: string; workflowIdOf: (callId: string) => string },
-  { callId }: OfCall,
-  rest: readonly unknown[],
-): string[] {
-  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
-  const expected = workflowIdOf(callId);
-  const faults: string[] = [];
-  if (workflowId !== expected) {
-    faults.push(`the workflow ID is ${workflowId}, but the ${name} of this call must run as ${expected}`);
-  }
-  if (rest.length > 0 && continuedFromExecutionRunId === undefined) {
-    faults.push('the input must be one object; leave out the other arguments');
-  }
-  return faults;
 }
 
 function listen<Request, Terms, State, Status, Result>(
