@@ -127,7 +127,7 @@ export async function runPolicy(input: unknown, rest: readonly unknown[]): Promi
   if (!checked.ok) {
     throw closing(invalidRequest(checked.faults));
   }
-  return await new PolicyRun(checked.policy, carriedOf<Carried>(rest), isClosingOf(rest)).run();
+  return await new PolicyRun(checked.policy, carriedOf(rest) as Carried | undefined, isClosingOf(rest)).run();
 }
 
 class PolicyRun {

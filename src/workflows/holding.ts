@@ -1,5 +1,6 @@
-import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure } from '@temporalio/workflow';
 import type { NewestOperation, OperationOutcome, OperationOrder } from '../activities/types.ts';
+import { EFFECTIVE } from '../contract/failure.ts';
 import {
   DEFAULT_AT_MOST,
   MOST_MUTES,
@@ -10,22 +11,21 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
-import { EFFECTIVE } from '../contract/failure.ts';
 import { PENDING, type Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { lookups } from './activities.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
-import { delayOf } from './call/polling.ts';
 import type { Failure } from './failures.ts';
 import { iso } from './iso.ts';
-import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
-import { isHistoryLong } from './limits.ts';
+import { Lifetime, type LifetimeState } from './lifetime.ts';
+import { Looks, type LooksState } from './looks.ts';
 import { countMuteAgain } from './metrics.ts';
 import { Operations, type PendingOperation } from './operations.ts';
 import { Roster } from './roster.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
+import { Unmuting, type UnmutingState } from './unmuting.ts';
 
 /**
  * Keeps the application in a call muted, until a time or until it is released.
@@ -55,39 +55,16 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  * H3. **It never fights for ever**: at most `atMost` in a window and MOST_MUTES in all, failed attempts counted. Then it
  *     gives up.
  * H4. **It ends with an unmute** if it may have muted, also by a mute that failed and was not put back, whatever becomes of its
- *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for UNMUTE_MS; a release tries at once.
+ *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for a day (`unmuting.ts`); a
+ *     release tries at once.
  * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
  *     of the state goes along when the hold continues as new, also an operation that it waits for. What has not led to a
  *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
  *     Both ask by the same rule what such an unmute is worth (`EFFECTIVE`), so none goes on where the other stops.
- * H6. **It looks by itself** after LOOK_DELAYS_MS, because notifications get lost and the webhook learns of a hold only after a
+ * H6. **It looks by itself** (`looks.ts`), because notifications get lost and the webhook learns of a hold only after a
  *     moment. A pause has nothing to enforce and looks only after its mute (H2).
  * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
  */
-
-/** Between looks at the roster, from the last mute on. The last one repeats. */
-const LOOK_DELAYS_MS = [6_000, 30_000, 60_000] as const;
-
-/** Between looks while something else runs on the call, or Graph or Temporal does not answer. The last one repeats. */
-const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
-
-/** Before Temporal is asked again whether somebody wished otherwise meanwhile, while the call is muted as it should be. */
-const ASK_AGAIN_DELAYS_MS = [...LOOK_AGAIN_DELAYS_MS, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000] as const;
-
-/** Between attempts to unmute at the end. The last one repeats. */
-const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
-
-/** From the first attempt to unmute until it gives up. The time is not that of the hold's end: workers may have been away. */
-const UNMUTE_MS = 24 * 3_600_000;
-
-/** Attempts that it makes at least, if workers are away between them. */
-const LEAST_UNMUTES = 10;
-
-/** An unmute that was done and does not show, as if the client itself is muted, is not tried more often than this. */
-const MAX_UNCONFIRMED = 3;
-
-/** A time that goes through JSON, unlike Infinity. */
-const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** What an operation of the hold is for. */
 type Purpose = 'first' | 'again' | 'unmute';
@@ -96,40 +73,23 @@ const PHASE_OF: Readonly<Record<Purpose, HoldPhase>> = { first: 'muting', again:
 
 /** What goes along when the hold continues as new. Times are in ms since the epoch. */
 export interface HoldState {
-  startedAt: number;
+  life: LifetimeState;
+  looks: LooksState;
+  unmuting: UnmutingState;
+  terms: HoldTerms;
   /** When it was last wished for: its start, or when it was last extended (H2). */
   wishedAt: number;
-  /** A mute that met the last wish was confirmed, or a look has shown it. */
-  isMet: boolean;
-  /** A look has shown that no newer wish lies before its own last mute (H2). */
-  isLast: boolean;
-  /** It may have muted the call, so that it must unmute at the end (H4). */
-  mayHaveMuted: boolean;
-  until?: number;
-  terms: HoldTerms;
-  releasedAt?: number;
-  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
-  isOverruled: boolean;
-  isCancelled: boolean;
-  hasCallEnded: boolean;
   participantId?: string;
   /** The operation that it waits for. */
   pending?: PendingOperation & { purpose: Purpose };
+  /** It may have muted the call, so that it must unmute at the end (H4). */
+  mayHaveMuted: boolean;
+  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
+  isOverruled: boolean;
   mutesAgain: number;
   /** When it last muted again. */
   recent: readonly number[];
   rosters: number;
-  /** When it looks next, and how often it has since the last mute or the last disturbance. */
-  lookAt: number;
-  looks: number;
-  /** When Temporal is asked again whether there is a newer wish. */
-  askAt: number;
-  disturbances: number;
-  /** When it unmutes next, how often it has tried, since when, and how often that was not confirmed. */
-  unmuteAt: number;
-  unmutes: number;
-  unmutesFrom: number;
-  unconfirmed: number;
   /** Why it fails once the call is unmuted. */
   failure?: HoldFailure;
 }
@@ -166,38 +126,31 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   readonly #roster = new Roster();
   readonly #operations = new Operations();
   readonly #call: GraphCall;
+  readonly #life: Lifetime;
+  readonly #looks: Looks;
+  readonly #unmuting: Unmuting;
   #phase: HoldPhase;
-  #state: HoldState;
-  #signals = 0;
+  #state: Omit<HoldState, 'life' | 'looks' | 'unmuting'>;
+  /** Counts what may change what is to be done next. */
+  #stirs = 0;
 
   constructor(request: HoldRequest, state: HoldState | undefined) {
+    const { life, looks, unmuting, ...rest } = state ?? {};
     this.#request = request;
     // Its first operation has read the call.
     this.#call = new GraphCall(request, { isCallKnown: true, isPosted: false });
-    // Not when the first task ran: workers may have been away since.
-    const startedAt = workflowInfo().startTime.getTime();
-    this.#state = state ?? {
-      startedAt,
-      wishedAt: startedAt,
-      isMet: false,
-      isLast: false,
-      mayHaveMuted: false,
-      ...untilOf(request, startedAt),
+    this.#life = new Lifetime(request, life);
+    this.#looks = new Looks(looks);
+    this.#unmuting = new Unmuting(unmuting);
+    this.#state = {
       terms: request,
+      wishedAt: this.#life.state.startedAt,
+      mayHaveMuted: false,
       isOverruled: false,
-      isCancelled: false,
-      hasCallEnded: false,
       mutesAgain: 0,
       recent: [],
       rosters: 0,
-      lookAt: 0,
-      looks: 0,
-      askAt: 0,
-      disturbances: 0,
-      unmuteAt: 0,
-      unmutes: 0,
-      unmutesFrom: 0,
-      unconfirmed: 0,
+      ...rest,
     };
     const { participantId } = this.#state;
     if (participantId !== undefined) this.#roster.know(participantId);
@@ -205,48 +158,52 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   get isCancelled(): boolean {
-    return this.#state.isCancelled;
+    return this.#life.state.isCancelled;
   }
 
   rosterUpdated(update: RosterUpdate): void {
     const before = this.#roster.lastSeen;
+    this.#life.hear();
+    this.#note({ rosters: this.#state.rosters + 1 });
     this.#roster.take(update);
-    const { lastSeen } = this.#roster;
-    const isHint = lastSeen?.isMuted === false && before?.isMuted !== false;
-    this.#hear({ rosters: this.#state.rosters + 1, ...(isHint && { lookAt: Date.now() }) });
+    const isHint = this.#roster.lastSeen?.isMuted === false && before?.isMuted !== false;
+    if (!isHint) return; // What tells nothing new changes nothing.
+    this.#looks.now();
+    this.#stirs += 1;
   }
 
   callEnded(): void {
-    this.#hear({ hasCallEnded: true });
+    this.#life.hear({ hasCallEnded: true });
+    this.#stirs += 1;
   }
 
   /** While it waits to try to unmute again, it tries at once (H4). */
   release(wishedAt?: number): void {
-    this.#hear({ releasedAt: wish(wishedAt), unmuteAt: Date.now() });
+    this.#life.hear({ releasedAt: wish(wishedAt) });
+    this.#unmuting.now();
+    this.#stirs += 1;
   }
 
   /** New terms, from now on. They are a new wish, so they undo a release or a cancellation that came before them. */
   extend(terms: HoldTerms, wishedAt?: number): void {
-    const { until: _, releasedAt: __, failure: ___, ...state } = this.#state;
-    const now = Date.now();
-    this.#state = { ...state, ...untilOf(terms, now), unmutes: 0, unconfirmed: 0, unmuteAt: 0 };
-    this.#hear({
-      terms,
-      wishedAt: Math.max(wish(wishedAt), state.wishedAt),
-      isOverruled: false,
-      isCancelled: false,
-      isMet: false,
-      lookAt: now,
-      disturbances: 0,
-    });
+    this.#life.hear();
+    this.#life.extend(terms);
+    this.#unmuting.renew();
+    this.#looks.renew();
+    const { failure: _, ...state } = this.#state;
+    this.#state = { ...state, terms, wishedAt: Math.max(wish(wishedAt), state.wishedAt), isOverruled: false };
+    this.#stirs += 1;
   }
 
   cancel(): void {
-    this.#hear({ isCancelled: true, releasedAt: Date.now(), unmuteAt: Date.now() });
+    this.#life.hear({ isCancelled: true, releasedAt: Date.now() });
+    this.#unmuting.now();
+    this.#stirs += 1;
   }
 
   status(): HoldStatus {
-    const { startedAt, until, mutesAgain, rosters } = this.#state;
+    const { startedAt, until } = this.#life.state;
+    const { mutesAgain, rosters } = this.#state;
     const { participantId, lastSeen } = this.#roster;
     return {
       phase: this.#phase,
@@ -264,8 +221,8 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   /** Runs in a scope that cannot be cancelled; a cancellation is a release. */
   async run(): Promise<LastingOutcome<HoldState, HoldResult>> {
     try {
-      while (!this.#isLong()) await this.#step(); // H7
-      return { kind: 'continued', state: this.#state };
+      while (!this.#life.isHistoryLong) await this.#step(); // H7
+      return { kind: 'continued', state: this.#carried() };
     } catch (ended) {
       if (!(ended instanceof Ended)) throw ended;
       this.#phase = 'ended';
@@ -277,43 +234,29 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   /** The next thing to do, as the state has it now (H5). */
   async #step(): Promise<void> {
     this.#phase = this.#phaseNow();
-    const { pending, hasCallEnded, lookAt, unmuteAt } = this.#state;
+    const { pending, wishedAt } = this.#state;
     if (pending !== undefined) return await this.#settle(pending);
-    if (hasCallEnded) throw new Ended('callEnded');
-    const now = Date.now();
+    if (this.#life.end === 'callEnded') throw new Ended('callEnded');
     if (this.#phase === 'unmuting') {
-      return now >= unmuteAt ? this.#unmute() : await this.#wait(unmuteAt, 'Wait before the next attempt to unmute');
+      const { isDue, state } = this.#unmuting;
+      return isDue ? this.#unmute() : await this.#wait(state.at, 'Wait before the next attempt to unmute');
     }
-    if (this.#phase === 'muting') return this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
-    return now >= lookAt ? await this.#look() : await this.#wait(lookAt, 'Hold');
+    if (this.#phase === 'muting') return this.#order('first', 'mute', 'supersede', wishedAt);
+    return this.#looks.isDue ? await this.#look() : await this.#wait(this.#looks.state.at, 'Hold');
   }
 
   #phaseNow(): HoldPhase {
     const { pending, mayHaveMuted } = this.#state;
     if (pending !== undefined) return PHASE_OF[pending.purpose];
-    if (this.#isOver()) return 'unmuting';
+    if (this.#life.isOver) return 'unmuting';
     return mayHaveMuted ? 'holding' : 'muting';
   }
 
-  /** Until a time, at the latest until the end of the hold, and no longer than the state stays as it is. */
+  /** Until a time, at the latest until the end of the hold, and no longer than until a signal says something new. */
   async #wait(time: number, summary: string): Promise<void> {
-    const before = this.#state;
-    const isDisturbed = (): boolean => this.#isChanged(before) || this.#isLong();
-    const until = this.#isOver() ? Infinity : (this.#state.until ?? Infinity);
-    await waitFor(isDisturbed, Math.min(Math.min(time, until) - Date.now(), LONGEST_TIMER_MS), summary);
-  }
-
-  /** Rosters that tell nothing new do not count. */
-  #isChanged(before: HoldState): boolean {
-    const { lookAt, unmuteAt, terms, hasCallEnded, isCancelled, releasedAt } = this.#state;
-    return (
-      lookAt !== before.lookAt ||
-      unmuteAt !== before.unmuteAt ||
-      terms !== before.terms ||
-      hasCallEnded !== before.hasCallEnded ||
-      isCancelled !== before.isCancelled ||
-      releasedAt !== before.releasedAt
-    );
+    const stirs = this.#stirs;
+    const isDisturbed = (): boolean => this.#stirs !== stirs || this.#life.isHistoryLong;
+    await waitFor(isDisturbed, this.#life.msUntil(time), summary);
   }
 
   // operations
@@ -331,7 +274,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   async #settle(pending: NonNullable<HoldState['pending']>): Promise<void> {
-    const outcome = await this.#operations.settle(pending, () => this.#isLong());
+    const outcome = await this.#operations.settle(pending, () => this.#life.isHistoryLong);
     if (outcome === undefined) return;
     const { pending: _, ...state } = this.#state;
     this.#state = state;
@@ -355,7 +298,9 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 
   /** It ends with an unmute all the same (H4). */
   #failed(outcome: OperationOutcome): void {
-    this.#note({ mayHaveMuted: true, failure: failureOf(outcome), releasedAt: Date.now(), unmuteAt: Date.now() });
+    this.#note({ mayHaveMuted: true, failure: failureOf(outcome) });
+    this.#life.release(Date.now());
+    this.#unmuting.now();
   }
 
   #mutedAgain(outcome: OperationOutcome): void {
@@ -374,24 +319,23 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     const { participantId } = result;
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
-    const isMet = wishedAt >= this.#state.wishedAt;
-    this.#note({ participantId, mayHaveMuted: true, isMet, isLast: false, looks: 0, disturbances: 0 });
-    this.#note({ lookAt: isMet ? this.#nextLook(0) : Date.now() });
+    this.#looks.confirmed(wishedAt >= this.#state.wishedAt, this.#isEnforced);
+    this.#note({ participantId, mayHaveMuted: true });
   }
 
   // holding
 
   /** Whether it is unmuted at all, and who has done it. */
   async #look(): Promise<void> {
-    const looks = this.#state.looks + 1;
-    this.#note({ looks, lookAt: this.#nextLook(looks) });
+    this.#looks.begin(this.#isEnforced);
     const isMuted = await this.#isShownMuted();
-    const { terms, isMet, isLast, askAt, wishedAt } = this.#state;
-    if (this.#isOver() || (isMuted !== false && isMet && (isLast || Date.now() < askAt))) return;
+    const { terms, wishedAt } = this.#state;
+    if (this.#life.isOver || !this.#looks.isToAsk(isMuted)) return;
+    const { isMet } = this.#looks.state;
     // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
     const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
     // What came meanwhile is newer, and the loop decides anew.
-    if (this.#isOver() || this.#state.terms !== terms) return;
+    if (this.#life.isOver || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain(isMuted);
     const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
     if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain(isMuted);
@@ -403,37 +347,23 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     if (!isMet && (isMuted === false || isUndone)) return this.#order('first', 'mute', 'supersede', wishedAt);
     if (!isMet && isMuted === undefined) return this.#lookAgain(); // Graph did not answer.
     if (isMuted === false && this.#isEnforced) return this.#muteAgain();
-    this.#note({ isMet: true, isLast: true });
-    this.#note({ lookAt: this.#nextLook(looks) });
+    this.#looks.settled(this.#isEnforced);
   }
 
   #overruled(wishedAt: number): void {
-    this.#note({ isOverruled: true, releasedAt: wishedAt, unmuteAt: Date.now() });
+    this.#note({ isOverruled: true });
+    this.#life.release(wishedAt);
+    this.#unmuting.now();
   }
 
-  /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
   #lookAgain(isMuted?: boolean): void {
-    const { disturbances, isMet, looks } = this.#state;
-    const isKept = isMet && isMuted !== false;
-    const again = Date.now() + delayOf(isKept ? ASK_AGAIN_DELAYS_MS : LOOK_AGAIN_DELAYS_MS, disturbances);
-    // A hold goes on to look at Graph meanwhile.
-    const lookAt = isKept && this.#isEnforced ? Math.min(again, this.#nextLook(looks)) : again;
-    this.#note({ disturbances: disturbances + 1, lookAt, ...(isKept && { askAt: again }) });
-  }
-
-  /** H6. */
-  #nextLook(looks: number): number {
-    const { isMet, isLast, askAt } = this.#state;
-    const next = Date.now() + delayOf(LOOK_DELAYS_MS, looks);
-    if (this.#isEnforced || !isMet) return next;
-    if (isLast) return NEVER;
-    return askAt > Date.now() ? askAt : next;
+    this.#looks.again(isMuted, this.#isEnforced);
   }
 
   /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
   async #isShownMuted(): Promise<boolean | undefined> {
     try {
-      const reading = await this.#call.readSelf(this.#state.participantId, () => this.#isOver());
+      const reading = await this.#call.readSelf(this.#state.participantId, () => this.#life.isOver);
       if (reading === undefined || reading === 'unheard') return undefined;
       this.#roster.read(reading);
       return this.#roster.lastSeen?.isMuted;
@@ -466,42 +396,36 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   // unmuting
 
   #unmute(): void {
-    const { mayHaveMuted, unmutes, unmutesFrom } = this.#state;
-    if (!mayHaveMuted) throw new Ended(this.#endNow()); // H4
-    this.#note({ unmutes: unmutes + 1, unmutesFrom: unmutes === 0 ? Date.now() : unmutesFrom });
+    if (!this.#state.mayHaveMuted) throw new Ended(this.#endNow()); // H4
+    this.#unmuting.begin();
     this.#order('unmute', 'unmute', 'queue', this.#endWishedAt());
   }
 
   /** When its end was wished for. Never before the hold's own mutes, which the unmute is there to undo (H2). */
   #endWishedAt(): number {
-    const { releasedAt, until = Date.now(), wishedAt } = this.#state;
-    return Math.max(releasedAt ?? until, wishedAt);
+    const { releasedAt, until = Date.now() } = this.#life.state;
+    return Math.max(releasedAt ?? until, this.#state.wishedAt);
   }
 
   #endNow(): HoldEnd | HoldFailure {
-    const { failure, releasedAt, isOverruled } = this.#state;
+    const { failure, isOverruled } = this.#state;
     if (failure !== undefined) return failure;
     if (isOverruled) return 'unmuted';
-    return releasedAt === undefined ? 'expired' : 'released';
+    return this.#life.state.releasedAt === undefined ? 'expired' : 'released';
   }
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
     // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
-    if (!this.#isOver()) {
-      this.#note({ isMet: false, lookAt: Date.now() });
+    if (!this.#life.isOver) {
+      this.#looks.renew();
       if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
       return;
     }
     // Extended and then ended once more: what came in between is older than that end, and may have muted.
-    if (wishedAt < this.#endWishedAt()) return this.#note({ unmuteAt: Date.now() });
+    if (wishedAt < this.#endWishedAt()) return this.#unmuting.now();
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
-    const unconfirmed = this.#state.unconfirmed + (outcome.outcome === 'Unconfirmed' ? 1 : 0);
-    const { unmutes, unmutesFrom } = this.#state;
-    const isTooLate = unmutes >= LEAST_UNMUTES && Date.now() >= unmutesFrom + UNMUTE_MS;
-    if (unconfirmed >= MAX_UNCONFIRMED || isTooLate) throw new Ended(failureOf(outcome));
-    const unmuteAt = Date.now() + delayOf(UNMUTE_DELAYS_MS, unmutes - 1);
-    this.#note({ unconfirmed, unmuteAt });
+    if (!this.#unmuting.fail(outcome.outcome)) throw new Ended(failureOf(outcome));
   }
 
   // the state
@@ -510,21 +434,13 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     return this.#state.terms.enforce ?? true;
   }
 
-  #isOver(): boolean {
-    const { releasedAt, hasCallEnded, until } = this.#state;
-    const isDue = until !== undefined && Date.now() >= until;
-    return releasedAt !== undefined || hasCallEnded || isDue;
-  }
-
-  /** H7. */
-  #isLong(): boolean {
-    return isHistoryLong(this.#signals);
-  }
-
-  /** From a signal. */
-  #hear(change: Partial<HoldState>): void {
-    this.#signals += 1;
-    this.#note(change);
+  #carried(): HoldState {
+    return {
+      ...this.#state,
+      life: this.#life.state,
+      looks: this.#looks.state,
+      unmuting: this.#unmuting.state,
+    };
   }
 
   #note(change: Partial<HoldState>): void {
@@ -532,12 +448,11 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   }
 
   #result(endedBy: HoldEnd): HoldResult {
-    const { startedAt, mutesAgain } = this.#state;
     return {
       callId: this.#request.callId,
       endedBy,
-      mutesAgain,
-      startedAt: iso(startedAt),
+      mutesAgain: this.#state.mutesAgain,
+      startedAt: iso(this.#life.state.startedAt),
       endedAt: iso(Date.now()),
     };
   }

@@ -84,7 +84,7 @@ export async function runLiveCall(input: unknown, rest: readonly unknown[]): Pro
   const { callId } = checked;
   const faults = faultsOfStart('live call', liveWorkflowIdOf(callId), rest);
   if (faults.length > 0) throw closing(invalidRequest(faults, callId));
-  return await new LiveCall(checked, carriedOf<Carried>(rest)).run();
+  return await new LiveCall(checked, carriedOf(rest) as Carried | undefined).run();
 }
 
 class LiveCall {

@@ -68,7 +68,7 @@ export async function moderate(
   }
 
   const { request } = checked;
-  const inheritance = carriedOf<Inheritance>(rest);
+  const inheritance = carriedOf(rest) as Inheritance | undefined;
   const watchers = watchersOf(inheritance);
   const saga = isOfOthers(request)
     ? new Others(request, runId, inheritance)

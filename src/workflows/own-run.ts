@@ -19,9 +19,9 @@ export function faultsOfStart(what: string, expectedId: string, rest: readonly u
 }
 
 /** What the run before has left to this one. It is set by a run that continues as this one, and by nothing else. */
-export function carriedOf<T extends object>([first]: readonly unknown[]): T | undefined {
+export function carriedOf([first]: readonly unknown[]): object | undefined {
   const isOurs = workflowInfo().continuedFromExecutionRunId !== undefined;
-  return isOurs && typeof first === 'object' && first !== null ? (first as T) : undefined;
+  return isOurs && typeof first === 'object' && first !== null ? first : undefined;
 }
 
 /** The failure that closes a run. Temporal does not retry it. */

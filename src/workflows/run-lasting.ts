@@ -90,7 +90,7 @@ export async function runLasting<
     ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
   ]);
   const tell = (status: Status): void => setCurrentDetails(detailsOf(status));
-  const it = begin(request, carriedOf<State>(rest), tell);
+  const it = begin(request, carriedOf(rest) as State | undefined, tell);
   listen(kind, it, tell);
   const outcome = await CancellationScope.nonCancellable(() => it.run());
   if (outcome.kind === 'continued') {
