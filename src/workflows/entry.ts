@@ -1,7 +1,5 @@
-import { workflowInfo } from '@temporalio/workflow';
-import type { OperationOrder, OperationOutcome, RosterReading, RosterTarget } from '../activities/types.ts';
+import type { RosterReading, RosterTarget } from '../activities/types.ts';
 import { isEnded } from '../contract/call-state.ts';
-import { CANCELLED } from '../contract/failure.ts';
 import type {
   MuteOnEntryEnd,
   MuteOnEntryPhase,
@@ -10,20 +8,16 @@ import type {
   MuteOnEntryStatus,
   MuteOnEntryTerms,
 } from '../contract/mute-on-entry.ts';
-import type { ParticipantResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { MOST_PARTICIPANTS } from '../contract/target.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
 import { delayOf } from './call/polling.ts';
 import { requireEstablishedGroupCall } from './call/preconditions.ts';
-import type { Failure } from './failures.ts';
 import { iso } from './iso.ts';
-import { LONGEST_TIMER_MS, untilOf } from './lasting.ts';
-import { isHistoryLong } from './limits.ts';
-import { countMutedOnEntry } from './metrics.ts';
+import { Lifetime, type LifetimeState } from './lifetime.ts';
+import { ENDED, NewcomerMutes, Over, type NewcomerMutesState } from './newcomer-mutes.ts';
 import { NewcomerMemory, type Remembered } from './newcomers.ts';
-import { Operations, type PendingOperation } from './operations.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
 /**
@@ -73,9 +67,6 @@ const LOOK_PAUSES_MS = [6_000, 30_000, 60_000] as const;
 /** Between looks for what was looked for before: who was in the lobby or not there, and a roster that lists everyone. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** Before newcomers are asked for again, where nothing could be sent for them. The last one repeats. */
-const RETRY_PAUSES_MS = [1_000, 5_000, 15_000, 60_000] as const;
-
 /** Between looks until a roster is complete (E2). The last one repeats. */
 const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000] as const;
 
@@ -83,46 +74,17 @@ const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000
 export interface EntryState {
   /** Who was there, and who came since. */
   memory: Remembered;
-  startedAt: number;
-  until?: number;
+  life: LifetimeState;
   terms: MuteOnEntryTerms;
-  isReleased: boolean;
-  isCancelled: boolean;
-  hasCallEnded: boolean;
-  /** The operation that it waits for, and who is muted by it. */
-  asking?: { pending: PendingOperation; participantIds: readonly string[] };
+  mutes: NewcomerMutesState;
   /** When the roster was read first. */
   since?: number;
   /** When it is looked next, at the latest, in ms. */
   lookAt: number;
   readAt: number;
   looks: number;
-  retryAt: number;
-  retries: number;
-  operations: number;
   rosters: number;
 }
-
-/** What the steps throw where it is over. */
-class Over {
-  readonly end: MuteOnEntryEnd;
-
-  constructor(end: MuteOnEntryEnd) {
-    this.end = end;
-  }
-}
-
-type Unconfirmed = Exclude<OperationOutcome, { outcome: 'Confirmed' }>;
-
-const ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
-
-/** Nothing may be otherwise when it is tried again. */
-const FINAL = ['PermissionDenied', 'Unauthorized', 'InvalidRequest', 'NotAGroupCall'] as const;
-
-type Final = (typeof FINAL)[number];
-
-/** Somebody wanted otherwise, or ended it in Temporal, and nobody can tell what was sent by then. */
-const TAKEN_OVER: ReadonlySet<string> = new Set(['Superseded', 'Cancelled', 'Terminated', 'TimedOut', 'NotEnded']);
 
 export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOnEntryStatus, MuteOnEntryResult> {
   readonly #request: MuteOnEntryRequest;
@@ -130,11 +92,11 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   readonly #memory: NewcomerMemory;
   /** That there is something new to show to people. */
   readonly #tell: () => void;
-  readonly #operations = new Operations();
   readonly #call: GraphCall;
   #phase: MuteOnEntryPhase = 'reading';
-  #state: Omit<EntryState, 'memory'>;
-  #signals = 0;
+  readonly #life: Lifetime;
+  readonly #mutes: NewcomerMutes;
+  #state: Omit<EntryState, 'memory' | 'life' | 'mutes'>;
 
   constructor(request: MuteOnEntryRequest, state: EntryState | undefined, tell: (status: MuteOnEntryStatus) => void) {
     this.#request = request;
@@ -142,61 +104,57 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     this.#tell = () => tell(this.status());
     this.#isContinued = state !== undefined;
     const now = Date.now();
-    // Not when the first task ran: workers may have been away since.
-    const startedAt = workflowInfo().startTime.getTime();
-    this.#state = state ?? {
-      startedAt,
-      ...untilOf(request, startedAt),
+    const { memory, life, mutes, ...rest } = state ?? {};
+    this.#life = new Lifetime(request, life);
+    this.#state = {
       terms: request,
-      isReleased: false,
-      isCancelled: false,
-      hasCallEnded: false,
       lookAt: now,
       readAt: now,
       looks: 0,
-      retryAt: now,
-      retries: 0,
-      operations: 0,
       rosters: 0,
+      ...rest,
     };
     const isExcepted = (id: string): boolean => this.#state.terms.except?.includes(id) === true;
-    this.#memory = new NewcomerMemory(isExcepted, state?.memory);
+    this.#memory = new NewcomerMemory(isExcepted, memory);
+    this.#mutes = new NewcomerMutes(request, this.#memory, this.#life, () => this.#tell(), mutes);
     this.#tell();
   }
 
   get isCancelled(): boolean {
-    return this.#state.isCancelled;
+    return this.#life.state.isCancelled;
   }
 
   rosterUpdated(update: RosterUpdate): void {
-    this.#take({ rosters: this.#state.rosters + 1 });
+    this.#life.hear();
+    this.#note({ rosters: this.#state.rosters + 1 });
     const urgency = this.#memory.hear(update);
     if (urgency === 'now') this.#lookBy(Date.now());
     else if (urgency === 'again' && this.#state.since !== undefined) this.#lookBy(this.#state.readAt + LOOK_AGAIN_MS);
   }
 
   callEnded(): void {
-    this.#take({ hasCallEnded: true });
+    this.#life.hear({ hasCallEnded: true });
   }
 
   release(): void {
-    this.#take({ isReleased: true });
+    this.#life.hear({ releasedAt: Date.now() });
   }
 
   /** New terms, from now on. They undo a release or a cancellation that came before them. */
   extend(terms: MuteOnEntryTerms): void {
-    const { until: _, ...state } = this.#state;
-    this.#state = state;
-    this.#take({ terms, isReleased: false, isCancelled: false, ...untilOf(terms, Date.now()) });
+    this.#life.hear();
+    this.#life.extend(terms);
+    this.#note({ terms });
     this.#tell();
   }
 
   cancel(): void {
-    this.#take({ isCancelled: true });
+    this.#life.hear({ isCancelled: true, releasedAt: Date.now() });
   }
 
   status(): MuteOnEntryStatus {
-    const { startedAt, since, until, rosters, operations: asked, terms } = this.#state;
+    const { startedAt, until } = this.#life.state;
+    const { since, rosters, terms } = this.#state;
     return {
       phase: this.#phase,
       request: this.#request,
@@ -208,7 +166,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       isRosterComplete: this.#memory.isWhole,
       waiting: this.#memory.waiting.length,
       ...this.#memory.counts,
-      operations: asked,
+      operations: this.#mutes.state.operations,
       rosters,
     };
   }
@@ -267,33 +225,31 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   /** Until it is over, which is thrown; comes back where it is to continue as new. */
   async #watch(): Promise<LastingOutcome<EntryState, MuteOnEntryResult>> {
     for (;;) {
-      if (this.#isLong()) return this.#continued(); // E8
-      const { asking } = this.#state;
-      this.#phase = asking === undefined ? 'watching' : 'muting';
-      if (asking !== undefined) {
-        await this.#finish(asking); // E5
+      if (this.#life.isHistoryLong) return this.#continued(); // E8
+      const { isAsking } = this.#mutes;
+      this.#phase = isAsking ? 'muting' : 'watching';
+      if (isAsking) {
+        await this.#mutes.finish(); // E5
         continue;
       }
       this.#throwIfOver();
-      const now = Date.now();
-      if (this.#memory.pending.length > 0 && now >= this.#state.retryAt) this.#mute();
-      else if (now >= this.#state.lookAt) await this.#look();
+      if (Date.now() >= this.#mutes.dueAt) this.#mutes.ask();
+      else if (Date.now() >= this.#state.lookAt) await this.#look();
       else await this.#wait();
     }
   }
 
   #throwIfOver(): void {
-    if (this.#state.hasCallEnded) throw new Over('callEnded');
-    if (this.#state.isReleased || this.#state.isCancelled) throw new Over('released');
-    if (this.#isDue()) throw new Over('expired');
+    const { end } = this.#life;
+    if (end !== undefined) throw new Over(end);
   }
 
   async #wait(): Promise<void> {
-    const { until = Infinity, lookAt, retryAt, terms } = this.#state;
+    const { lookAt, terms } = this.#state;
     const isDisturbed = (): boolean =>
-      this.#isOver() || this.#state.lookAt !== lookAt || this.#state.terms !== terms || this.#isLong();
-    const next = Math.min(lookAt, until, this.#memory.pending.length > 0 ? retryAt : Infinity);
-    await waitFor(isDisturbed, Math.min(next - Date.now(), LONGEST_TIMER_MS), 'Watch who comes');
+      this.#life.isOver || this.#state.lookAt !== lookAt || this.#state.terms !== terms || this.#life.isHistoryLong;
+    const next = Math.min(lookAt, this.#mutes.dueAt);
+    await waitFor(isDisturbed, this.#life.msUntil(next), 'Watch who comes');
   }
 
   #lookBy(time: number): void {
@@ -323,7 +279,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
 
   async #readRoster(whom: Pick<RosterTarget, 'participantIds' | 'afterMs'>): Promise<RosterReading | undefined> {
     try {
-      const reading = await this.#call.readRoster(whom, () => this.#isOver());
+      const reading = await this.#call.readRoster(whom, () => this.#life.isOver);
       if (reading?.participantId !== undefined) this.#memory.know(reading.participantId);
       return reading;
     } catch (stop) {
@@ -333,126 +289,28 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
     }
   }
 
-  // muting
-
-  /** One operation for those who came (E1). */
-  #mute(): void {
-    const participantIds = this.#memory.nextToMute();
-    if (participantIds.length === 0) throw new Over('gaveUp'); // E8
-    const pending = this.#operations.order(this.#orderFor(participantIds));
-    this.#note({ operations: this.#state.operations + 1, asking: { pending, participantIds } });
-  }
-
-  /** Waits for the operation, also if everything else is over (E5). One that still waits for its turn is dropped then. */
-  async #finish({ pending, participantIds }: NonNullable<EntryState['asking']>): Promise<void> {
-    const isMoot = (): boolean => this.#isOver() && isNotBegun(pending);
-    const isToStart = (): boolean => pending.order.notAfter === undefined;
-    if (this.#isOver() && isToStart()) pending.order = { ...pending.order, notAfter: iso(Date.now()) };
-    const isNews = (): boolean => isMoot() || (this.#isOver() && isToStart());
-    const outcome = await this.#operations.settle(pending, () => this.#isLong() || isNews());
-    if (outcome === undefined && !isMoot()) return; // It goes on, or goes along when this continues as new.
-    const { asking: _, ...state } = this.#state;
-    this.#state = state;
-    const isDropped = outcome?.outcome === CANCELLED && !isToStart() && resultsOf(outcome) === undefined;
-    if (outcome !== undefined && !isDropped) this.#settleOutcome(participantIds, outcome);
-  }
-
-  #settleOutcome(participantIds: readonly string[], outcome: OperationOutcome): void {
-    const results = resultsOf(outcome);
-    if (results !== undefined) this.#settle(participantIds, results);
-    if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
-    if (isFinal(outcome)) throw new Failed(this.#refused(outcome));
-    if (results !== undefined) return;
-    if (TAKEN_OVER.has(outcome.outcome)) this.#settle(participantIds, []);
-    else this.#retryLater();
-  }
-
-  #orderFor(participantIds: readonly string[]): OperationOrder {
-    const { callId, tenantId, requestedBy, reason } = this.#request;
-    const request = {
-      callId,
-      target: { participantIds },
-      ...(tenantId !== undefined && { tenantId }),
-      ...(requestedBy !== undefined && { requestedBy }),
-      ...(reason !== undefined && { reason }),
-    };
-    return { action: 'mute', request, onConflict: 'queue' };
-  }
-
-  /** E3, E4 */
-  #settle(participantIds: readonly string[], results: readonly ParticipantResult[]): void {
-    countMutedOnEntry(this.#memory.settle(participantIds, results));
-    this.#note({ retries: 0, retryAt: Date.now() });
-    this.#tell();
-  }
-
-  /** Nothing was sent for them. */
-  #retryLater(): void {
-    const { retries } = this.#state;
-    const pause = delayOf(RETRY_PAUSES_MS, retries);
-    this.#note({ retries: retries + 1, retryAt: Date.now() + pause });
-  }
-
-  #refused({ outcome, message, details }: Unconfirmed & { outcome: Final }): Failure {
-    const { callId } = this.#request;
-    const sentence = `The mute on entry of call ${callId} has ended, for it could not mute who came. ${message}`;
-    return { type: outcome, message: sentence, details: { callId, ...details } };
-  }
-
   // the end
-
-  #isDue(): boolean {
-    const { until } = this.#state;
-    return until !== undefined && Date.now() >= until;
-  }
-
-  /** E8. */
-  #isLong(): boolean {
-    return isHistoryLong(this.#signals);
-  }
-
-  #isOver(): boolean {
-    return this.#state.isReleased || this.#state.hasCallEnded || this.#state.isCancelled || this.#isDue();
-  }
-
-  #take(change: Partial<Omit<EntryState, keyof Remembered>>): void {
-    this.#signals += 1;
-    this.#note(change);
-  }
 
   #note(change: Partial<Omit<EntryState, keyof Remembered>>): void {
     this.#state = { ...this.#state, ...change };
   }
 
   #continued(): LastingOutcome<EntryState, MuteOnEntryResult> {
-    return { kind: 'continued', state: { ...this.#state, memory: this.#memory.remembered } }; // E6
+    return {
+      kind: 'continued',
+      state: { ...this.#state, life: this.#life.state, memory: this.#memory.remembered, mutes: this.#mutes.state },
+    }; // E6
   }
 
   #result(endedBy: MuteOnEntryEnd): MuteOnEntryResult {
-    const { startedAt } = this.#state;
     return {
       callId: this.#request.callId,
       endedBy,
       wereThere: this.#memory.wereThere,
       isRosterComplete: this.#memory.isWhole,
       ...this.#memory.counts,
-      startedAt: iso(startedAt),
+      startedAt: iso(this.#life.state.startedAt),
       endedAt: iso(Date.now()),
     };
   }
-}
-
-/** It waits for its turn, or its turn has just come. */
-function isNotBegun({ at, isRetry }: PendingOperation): boolean {
-  return at === 'busy' || (at === 'starting' && !isRetry);
-}
-
-function isFinal(outcome: OperationOutcome): outcome is Unconfirmed & { outcome: Final } {
-  return FINAL.some((type) => type === outcome.outcome);
-}
-
-/** Of each of them, where the operation has sent anything. */
-function resultsOf(outcome: OperationOutcome): readonly ParticipantResult[] | undefined {
-  if (outcome.outcome !== 'Confirmed') return outcome.details.participants;
-  return 'participants' in outcome.result ? outcome.result.participants : [];
 }
