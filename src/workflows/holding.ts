@@ -1,6 +1,5 @@
 import { ActivityFailure } from '@temporalio/workflow';
 import type { NewestOperation, OperationOutcome, OperationOrder } from '../activities/types.ts';
-import { EFFECTIVE } from '../contract/failure.ts';
 import {
   DEFAULT_AT_MOST,
   MOST_MUTES,
@@ -11,13 +10,14 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
-import { PENDING, type Action } from '../contract/names.ts';
+import type { Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { lookups } from './activities.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
-import type { Failure } from './failures.ts';
+import { CALL_ENDED, failureOf, mayBeMuted, TRANSIENT, type HoldFailure } from './hold-outcome.ts';
+import { verdictOf } from './hold-verdict.ts';
 import { iso } from './iso.ts';
 import { Lifetime, type LifetimeState } from './lifetime.ts';
 import { Looks, type LooksState } from './looks.ts';
@@ -94,8 +94,6 @@ export interface HoldState {
   failure?: HoldFailure;
 }
 
-type HoldFailure = { type: string; message: string; details: Failure['details'] };
-
 /** What a step throws when the hold has ended. */
 class Ended {
   readonly end: HoldEnd | HoldFailure;
@@ -104,22 +102,6 @@ class Ended {
     this.end = end;
   }
 }
-
-/** There is nothing to mute, or to unmute, any more. */
-const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
-
-/** May succeed when it is tried again. */
-const TRANSIENT: ReadonlySet<string> = new Set([
-  'GraphUnavailable',
-  'Unconfirmed',
-  'RestoreFailed',
-  'Cancelled',
-  'Terminated',
-  'TimedOut',
-  'NotEnded',
-  'OtherDeployment',
-  'TemporalUnavailable',
-]);
 
 export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, HoldResult> {
   readonly #request: HoldRequest;
@@ -337,17 +319,13 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     // What came meanwhile is newer, and the loop decides anew.
     if (this.#life.isOver || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain(isMuted);
-    const isOfNow = newest?.action === 'unmute' && newest.wishedAt > wishedAt; // H2
-    if (newest?.outcome === PENDING && (isOfNow || newest.action === 'mute')) return this.#lookAgain(isMuted);
-    if (isOfNow && EFFECTIVE.has(newest.outcome)) {
-      if (!newest.isLast) return this.#overruled(newest.wishedAt);
-      if (isMuted === false) throw new Ended('unmuted');
-    }
-    const isUndone = newest?.outcome === PENDING; // By an unmute that is older than the hold.
-    if (!isMet && (isMuted === false || isUndone)) return this.#order('first', 'mute', 'supersede', wishedAt);
-    if (!isMet && isMuted === undefined) return this.#lookAgain(); // Graph did not answer.
-    if (isMuted === false && this.#isEnforced) return this.#muteAgain();
-    this.#looks.settled(this.#isEnforced);
+    const verdict = verdictOf({ isMuted, newest, isMet, isEnforced: this.#isEnforced, wishedAt });
+    if (verdict === 'ask again') this.#lookAgain(isMuted);
+    else if (verdict === 'overruled') this.#overruled(newest?.wishedAt ?? wishedAt);
+    else if (verdict === 'unmuted') throw new Ended('unmuted');
+    else if (verdict === 'mute') this.#order('first', 'mute', 'supersede', wishedAt);
+    else if (verdict === 'mute again') this.#muteAgain();
+    else this.#looks.settled(this.#isEnforced);
   }
 
   #overruled(wishedAt: number): void {
@@ -461,16 +439,4 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
 /** When a signal was wished for: as it says, but not in the future; or now. */
 function wish(wishedAt: number | undefined): number {
   return Math.min(wishedAt ?? Infinity, Date.now());
-}
-
-/** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */
-function mayBeMuted({ type, details: { restored } }: HoldFailure): boolean {
-  return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
-}
-
-function failureOf(outcome: OperationOutcome): HoldFailure {
-  const { outcome: type } = outcome;
-  return 'message' in outcome
-    ? { type, message: outcome.message, details: outcome.details }
-    : { type, message: '', details: {} };
 }

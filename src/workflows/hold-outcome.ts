@@ -1,0 +1,35 @@
+import type { OperationOutcome } from '../activities/types.ts';
+import { EFFECTIVE } from '../contract/failure.ts';
+import type { Failure } from './failures.ts';
+
+/** What the outcome of an operation means to the hold that has ordered it. */
+
+export type HoldFailure = { type: string; message: string; details: Failure['details'] };
+
+/** There is nothing to mute, or to unmute, any more. */
+export const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
+
+/** May succeed when it is tried again. */
+export const TRANSIENT: ReadonlySet<string> = new Set([
+  'GraphUnavailable',
+  'Unconfirmed',
+  'RestoreFailed',
+  'Cancelled',
+  'Terminated',
+  'TimedOut',
+  'NotEnded',
+  'OtherDeployment',
+  'TemporalUnavailable',
+]);
+
+/** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */
+export function mayBeMuted({ type, details: { restored } }: HoldFailure): boolean {
+  return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
+}
+
+export function failureOf(outcome: OperationOutcome): HoldFailure {
+  const { outcome: type } = outcome;
+  return 'message' in outcome
+    ? { type, message: outcome.message, details: outcome.details }
+    : { type, message: '', details: {} };
+}
