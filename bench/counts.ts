@@ -43,7 +43,8 @@ const HEARTBEATING: ReadonlySet<string> = new Set(['readAndMute', 'readAndUnmute
  * workflow, each attempt of an activity, each timer, each signal that a workflow gets, each upsert of search attributes,
  * whatever the number of them, and the local activities of one workflow task together. Search attributes that are set at
  * the start cost nothing, nor do workflow tasks, memo and summaries. Queries cost one each, and leave no event: the happy
- * path has none. The first attempt at an operation sends one heartbeat, which leaves no event either and is counted. A signal that found no workflow stands in no history either, and may be counted all the same.
+ * path has none. The first attempt at an operation sends one heartbeat, which leaves no event either and is counted. A signal
+ * that found no workflow stands in no history either, and may be counted all the same.
  */
 export function costOf(events: readonly HistoryEvent[]): Cost {
   const of = eventsByType(events);

@@ -115,12 +115,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     ]);
     await expectPage(
       await pageOf(handle, 'timeline'),
-      [
-        'COMPLETED',
-        `Unmute call ${call.id}`,
-        '"isMuted": false',
-        '"confirmedBy": "roster-read"',
-      ],
+      ['COMPLETED', `Unmute call ${call.id}`, '"isMuted": false', '"confirmedBy": "roster-read"'],
       'confirmed',
     );
   });
