@@ -109,18 +109,6 @@ export class Others {
   }
 
   async run(): Promise<Outcome> {
-    return await this.#steps();
-  }
-
-  /** Who takes over, if anybody does; asked last, whatever the operation came to. */
-  handOver(): HandOver | undefined {
-    const { successor } = this.interruptions;
-    if (successor === undefined) return undefined;
-    this.#story.tell('Superseded: another operation on the call goes on as another run.');
-    return { successor, inheritance: this.#inheritance() };
-  }
-
-  async #steps(): Promise<Outcome> {
     try {
       if (!this.#members.isKnown) await this.#read();
       if (this.#progress.wait === undefined) await this.#ask();
@@ -133,6 +121,14 @@ export class Others {
       if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
       return { kind: 'failed', failure };
     }
+  }
+
+  /** Who takes over, if anybody does; asked last, whatever the operation came to. */
+  handOver(): HandOver | undefined {
+    const { successor } = this.interruptions;
+    if (successor === undefined) return undefined;
+    this.#story.tell('Superseded: another operation on the call goes on as another run.');
+    return { successor, inheritance: this.#inheritance() };
   }
 
   // reading

@@ -137,18 +137,6 @@ export class Saga {
 
   /** Runs the saga to its end, in a scope that cannot be cancelled (S6). */
   async run(): Promise<Outcome> {
-    return await this.#steps();
-  }
-
-  /** Who takes over, if anybody does; asked last, whatever the saga came to (S5). */
-  handOver(): HandOver | undefined {
-    const { successor } = this.interruptions;
-    if (successor === undefined) return undefined;
-    this.#story.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
-    return { successor, inheritance: this.#inheritance() };
-  }
-
-  async #steps(): Promise<Outcome> {
     try {
       if (this.#progress.deadline === undefined) {
         const done = this.#isFollowing ? 'nothing' : await this.#readAndAsk();
@@ -165,6 +153,14 @@ export class Saga {
       if (this.interruptions.successor === undefined) this.#story.tell(`**${failure.type}**: ${failure.message}`);
       return { kind: 'failed', failure };
     }
+  }
+
+  /** Who takes over, if anybody does; asked last, whatever the saga came to (S5). */
+  handOver(): HandOver | undefined {
+    const { successor } = this.interruptions;
+    if (successor === undefined) return undefined;
+    this.#story.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
+    return { successor, inheritance: this.#inheritance() };
   }
 
   // reading and requesting in one activity (S8)

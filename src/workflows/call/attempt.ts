@@ -20,11 +20,11 @@ export class Failed {
 export async function attempt<T>(isLetGo: () => boolean, activity: () => Promise<T>): Promise<T | undefined> {
   const scope = new CancellationScope();
   let isOver = false;
-  const letGo = async (): Promise<void> => {
-    await condition(() => isOver || isLetGo());
+  const letGo = (): void => {
     if (!isOver) scope.cancel();
   };
-  const watch = letGo();
+  // A cancellation from outside reaches the activity by itself.
+  void condition(() => isOver || isLetGo()).then(letGo, () => undefined);
   try {
     return await scope.run(activity);
   } catch (error) {
@@ -32,11 +32,10 @@ export async function attempt<T>(isLetGo: () => boolean, activity: () => Promise
     throw new Failed(fromActivity(error));
   } finally {
     isOver = true;
-    await watch;
   }
 }
 
 /** Waits until `isDone` returns true, at most `ms`. A wait that is over before it begins costs no timer. */
-export async function waitFor(isDone: () => boolean, ms: number, summary: string): Promise<void> {
-  if (ms > 0 && !isDone()) await condition(isDone, ms, { summary });
+export function waitFor(isDone: () => boolean, ms: number, summary: string): Promise<unknown> {
+  return ms > 0 && !isDone() ? condition(isDone, ms, { summary }) : Promise.resolve();
 }
