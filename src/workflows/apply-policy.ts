@@ -1,7 +1,4 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
-  condition,
   defineQuery,
   defineSignal,
   makeContinueAsNewFunc,
@@ -14,7 +11,6 @@ import { POLICY_CHANGED, QUERY } from '../contract/names.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import {
   catchupSecondsOf,
-  CHANGE_WITHIN_MS,
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
   type Closing,
@@ -32,6 +28,7 @@ import { Patience } from './patience.ts';
 import { CALL_MS, PolicyActions, type Unfinished } from './policy-actions.ts';
 import { BATCH, firstPlace, nextCalls, type Place } from './policy-calls.ts';
 import { countCall, countMore, newReport } from './policy-report.ts';
+import { asked, dueAtOf, levelAfterChange, levelNow } from './quiet-level.ts';
 
 /**
  * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
@@ -66,7 +63,7 @@ import { countCall, countMore, newReport } from './policy-report.ts';
  *     since then.
  * P12. A run that closes the terms of a policy is started before they are changed, or before the policy is resumed, so that it
  *     comes whatever becomes of the client. It waits until the client says that the change is made, or could have been
- *     (CHANGE_MADE_MS). Then it unmutes the calls that the terms have muted and that no quiet hours keep muted, also if nothing
+ *     (`quiet-level.ts`). Then it unmutes the calls that the terms have muted and that no quiet hours keep muted, also if nothing
  *     was changed, unless the policy is still paused: what is wanted is kept. Of a call that nobody has asked anything of since, it asks
  *     nothing.
  */
@@ -77,9 +74,6 @@ const RUN_MS = 6 * 3_600_000;
 /** Before each further round of P10. The last one repeats for a day if calls are to be unmuted. */
 const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
 const MOST_ROUNDS_OF_UNMUTES = AGAIN_MS.length + 48;
-
-/** A change that is not made by then never is. */
-const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
 
 /** Calls that are remembered to be asked again. */
 const MOST_AGAIN = 200;
@@ -205,43 +199,17 @@ class PolicyRun {
   /** P7. What the policy's hours say now; gives why the run ends if they say that. */
   async #decide(): Promise<PolicyStop | undefined> {
     if (this.#policy.when.quietHours === undefined) return undefined;
-    if (this.#isClosing) return this.#isFirst ? await this.#closeAfterChange() : undefined;
-    const { scheduledAt, isBySchedule } = schedule();
-    // The schedule's clock may be a little ahead.
-    const at = new Date(Math.max(Date.now(), scheduledAt.getTime())).toISOString();
-    const level = await this.#asked(async () =>
-      rules.policyLevel(this.#policy, { at, ...(isBySchedule && { scheduledAt: scheduledAt.toISOString() }) }),
-    );
-    if ('waitUntil' in level) {
-      this.#carried.dueAt = Date.parse(level.waitUntil);
-      await sleep(Math.max(0, this.#carried.dueAt - Date.now()), { summary: 'Until the quiet hours begin or end' });
-      return await this.#decide();
-    }
+    if (this.#isClosing && !this.#isFirst) return undefined;
+    if (this.#isClosing) this.#report.action = 'unmute';
+    const level = this.#isClosing
+      ? await levelAfterChange(this.#policy, this.#carried.dueAt, () => this.#isChangeMade)
+      : await levelNow(this.#policy);
     if ('stop' in level) return level.stop;
     if (!this.#isFirst && level.action !== this.#report.action) return 'hours';
     this.#report.action = level.action;
-    if (level.until !== undefined) this.#until = Date.parse(level.until);
+    this.#until = level.until ?? this.#until;
+    this.#carried.dueAt = level.dueAt ?? this.#carried.dueAt;
     return undefined;
-  }
-
-  /** P12. */
-  async #closeAfterChange(): Promise<PolicyStop | undefined> {
-    this.#report.action = 'unmute';
-    const at = iso(this.#carried.dueAt);
-    await condition(() => this.#isChangeMade, CHANGE_MADE_MS, { summary: 'Until the change is made' });
-    const level = await this.#asked(async () => rules.policyLevel(this.#policy, { at, isClosing: true }));
-    if ('stop' in level) return level.stop;
-    if ('since' in level) this.#carried.dueAt = Date.parse(level.since);
-    return undefined;
-  }
-
-  /** What the rules refuse is the failure of the run. */
-  async #asked<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
-    }
   }
 
   #isMissed(): boolean {
@@ -346,24 +314,8 @@ class PolicyRun {
     if (!this.#isUnmuteOfHours() || calls.length === 0) return new Set();
     const plain = calls.map(({ callId }) => ({ callId }));
     const pausedToo = this.#isClosing ? this.#policy.id : undefined;
-    return new Set(await this.#asked(async () => rules.quietCalls(plain, iso(Date.now()), pausedToo)));
+    return new Set(await asked(async () => rules.quietCalls(plain, iso(Date.now()), pausedToo)));
   }
-}
-
-/** When the schedule meant this run to start, and whether one did start it. */
-function schedule(): { scheduledAt: Date; isBySchedule: boolean } {
-  const { typedSearchAttributes, startTime } = workflowInfo();
-  const scheduledAt = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
-  return { scheduledAt: scheduledAt ?? startTime, isBySchedule: scheduledAt !== undefined };
-}
-
-/**
- * P11. The time of a schedule is cut to the second, also that of a trigger. A run that makes up for a time of the past was
- * asked for when it started; but quiet hours began or ended when they did.
- */
-function dueAtOf({ when }: Policy): number {
-  const started = workflowInfo().startTime.getTime();
-  return when.quietHours === undefined ? started : Math.min(started, schedule().scheduledAt.getTime() + 999);
 }
 
 const CLOSING: Closing = { closing: true };
