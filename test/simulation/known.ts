@@ -542,6 +542,18 @@ export const KNOWN: readonly Known[] = [
     { endsBy: 28 },
   ),
   known(
+    'holds',
+    'a hold mutes again though one mute of others follows the other',
+    10,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(200, { kind: 'graph', call: 0, on: ['muteParticipant'], how: 'slow', probability: 1, seconds: 240 }),
+      ...placesOf(36).map((place) => at(200 + place * 6.5, { kind: 'others', call: 0 })),
+      at(205, { kind: 'organizer', call: 0, isMuted: false }),
+    ],
+    { calls: [call({ people: 10 })], orders: 8 },
+  ),
+  known(
     'policy 14',
     'quiet hours end in a call that was established just before, though workers came only after their end',
     120,
