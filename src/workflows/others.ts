@@ -35,7 +35,7 @@ import { Story } from './story.ts';
  * confirming  Until the roster has settled everyone who was asked for (`member.ts`): by notification, and by reads where
  *             none comes.
  *
- * An incomplete roster proves nothing about who is not in it. If everyone is to be muted and the first roster is
+ * An incomplete roster proves nothing about who is not in it, nor does a first one that lists the application alone. If everyone is to be muted and the first roster is
  * incomplete, the roster is read again while the mutes are confirmed, until it is complete or the time is over, and those
  * whom it shows by then are asked for as well. A full notification that lists everyone completes the picture, too. At
  * Graph's 100 entries another look would show no more, and there is none.
@@ -231,7 +231,8 @@ export class Others {
       members.push(...participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
       members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
-      this.#isGathering = !isComplete && !isCapped;
+      if (listed.length === 1) this.#isRosterComplete = false; // The application alone: Graph may list others a moment later.
+      this.#isGathering = !this.#isRosterComplete && !isCapped;
     }
     this.#members = members;
     this.#isAnyMutedAlready = members.some(({ state }) => state?.isMuted === true);
@@ -458,10 +459,13 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 }
 
 /**
- * A full roster proves who is in the call only if nobody was left out, it lists the application, and it has fewer than
- * Graph's 100 entries.
+ * A full roster proves who is in the call only if nobody was left out, it lists the application and somebody else, and it has
+ * fewer than Graph's 100 entries.
  */
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
-  return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
+  const isAlone = participants.length === 1;
+  return (
+    full && isIncomplete !== true && !isAlone && participants.length < MOST_PARTICIPANTS && participants.some(isOwn)
+  );
 }

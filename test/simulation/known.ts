@@ -530,6 +530,15 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 24 },
   ),
+  known('18', 'a list of the application alone makes no mute on entry mute who was there', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'alone', probability: 1, seconds: 2 }),
+    at(1, { kind: 'entry', call: 0 }),
+    at(60, { kind: 'release', call: 0 }),
+  ]),
+  known('18', 'a list of the application alone is no success of a mute of others', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'alone', probability: 1, seconds: 2 }),
+    at(1, { kind: 'others', call: 0 }),
+  ]),
   known(
     'others',
     'a mute of others ends in its time though Graph answers no read any more',
