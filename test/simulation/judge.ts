@@ -692,12 +692,14 @@ class Judge {
   // (w)
 
   #judgeResistance(): void {
+    for (const { start, closeEvent } of this.#runs) {
+      const message = closeEvent?.workflowExecutionFailedEventAttributes?.failure?.message ?? '';
+      if (start.type !== 'hold' || !message.includes('another operation, so this one was not started')) continue;
+      this.#blame('w', `${start.workflowId} has ended because another operation was under way`);
+    }
     const { told, calls, world, scenario, start } = this.#played;
-    for (const { step, acceptedAt, endedAt = this.#end, outcome } of told) {
+    for (const { step, acceptedAt, endedAt = this.#end } of told) {
       if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
-      // Graph itself reports no failed operation here.
-      if (outcome === 'OperationFailed')
-        this.#blame('w', `the hold of ${callIdAt(step.call)} has ended because another operation was under way`);
       const call = calls.find(({ id }) => id === callIdAt(step.call));
       const own = world.graph.log
         .filter((entry) => entry.type === 'change')
