@@ -70,9 +70,23 @@ test('who is named while the first complete roster is read is looked for', () =>
   const it = memory();
   const hinted = it.takeHints();
   it.hear(named('late'));
-  it.see(reading([OWN]), hinted);
+  it.see(reading([OWN, 'a']), hinted);
   expect(it.isAnyHinted).toBe(true);
-  expect(it.see(reading([OWN, 'late']), it.takeHints())).toBe(1);
+  expect(it.see(reading([OWN, 'a', 'late']), it.takeHints())).toBe(1);
+});
+
+test('a roster of the application alone proves that nobody is there only when it has come three times in a row', () => {
+  const it = memory();
+  for (const ids of [[OWN], [OWN], [], [OWN], [OWN]]) it.see(reading(ids, ids.length > 0), []);
+  expect(it.isWhole).toBe(false);
+  it.see(reading([OWN]), []);
+  expect(it).toMatchObject({ isWhole: true, wereThere: 0 });
+  expect(it.see(reading([OWN, 'late']), [])).toBe(1);
+  const other = memory();
+  other.see(reading([OWN]), []);
+  other.see(reading([OWN, 'a']), []);
+  expect(other).toMatchObject({ isWhole: true, wereThere: 1 });
+  expect(other.see(reading([OWN, 'a']), [])).toBe(0);
 });
 
 test('it goes along as plain data', () => {

@@ -41,7 +41,7 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  * E1. Nothing is sent to Graph from here. Every mute is an operation under the call's own workflow ID, which waits for
  *     what runs there, so that holds, policies and single operations never interleave; this workflow only reads.
  * E2. Nobody is muted on a guess. Somebody unknown is a newcomer only if the memory of who was there is whole
- *     (`newcomers.ts`): it comes from a complete roster. Until there is one it is looked again at growing intervals, nobody
+ *     (`newcomers.ts`): it comes from a complete roster, or from several that list the application alone. Until there is one it is looked again at growing intervals, nobody
  *     is muted, and whoever any of these rosters shows was there. A memory that was whole once stays whole.
  * E3. A newcomer is asked for once: an attempt that sent something is never repeated, whatever came of it, and who
  *     unmutes afterwards is left alone. One whose operation has failed before it sent anything is asked for again, after

@@ -26,9 +26,10 @@ export interface MembersState {
 /**
  * Those whom a mute of others is about.
  *
- * An incomplete roster proves nothing about who is not in it. If everyone is to be muted and the first roster is incomplete,
- * they are **gathered**: whom a later roster shows is one of them, until a roster is complete. A full notification that lists
- * everyone completes the picture, too. At Graph's 100 entries another look would show no more, so there is no gathering.
+ * An incomplete roster proves nothing about who is not in it, nor does a first one that lists the application alone. If everyone
+ * is to be muted and the first roster is incomplete, they are **gathered**: whom a later roster shows is one of them, until a
+ * roster is complete. A full notification that lists everyone completes the picture, too. At Graph's 100 entries another look
+ * would show no more, so there is no gathering.
  */
 export class Members {
   readonly #request: OthersRequest;
@@ -124,7 +125,8 @@ export class Members {
       this.#members.push(...target.participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
       this.#members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
-      this.#isGathering = !isComplete && !isCapped;
+      if (listed.length === 1) this.#isRosterComplete = false; // The application alone: Graph may list others a moment later.
+      this.#isGathering = !this.#isRosterComplete && !isCapped;
     }
     this.#isKnown = true;
     this.#isAnyMutedAlready = this.#members.some(({ state }) => state?.isMuted === true);
@@ -212,10 +214,13 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 }
 
 /**
- * A full roster proves who is in the call only if nobody was left out, it lists the application, and it has fewer than
- * Graph's 100 entries.
+ * A full roster proves who is in the call only if nobody was left out, it lists the application and somebody else, and it has
+ * fewer than Graph's 100 entries.
  */
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterEntry): boolean => own !== undefined && removed !== true && sameId(id, own);
-  return full && isIncomplete !== true && participants.length < MOST_PARTICIPANTS && participants.some(isOwn);
+  const isAlone = participants.length === 1;
+  return (
+    full && isIncomplete !== true && !isAlone && participants.length < MOST_PARTICIPANTS && participants.some(isOwn)
+  );
 }

@@ -10,7 +10,8 @@ import { MOST_PARTICIPANTS } from '../contract/target.ts';
  *
  *     hinted ──▶ waiting ──▶ known, and pending if new ──▶ counted
  *
- * - The memory is *whole* once a read has shown a complete roster. Until then nobody is a newcomer, and everyone whom a read
+ * - The memory is *whole* once a read has shown a complete roster. One that lists the application alone is taken for complete
+ *   only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later. Until then nobody is a newcomer, and everyone whom a read
  *   shows in the call, or a notification names, was there: an incomplete roster proves nothing about who is not in it.
  * - A memory that is whole stays whole: a later roster, empty or short, forgets nobody.
  * - The lobby is not in the call: who waits there at the moment is a newcomer once admitted.
@@ -19,10 +20,15 @@ import { MOST_PARTICIPANTS } from '../contract/target.ts';
 
 const MOST_WAITING = 1_000;
 
+/** Reads in a row that list the application alone. */
+const ALONE_LOOKS = 3;
+
 /** Plain data, which goes along when the workflow continues as new. */
 export interface Remembered extends Newcomers {
   wereThere: number;
   isWhole: boolean;
+  /** How many reads in a row have listed the application alone. */
+  aloneLooks: number;
   /** The last read ended at Graph's 100 entries, so that another look shows no more. */
   isCapped: boolean;
   participantId?: string;
@@ -39,6 +45,7 @@ export interface Remembered extends Newcomers {
 const NOTHING: Remembered = {
   wereThere: 0,
   isWhole: false,
+  aloneLooks: 0,
   isCapped: false,
   known: [],
   waiting: [],
@@ -160,13 +167,16 @@ export class NewcomerMemory {
     for (const { id, isInLobby } of members) {
       if (isInLobby && !this.#isSettled(id)) this.#waiting.add(id);
     }
-    if (isComplete) {
+    const isAlone = isComplete && members.length === 1;
+    const aloneLooks = isAlone ? this.#now.aloneLooks + 1 : 0;
+    const isWhole = isComplete && (!isAlone || aloneLooks >= ALONE_LOOKS);
+    if (isWhole) {
       // Named before the read, and neither in the call now nor in its lobby: they were there.
       for (const id of hinted) if (!this.#waiting.has(id) && isCallId(id)) this.#known.add(id);
     } else this.putBack(hinted);
     const people = new Set(there.filter((id) => id !== this.#now.participantId));
-    this.#now = { ...this.#now, isWhole: isComplete, wereThere: people.size };
-    if (!isComplete) forget(this.#known, MOST_WAITING);
+    this.#now = { ...this.#now, isWhole, aloneLooks, wereThere: people.size };
+    if (!isWhole) forget(this.#known, MOST_WAITING);
     this.#tidy();
   }
 

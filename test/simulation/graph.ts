@@ -12,7 +12,7 @@ import type { Random } from './random.ts';
  *     `GraphClient` fails it, and its effect may come all the same, also later.
  * Q2. `isMuted` of a participant is its own mute or the server's. `unmute` of the application takes the server's away.
  * Q3. Every change makes a roster, numbered where the call's rosters are; `notify` decides what becomes of it.
- * Q4. The list of participants ends at 100, and may be empty or incomplete for a time, as a fault.
+ * Q4. The list of participants ends at 100, and may be empty, incomplete or of the application alone for a time, as a fault.
  */
 export interface Person {
   id: string;
@@ -49,7 +49,7 @@ export interface GraphFault {
   on: readonly Verb[];
   until: number;
   probability: number;
-  how: 'status' | 'silent' | 'slow' | 'lostAnswer' | 'lateEffect' | 'empty' | 'incomplete';
+  how: 'status' | 'silent' | 'slow' | 'lostAnswer' | 'lateEffect' | 'empty' | 'incomplete' | 'alone';
   status?: number;
   retryAfter?: number;
 }
@@ -271,7 +271,9 @@ export class Graph {
             ? []
             : how === 'incomplete'
               ? call.people.filter((one) => one !== call.own).slice(0, 1)
-              : call.people;
+              : how === 'alone'
+                ? [call.own]
+                : call.people;
         return found({ value: listed.slice(0, CAP).map(resourceOf) });
       }
       case 'getParticipant':

@@ -25,7 +25,7 @@ import type { ISchedule } from './temporal/schedules.ts';
  * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
  *     work without a pause. That lists lag or fail is no excuse.
  * (n) Who comes into a call that is muted on entry, once all is well, is muted.
- * (w) A call that is held is muted again within RESIST_MS where nothing is wrong.
+ * (w) A call that is held is muted again within RESIST_MS where nothing is wrong, whatever else runs on the call meanwhile.
  * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
  * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
  * (r) A release never throws, and what it says of a call is true.
@@ -74,6 +74,9 @@ const MOST_UNMUTES = 3;
 /** Wishes of a hold itself. */
 const HELD: ReadonlySet<string> = new Set(['a hold', 'a hold that was not taken', 'extend']);
 
+/** What says nothing of the application's own mute, or is what a hold is there for. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['talk', 'organizer', 'others', 'join', 'leave']);
+
 interface Wish {
   isMuted: boolean;
   /** Between these it was asked for and taken. */
@@ -102,7 +105,7 @@ class Judge {
     this.#faults = scenario.steps.filter(isFault).map((fault) => ({
       from: start + fault.at,
       to: start + endOf(fault),
-      kind: fault.kind,
+      kind: isOfOthers(fault) ? 'graph for others' : fault.kind,
       callId: 'call' in fault ? callIdAt(fault.call) : undefined,
     }));
   }
@@ -689,6 +692,11 @@ class Judge {
   // (w)
 
   #judgeResistance(): void {
+    for (const { start, closeEvent } of this.#runs) {
+      const message = closeEvent?.workflowExecutionFailedEventAttributes?.failure?.message ?? '';
+      if (start.type !== 'hold' || !message.includes('another operation, so this one was not started')) continue;
+      this.#blame('w', `${start.workflowId} has ended because another operation was under way`);
+    }
     const { told, calls, world, scenario, start } = this.#played;
     for (const { step, acceptedAt, endedAt = this.#end } of told) {
       if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
@@ -697,8 +705,7 @@ class Judge {
         .filter((entry) => entry.type === 'change')
         .filter(({ participantId }) => participantId === call?.own.id);
       const asked = scenario.steps.filter(
-        (one) =>
-          !isFault(one) && 'call' in one && one.call === step.call && one.kind !== 'talk' && one.kind !== 'organizer',
+        (one) => !isFault(one) && 'call' in one && one.call === step.call && !OF_OTHERS.has(one.kind),
       );
       for (const [index, { at, by, serverMuted }] of own.entries()) {
         if (by !== 'other' || serverMuted || at < acceptedAt + RESIST_MS || at + RESIST_MS > endedAt) continue;
@@ -706,7 +713,8 @@ class Judge {
         const isMeant = asked.some(
           (one) => start + one.at > at - RESIST_MS * 2 && start + one.at < at + RESIST_MS && one !== step,
         );
-        const isLeft = until - at > RESIST_MS && !isMeant && !this.#isFaulty(at - WELL_MS, at + RESIST_MS);
+        const isFaulty = this.#isFaulty(at - WELL_MS, at + RESIST_MS, ['graph for others']);
+        const isLeft = until - at > RESIST_MS && !isMeant && !isFaulty;
         const isOtherHold = told.some(
           (other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call,
         );
@@ -788,6 +796,11 @@ class Judge {
       }
     }
   }
+}
+
+/** What goes wrong with mutes of others alone. */
+function isOfOthers(step: Step): boolean {
+  return step.kind === 'graph' && step.on.every((verb) => verb === 'muteParticipant');
 }
 
 function wishOfAsk(told: Told, action: 'mute' | 'unmute', onConflict: string): Wish[] {

@@ -530,6 +530,15 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 24 },
   ),
+  known('18', 'a list of the application alone makes no mute on entry mute who was there', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'alone', probability: 1, seconds: 2 }),
+    at(1, { kind: 'entry', call: 0 }),
+    at(60, { kind: 'release', call: 0 }),
+  ]),
+  known('18', 'a list of the application alone is no success of a mute of others', 10, [
+    at(0, { kind: 'graph', call: 0, on: ['list'], how: 'alone', probability: 1, seconds: 2 }),
+    at(1, { kind: 'others', call: 0 }),
+  ]),
   known(
     'others',
     'a mute of others ends in its time though Graph answers no read any more',
@@ -540,6 +549,18 @@ export const KNOWN: readonly Known[] = [
       refused(6, ['list', 'getParticipant'], 503, 120),
     ],
     { endsBy: 28 },
+  ),
+  known(
+    'holds',
+    'a hold mutes again though one mute of others follows the other',
+    10,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(200, { kind: 'graph', call: 0, on: ['muteParticipant'], how: 'slow', probability: 1, seconds: 240 }),
+      ...placesOf(36).map((place) => at(200 + place * 6.5, { kind: 'others', call: 0 })),
+      at(205, { kind: 'organizer', call: 0, isMuted: false }),
+    ],
+    { calls: [call({ people: 10 })], orders: 8 },
   ),
   known(
     'policy 14',
