@@ -50,10 +50,9 @@ async function readAndMute(heartbeat: () => Promise<void>): Promise<FirstAttempt
     await heartbeat();
   });
   const environment = new MockActivityEnvironment({}, { client });
-  return (await environment.run(createActivities({ graph }).readAndMute, {
-    callId,
-    clientContext: 'test',
-  })) as FirstAttempt;
+  const activities = createActivities({ graph });
+  const attempt = async (): Promise<FirstAttempt> => await activities.readAndMute({ callId, clientContext: 'test' });
+  return (await environment.run(attempt)) as FirstAttempt;
 }
 
 const acknowledged = async (): Promise<void> => await Promise.resolve();
@@ -118,7 +117,7 @@ test('that Graph refuses fails with what was read', async () => {
 });
 
 test('is not sent to a call that is not established', async () => {
-  simulator.setCallState(callId, 'terminating');
+  await simulator.setCallState(callId, 'terminating');
   expect(await readAndMute(acknowledged)).toMatchObject({ reading: { state: 'terminating' } });
   expect(isPosted()).toBe(false);
 });
