@@ -16,7 +16,8 @@ import { expectFires, Prometheus, type Sample, type Scenario } from './support/p
  * must find something there, and every rule must be able to fire.
  */
 
-const fileOf = (name: string): string => fileURLToPath(new URL(`../deploy/helm/call-moderation/files/${name}`, import.meta.url));
+const fileOf = (name: string): string =>
+  fileURLToPath(new URL(`../deploy/helm/call-moderation/files/${name}`, import.meta.url));
 const RULES = fileOf('alerts.yml');
 
 interface Alert {
