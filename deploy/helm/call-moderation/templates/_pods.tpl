@@ -198,7 +198,7 @@ lifecycle:
 - name: temporal-client
   secret:
     secretName: {{ .clientSecret }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     items:
       - { key: tls.crt, path: tls.crt }
       - { key: tls.key, path: tls.key }
@@ -207,7 +207,7 @@ lifecycle:
 - name: temporal-ca
   secret:
     secretName: {{ .caSecret.name }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     items:
       - { key: {{ .caSecret.key | quote }}, path: {{ .caSecret.key | quote }} }
 {{- end }}
@@ -217,7 +217,7 @@ lifecycle:
 - name: azure
   secret:
     secretName: {{ .name }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     items:
       - { key: {{ .key | quote }}, path: {{ .key | quote }} }
 {{- end }}
