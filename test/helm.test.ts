@@ -25,7 +25,7 @@ import { KubernetesSchemas } from './support/kubernetes-schemas.ts';
  */
 
 const FILE = 'test/helm.test.ts';
-const helm = (await findHelm(FILE)) ?? '';
+const helm = findHelm(FILE) ?? '';
 const schemas = helm === '' ? undefined : await KubernetesSchemas.find(FILE);
 
 /** The oldest that the chart allows, and the three newest. */

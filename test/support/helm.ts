@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { builtPrograms, goPrograms, HELM } from '../../cluster/go-programs.ts';
-import { findProgram, missing } from './programs.ts';
+import { builtPrograms, HELM } from '../../cluster/go-programs.ts';
+import { missing } from './programs.ts';
 
 /** Helm itself, and what it makes of the chart. */
 
@@ -13,16 +13,12 @@ export const CHART = fileURLToPath(new URL('../../deploy/helm/call-moderation', 
 
 const run = promisify(execFile);
 
-/**
- * Its path: in CI the version that we pin, built if it is not there. A developer does not wait minutes for a build: any Helm on
- * PATH will do, and without one the tests of `file` are skipped.
- */
-export async function findHelm(file: string): Promise<string | undefined> {
-  const isCi = process.env['CI'] === 'true';
-  const folder = isCi ? await goPrograms(HELM, () => undefined) : builtPrograms(HELM);
-  const path = folder === undefined ? await findProgram(['helm']) : join(folder, 'helm');
-  if (path === undefined) missing(file, 'Helm (`npm run helm -- version` builds it)');
-  return path;
+/** The path of the version that we pin. A test does not wait minutes for a build: without it the tests of `file` are skipped. */
+export function findHelm(file: string): string | undefined {
+  const folder = builtPrograms(HELM);
+  if (folder !== undefined) return join(folder, 'helm');
+  missing(file, 'Helm, which `npm run helm -- version` builds,');
+  return undefined;
 }
 
 const kubernetesObject = z.object({
