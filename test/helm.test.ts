@@ -574,6 +574,10 @@ describe.skipIf(schemas === undefined)('a value', () => {
       'worker.controller.rollout.steps=[{"rampPercentage":100,"pauseDuration":"5m"}]',
       '/worker/controller/rollout/steps/0',
     ],
+    [
+      'worker.controller.rollout.steps=[{"rampPercentage":50,"pauseDuration":"5s"}]',
+      '/worker/controller/rollout/steps/0/pauseDuration',
+    ],
     ['worker.controller.sunset.deleteDelay=tomorrow', '/worker/controller/sunset/deleteDelay'],
     ['worker.enabel=false', "'enabel'"],
     ['webhook.path=api/calls', '/webhook/path'],
