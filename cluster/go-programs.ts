@@ -34,6 +34,14 @@ export const TEMPORAL_UI = {
   packages: ['cmd/server'],
 } as const satisfies GoModule;
 
+/** For the chart: `npm run helm`, and its tests. */
+export const HELM = {
+  name: 'helm',
+  path: 'helm.sh/helm/v4',
+  version: '4.3.1',
+  packages: ['cmd/helm'],
+} as const satisfies GoModule;
+
 /** Thrown with the reason and what to do. */
 export class GoBuildFailed extends OperatorError {
   override readonly name = 'GoBuildFailed';
@@ -44,16 +52,22 @@ const run = promisify(execFile);
 /** Minutes, on a machine with two cores. */
 const BUILD_WITHIN_MS = 30 * 60_000;
 
+/** The folder with the module's programs, if they have been built. */
+export function builtPrograms(module: GoModule): string | undefined {
+  const folder = folderOf(module);
+  const programs = module.packages.map((name) => join(folder, name.split('/').at(-1) ?? name));
+  return programs.every((program) => existsSync(program)) ? folder : undefined;
+}
+
 /**
  * The folder that holds the module's programs, built where they are not there yet.
  *
  * @throws {GoBuildFailed}
  */
 export async function goPrograms(module: GoModule, onProgress: (message: string) => void): Promise<string> {
-  const cache = join(homedir(), '.cache', 'call-moderation');
-  const folder = join(cache, `${module.name}-${module.version}`);
-  const programs = module.packages.map((name) => join(folder, name.split('/').at(-1) ?? name));
-  if (programs.every((program) => existsSync(program))) return folder;
+  const built = builtPrograms(module);
+  if (built !== undefined) return built;
+  const folder = folderOf(module);
   onProgress(`Building ${module.name} ${module.version} from its Go module, once; this takes minutes …`);
   const part = `${folder}.${process.pid}.part`;
   const packages = module.packages.map((name) => `${module.path}/${name}@v${module.version}`);
@@ -73,11 +87,11 @@ export async function goPrograms(module: GoModule, onProgress: (message: string)
 }
 
 /**
- * Where Go keeps the module's files: the server's schema is among them.
+ * Where Go keeps the module's files: the server's schema is among them, and definitions of Kubernetes' custom resources.
  *
  * @throws {GoBuildFailed}
  */
-export async function goModuleFolder(module: GoModule): Promise<string> {
+export async function goModuleFolder(module: Omit<GoModule, 'packages'>): Promise<string> {
   try {
     const { stdout } = await run('go', ['mod', 'download', '-json', `${module.path}@v${module.version}`]);
     return (JSON.parse(stdout) as { Dir: string }).Dir;
@@ -86,7 +100,11 @@ export async function goModuleFolder(module: GoModule): Promise<string> {
   }
 }
 
-function reasonOf({ name, version }: GoModule, error: unknown): string {
+function folderOf({ name, version }: GoModule): string {
+  return join(homedir(), '.cache', 'call-moderation', `${name}-${version}`);
+}
+
+function reasonOf({ name, version }: Omit<GoModule, 'packages'>, error: unknown): string {
   const { code, stderr } = error as { code?: unknown; stderr?: string };
   if (code === 'ENOENT') {
     return `${name} ${version} is built with Go 1.26 or newer, and 'go' is not on PATH. Install it from https://go.dev/dl`;

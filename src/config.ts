@@ -250,16 +250,28 @@ const common = z.object({
     .optional(),
 });
 
-/** Temporal joins the two with a colon or a dot. */
+/** Temporal joins the two with a colon or a dot. The Worker Controller's names have a slash. */
+const deploymentName = z
+  .string()
+  .regex(/^[A-Za-z0-9_/-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ / -, such as call-moderation')
+  .optional();
+
+const buildId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.+-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ . + -, such as a commit's hash")
+  .optional();
+
+/** The first pair is ours, and has priority. The second one is what Temporal's Worker Controller sets in the pods that it makes. */
+const VERSION_NAMES = [
+  ['MODERATION_DEPLOYMENT_NAME', 'MODERATION_BUILD_ID'],
+  ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'],
+] as const;
+
 const version = {
-  MODERATION_DEPLOYMENT_NAME: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -, such as call-moderation')
-    .optional(),
-  MODERATION_BUILD_ID: z
-    .string()
-    .regex(/^[A-Za-z0-9_.+-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ . + -, such as a commit's hash")
-    .optional(),
+  MODERATION_DEPLOYMENT_NAME: deploymentName,
+  MODERATION_BUILD_ID: buildId,
+  TEMPORAL_DEPLOYMENT_NAME: deploymentName,
+  TEMPORAL_WORKER_BUILD_ID: buildId,
 };
 
 const cloudName = z.string().superRefine((value, context) => {
@@ -431,7 +443,7 @@ export function loadClientConfig(env: Environment): CommonConfig {
 /** For `set-current-version`. */
 export function loadDeploymentConfig(env: Environment): DeploymentConfig {
   const given = givenOf(env);
-  const missing = VERSION_NAMES.filter((name) => given[name] === undefined);
+  const missing = versionNamesOf(given).filter((name) => given[name] === undefined);
   const faults = missing.map((name) => `${name}: required; set it to what the workers of this build have`);
   const { values, temporal } = read(deployment, env, given, faults);
   const known = versionOf(values);
@@ -439,18 +451,23 @@ export function loadDeploymentConfig(env: Environment): DeploymentConfig {
   return { ...commonOf(values, temporal), version: known };
 }
 
-const VERSION_NAMES = ['MODERATION_DEPLOYMENT_NAME', 'MODERATION_BUILD_ID'] as const;
+/** The pair that is in use. */
+function versionNamesOf(given: Readonly<Record<string, unknown>>): (typeof VERSION_NAMES)[number] {
+  return VERSION_NAMES.find((pair) => pair.some((name) => name in given)) ?? VERSION_NAMES[0];
+}
 
 /** One of the two alone would be a worker that takes nothing, or one that is not versioned though somebody meant it. */
 function halfVersion(given: Given): string[] {
-  const [present, absent] = [true, false].map((is) => VERSION_NAMES.filter((name) => name in given === is));
+  const names = versionNamesOf(given);
+  const [present, absent] = [true, false].map((is) => names.filter((name) => name in given === is));
   if (present?.length !== 1) return [];
   return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither for workers without versions`];
 }
 
 function versionOf(values: z.infer<typeof deployment>): DeploymentVersion | undefined {
-  const { MODERATION_DEPLOYMENT_NAME: deploymentName, MODERATION_BUILD_ID: buildId } = values;
-  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
+  const [name, id] = versionNamesOf(values);
+  const [named, built] = [values[name], values[id]];
+  return named === undefined || built === undefined ? undefined : { deploymentName: named, buildId: built };
 }
 
 function commonOf(values: z.infer<typeof common>, temporal: ClientConnectConfig): CommonConfig {

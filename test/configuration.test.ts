@@ -663,6 +663,21 @@ describe('the version of a worker', () => {
     ]);
   });
 
+  test("is what Temporal's Worker Controller sets, unless ours is set", () => {
+    const controlled = {
+      TEMPORAL_DEPLOYMENT_NAME: 'production/call-moderation-worker',
+      TEMPORAL_WORKER_BUILD_ID: '1.2.0-7c9d',
+    };
+    const version = { deploymentName: 'production/call-moderation-worker', buildId: '1.2.0-7c9d' };
+    expect(worker(controlled).version).toEqual(version);
+    expect(loadDeploymentConfig(controlled).version).toEqual(version);
+    expect(worker({ ...controlled, ...name, ...build }).version?.deploymentName).toBe('call-moderation');
+    expect(faultOf(() => worker({ ...controlled, TEMPORAL_WORKER_BUILD_ID: '' }))).toMatch(
+      /^TEMPORAL_WORKER_BUILD_ID: required beside TEMPORAL_DEPLOYMENT_NAME/,
+    );
+    expect(faultOf(() => worker({ ...controlled, ...name }))).toMatch(/^MODERATION_BUILD_ID: required/);
+  });
+
   test.each([
     ['MODERATION_DEPLOYMENT_NAME', 'a.b', build],
     ['MODERATION_DEPLOYMENT_NAME', 'a:b', build],

@@ -16,8 +16,9 @@ import { expectFires, Prometheus, type Sample, type Scenario } from './support/p
  * must find something there, and every rule must be able to fire.
  */
 
-const fileOf = (name: string): string => fileURLToPath(new URL(`../deploy/${name}`, import.meta.url));
-const RULES = fileOf('prometheus/alerts.yml');
+const fileOf = (name: string): string =>
+  fileURLToPath(new URL(`../deploy/helm/call-moderation/files/${name}`, import.meta.url));
+const RULES = fileOf('alerts.yml');
 
 interface Alert {
   alert: string;
@@ -31,7 +32,7 @@ interface Panel {
   title: string;
   targets?: { expr: string; legendFormat: string }[];
 }
-const dashboard = JSON.parse(readFileSync(fileOf('grafana/dashboards/call-moderation.json'), 'utf8')) as {
+const dashboard = JSON.parse(readFileSync(fileOf('dashboard.json'), 'utf8')) as {
   panels: Panel[];
 };
 const targets = dashboard.panels.flatMap(({ title, targets: own = [] }) => own.map((target) => ({ title, ...target })));

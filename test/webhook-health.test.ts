@@ -46,6 +46,21 @@ describe('health', () => {
     expect(performance.now() - began).toBeLessThan(3000);
   });
 
+  it('leaves out the checks that a probe excludes', async () => {
+    const broken = (): never => {
+      throw new Unhealthy('is away');
+    };
+    const url = await health({ checks: { temporal: broken, keys: broken, draining: () => undefined } });
+    const ready = async (query: string): Promise<[number, unknown]> => {
+      const response = await fetch(`${url}/readyz${query}`);
+      return [response.status, ((await response.json()) as { checks: unknown }).checks];
+    };
+    expect(await ready('?exclude=temporal&exclude=keys')).toEqual([200, { draining: 'ok' }]);
+    expect(await ready('?exclude=temporal')).toEqual([503, { keys: 'is away', draining: 'ok' }]);
+    expect((await ready('?exclude=Temporal,keys'))[0]).toBe(503);
+    expect((await ready('?exclude'))[0]).toBe(503);
+  });
+
   it('says of what another library throws its kind, and none of its words', async () => {
     const grpc = Object.assign(new Error('13 INTERNAL: planted'), {
       code: 13,

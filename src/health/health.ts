@@ -42,10 +42,12 @@ export async function healthPlugin(app: FastifyInstance, options: HealthOptions)
 
   // Probes that come together share one round of checks: they are an open door to Temporal otherwise.
   let running: Promise<Record<string, string>> | undefined;
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     running ??= runChecks(checks).finally(() => (running = undefined));
-    const results = await running;
-    const faults = Object.entries(results).filter(([, result]) => result !== 'ok');
+    const excluded = excludedIn(request.query);
+    const found = Object.entries(await running).filter(([name]) => !excluded.has(name));
+    const results = Object.fromEntries(found);
+    const faults = found.filter(([, result]) => result !== 'ok');
     if (faults.length === 0) return { status: 'ready', checks: results };
     const message = faults.map(([name, fault]) => `${name}: ${fault}`).join('; ');
     return reply.code(503).send({ status: 'not ready', checks: results, ...errorBody(503, message) });
@@ -57,6 +59,12 @@ export async function healthPlugin(app: FastifyInstance, options: HealthOptions)
   });
 
   for (const path of ['/livez', '/readyz', '/metrics']) refuseOtherMethods(app, path, ['GET', 'HEAD']);
+}
+
+/** The checks that `?exclude=NAME` leaves out, once or several times, as the API server of Kubernetes reads it. */
+function excludedIn(query: unknown): ReadonlySet<unknown> {
+  const { exclude = [] } = query as { exclude?: string | string[] };
+  return new Set([exclude].flat());
 }
 
 /** A server of its own for health, where it listens apart from the webhook, or where there is no webhook. */

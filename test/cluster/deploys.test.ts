@@ -24,7 +24,8 @@ import { Cluster } from './cluster.ts';
  * are the steps of one deploy, in their order.
  */
 
-const DEPLOYMENT = 'call-moderation';
+/** With a slash, as Temporal's Worker Controller makes it of a namespace and a name. */
+const DEPLOYMENT = 'production/call-moderation-worker';
 const run = promisify(execFile);
 
 const versionOf = (buildId: string): Environment => ({
@@ -196,7 +197,7 @@ describe('a rolling deploy', { retry: 0 }, () => {
     const { connection } = cluster.client;
     const nobody = { deploymentName: DEPLOYMENT, buildId: 'nobody' };
     await expect(setCurrentBuild(connection, 'default', nobody, 1_000)).rejects.toThrow(
-      /Build nobody of deployment call-moderation cannot be made the current one: .*Start a worker with this/s,
+      /Build nobody of deployment production.call-moderation-worker cannot be made the current one: .*Start a worker with this/s,
     );
   });
 });
