@@ -23,7 +23,7 @@ import {
 import { JOINABLE_PHASES } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import { detailsOf, summaryOf } from '../contract/summary.ts';
-import type { Successor } from '../contract/signals.ts';
+import type { Successor, Watch } from '../contract/signals.ts';
 import { sameTarget } from '../contract/target.ts';
 import { ModerationError, NotSetUpError } from './errors.ts';
 import { askedOf } from './input.ts';
@@ -38,7 +38,8 @@ import { sameStart } from './same-start.ts';
  * is decided here:
  *
  * C1. The same action on the same target joins the running one, as long as that is reading, requesting or confirming and
- *     is not being cancelled. Its other fields stay as the running one has them.
+ *     is not being cancelled. Its other fields stay as the running one has them. The running one hears when it was wished for
+ *     again, so that no older wish goes over it.
  * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
  *     `queue` waits here until it has ended and tries again; `reject` throws.
  * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
@@ -122,7 +123,8 @@ export class Starter {
       const isSameTarget = await this.#isSameTarget(running, request);
       const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
       if (isJoinable && request.requestId === undefined) {
-        await this.watch(running, marks?.watcher);
+        const { watcher, wishedAt = Date.now() } = marks ?? {};
+        await this.#tell(running, { ...(watcher !== undefined && { workflowId: watcher }), wishedAt });
         const { handle, runId } = running;
         return { kind: 'started', run: { handle, runId, joined: true } }; // C1
       }
@@ -144,9 +146,12 @@ export class Starter {
 
   /** Has the operation signal its end to a workflow. One that has ended meanwhile is found by that workflow's own read. */
   async watch({ handle }: Pick<Running, 'handle'>, workflowId: string | undefined): Promise<void> {
-    if (workflowId === undefined) return;
+    if (workflowId !== undefined) await this.#tell({ handle }, { workflowId });
+  }
+
+  async #tell({ handle }: Pick<Running, 'handle'>, watch: Watch): Promise<void> {
     try {
-      await handle.signal(SIGNAL.watch, { workflowId });
+      await handle.signal(SIGNAL.watch, watch);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }

@@ -55,9 +55,12 @@ export interface Successor {
   watcher?: string;
 }
 
-/** Payload of `watch`: the workflow that hears when the operation ends. */
+/** Payload of `watch`: somebody waits for the operation, or wishes for it as well. */
 export interface Watch {
-  workflowId: string;
+  /** The workflow that hears when the operation ends. */
+  workflowId?: string;
+  /** When whoever joins the operation wished for it, in ms since the epoch. */
+  wishedAt?: number;
 }
 
 /** Payload of `operationEnded`, which an operation sends to its watchers. */
@@ -188,7 +191,11 @@ export function toSuccessor(value: unknown): Successor | undefined {
 }
 
 export function toWatch(value: unknown): Watch | undefined {
-  return isFields(value) && isWorkflowId(value['workflowId']) ? { workflowId: value['workflowId'] } : undefined;
+  if (!isFields(value)) return undefined;
+  const { workflowId, wishedAt } = value;
+  if (!(isNothing(workflowId) || isWorkflowId(workflowId)) || !(isNothing(wishedAt) || isTime(wishedAt)))
+    return undefined;
+  return { ...(isWorkflowId(workflowId) && { workflowId }), ...(isTime(wishedAt) && { wishedAt }) };
 }
 
 export function toOperationEnded(value: unknown): OperationEnded | undefined {

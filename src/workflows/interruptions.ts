@@ -1,5 +1,6 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { upsertMemo, workflowInfo } from '@temporalio/workflow';
 import { CANCELLED } from '../contract/failure.ts';
+import { WISHED_AT_MEMO } from '../contract/names.ts';
 import type { CallEnd, Successor } from '../contract/signals.ts';
 import { wishedAtOf } from '../contract/wish.ts';
 import { Failed } from './call/attempt.ts';
@@ -25,8 +26,8 @@ export class Interruptions {
   #callEnd: CallEnd | undefined;
   /** Of successors that were signalled, so that a signal which is sent again changes nothing. */
   readonly #known = new Set<string>();
-  /** When this operation was wished for. */
-  readonly #wishedAt = wishedAtOf(workflowInfo());
+  /** When this operation was last wished for. */
+  #wishedAt = wishedAtOf(workflowInfo());
   #isCancelled = false;
 
   constructor(callId: string) {
@@ -63,6 +64,14 @@ export class Interruptions {
     const newest = this.#successor?.wishedAt ?? (successor.action === workflowInfo().workflowType ? 0 : this.#wishedAt);
     const isOutdated = isOrder && wishedAt < newest;
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
+  }
+
+  /** Somebody has joined this operation, and so wishes for it again. What Temporal keeps of the run says so. */
+  wish(wishedAt: number): void {
+    const latest = Math.min(wishedAt, Date.now());
+    if (latest <= this.#wishedAt) return;
+    this.#wishedAt = latest;
+    upsertMemo({ [WISHED_AT_MEMO]: latest });
   }
 
   endCall(end: CallEnd): void {

@@ -123,7 +123,7 @@ const descriptions = {
   [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
   [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
   [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
-  [SIGNAL.watch]: 'A workflow wants to hear when this operation ends: { workflowId }',
+  [SIGNAL.watch]: 'Somebody joins this operation, or wants to hear when it ends: { workflowId?, wishedAt? }',
 };
 
 function listen(saga: Saga | Others, watchers: Watchers, workflowId: string): void {
@@ -140,7 +140,10 @@ function listen(saga: Saga | Others, watchers: Watchers, workflowId: string): vo
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
   on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
-  on(SIGNAL.watch, toWatch, (watch) => watchers.add(watch.workflowId));
+  on(SIGNAL.watch, toWatch, (watch) => {
+    watchers.add(watch.workflowId);
+    if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
+  });
 }
 
 /**

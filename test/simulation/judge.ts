@@ -178,9 +178,7 @@ class Judge {
     for (const one of told) {
       const { step } = one;
       if (step.kind === 'ask' && step.call === index) {
-        const joined = this.#joinedBy(index, step.action, one.askedAt);
-        const asked = wishOfAsk(one, step.action, step.onConflict);
-        wishes.push(...asked.map((wish) => ({ ...wish, isSure: wish.isSure && joined === undefined })));
+        wishes.push(...wishOfAsk(one, step.action, step.onConflict));
       }
       if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
       else if ((step.kind === 'extend' || step.kind === 'terminate') && step.call === index)
@@ -447,23 +445,11 @@ class Judge {
 
   // (s)
 
-  /** The operation that runs already and wants the same. Whoever joins it has the wish of that one, which is older. */
-  #joinedBy(call: number, action: 'mute' | 'unmute', askedAt: number): Run | undefined {
-    return this.#runs.find(
-      ({ start, startedAt, closedAt = Infinity }) =>
-        start.workflowId === workflowIdOf(callIdAt(call)) &&
-        start.type === action &&
-        startedAt <= askedAt &&
-        closedAt >= askedAt,
-    );
-  }
-
   #judgeSuperseded(): void {
     for (const { step, askedAt, outcome } of this.#played.told) {
       if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
-      const wishedAt = this.#joinedBy(step.call, step.action, askedAt)?.startedAt ?? askedAt;
       const isTrue = this.#wishesOf(step.call).some(
-        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= wishedAt,
+        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= askedAt,
       );
       const isRepeated = this.#played.told.some(
         (one) => one.step !== step && one.step.kind === 'ask' && one.step.call === step.call && one.askedAt >= askedAt,

@@ -563,6 +563,19 @@ export const KNOWN: readonly Known[] = [
     { calls: [call({ people: 10 })], orders: 8 },
   ),
   known(
+    'holds',
+    'the end of a hold goes over no mute that was asked for after it, though that has joined one from before',
+    10,
+    [
+      at(0, { kind: 'hold', call: 0, enforce: false, seconds: 55 }),
+      at(20, { kind: 'organizer', call: 0, isMuted: false }),
+      at(49, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 18 }),
+      refused(51, ['list', 'getParticipant'], 503, 16),
+      at(50, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+      at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    ],
+  ),
+  known(
     'policy 14',
     'quiet hours end in a call that was established just before, though workers came only after their end',
     120,
