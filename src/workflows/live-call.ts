@@ -152,11 +152,6 @@ class LiveCall {
   }
 
   #listen(): void {
-    const on = onSignals<keyof typeof LIVE_CALL_SIGNAL>({
-      callEstablished: 'The call is established (sent by the webhook)',
-      callEnded: 'The call has ended (sent by the webhook)',
-      label: 'Labels the call: { add: [], remove: [] }',
-    });
     const heard = <T>(take: (payload: T) => void) => {
       return (payload: T): void => {
         this.#signals += 1;
@@ -166,21 +161,28 @@ class LiveCall {
     setHandler(defineQuery<LiveCallStatus>(QUERY.liveCall), () => this.#status(), {
       description: 'What is known of the call',
     });
-    on(
-      LIVE_CALL_SIGNAL.callEstablished,
-      toCallEstablished,
-      heard(({ tenantId }) => this.#established(tenantId)),
-    );
-    on(
-      LIVE_CALL_SIGNAL.callEnded,
-      toCallEnd,
-      heard(() => this.#end('notification')),
-    );
-    on(
-      LIVE_CALL_SIGNAL.label,
-      toLabelling,
-      heard((labelling) => this.#label(labelling)),
-    );
+    const descriptions = {
+      [LIVE_CALL_SIGNAL.callEstablished]: 'The call is established (sent by the webhook)',
+      [LIVE_CALL_SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+      [LIVE_CALL_SIGNAL.label]: 'Labels the call: { add: [], remove: [] }',
+    };
+    onSignals(descriptions, (on) => {
+      on(
+        LIVE_CALL_SIGNAL.callEstablished,
+        toCallEstablished,
+        heard(({ tenantId }) => this.#established(tenantId)),
+      );
+      on(
+        LIVE_CALL_SIGNAL.callEnded,
+        toCallEnd,
+        heard(() => this.#end('notification')),
+      );
+      on(
+        LIVE_CALL_SIGNAL.label,
+        toLabelling,
+        heard((labelling) => this.#label(labelling)),
+      );
+    });
   }
 
   #established(tenantId?: string): void {

@@ -131,18 +131,19 @@ function listen(saga: Saga | Others, watchers: Watchers, workflowId: string): vo
   setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
     description: 'Where the operation stands, and what it has seen',
   });
-  const on = onSignals(descriptions);
-  on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
-  on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
-  on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
   const toOwnSuccessor = (payload: unknown): Successor | undefined => {
     const successor = toSuccessor(payload);
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
-  on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
-  on(SIGNAL.watch, toWatch, (watch) => {
-    watchers.add(watch.workflowId);
-    if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
+  onSignals(descriptions, (on) => {
+    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
+    on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
+    on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
+    on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+    on(SIGNAL.watch, toWatch, (watch) => {
+      watchers.add(watch.workflowId);
+      if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
+    });
   });
 }
 

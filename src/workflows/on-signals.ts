@@ -1,4 +1,4 @@
-import { defineSignal, log, setHandler } from '@temporalio/workflow';
+import { defineSignal, log, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
 
 type On<Name extends string> = <T>(
   name: Name,
@@ -6,14 +6,29 @@ type On<Name extends string> = <T>(
   take: (value: T) => void,
 ) => void;
 
-/** Signals may come from anyone: one that does not fit is left out, without a word of its content in the log. */
-export function onSignals<Name extends string>(descriptions: Readonly<Record<Name, string>>): On<Name> {
-  return (name, parse, take) => {
-    const handle = (payload?: unknown): void => {
+/**
+ * Sets the handlers of all signals at once. Signals that came before the first workflow task are taken in the order in which they
+ * came: if each handler were set by itself, the SDK would hand them over name by name, and an extension would undo a release that
+ * came after it.
+ *
+ * Signals may come from anyone: one that does not fit is left out, without a word of its content in the log.
+ */
+export function onSignals<Name extends string>(
+  descriptions: Readonly<Record<Name, string>>,
+  declare: (on: On<Name>) => void,
+): void {
+  const handlers = new Map<Name, (payload?: unknown) => void>();
+  declare((name, parse, take) => {
+    handlers.set(name, (payload) => {
       const value = parse(payload);
       if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
       else take(value);
-    };
+    });
+  });
+  // What has come by now goes here, in its order.
+  setDefaultSignalHandler((name, payload) => handlers.get(name as Name)?.(payload));
+  for (const [name, handle] of handlers) {
     setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
-  };
+  }
+  setDefaultSignalHandler(undefined);
 }

@@ -112,26 +112,28 @@ function listen<Request, Terms, State, Status, Result>(
   tell(it.status());
   CancellationScope.current().cancelRequested.catch(() => it.cancel());
   setHandler(defineQuery<Status>(query), () => it.status(), { description: descriptions.query });
-  const on = onSignals({
-    [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
-    [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
-    [LASTING_SIGNAL.release]: descriptions.release,
-    [LASTING_SIGNAL.extend]: descriptions.extend,
-  });
   const toTerms = (payload: unknown) => {
     const { wishedAt, rest } = takeWish(payload);
     const checked = checkTerms(rest);
     return checked.ok ? { terms: checked.request, wishedAt } : undefined;
   };
-  on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => it.rosterUpdated(update));
-  on(SIGNAL.callEnded, toCallEnd, () => it.callEnded());
-  on(
-    LASTING_SIGNAL.release,
-    (payload) => takeWish(payload),
-    ({ wishedAt }) => it.release(wishedAt),
-  );
-  on(LASTING_SIGNAL.extend, toTerms, ({ terms, wishedAt }) => {
-    it.extend(terms, wishedAt);
-    tell(it.status());
+  const described = {
+    [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
+    [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+    [LASTING_SIGNAL.release]: descriptions.release,
+    [LASTING_SIGNAL.extend]: descriptions.extend,
+  };
+  onSignals(described, (on) => {
+    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => it.rosterUpdated(update));
+    on(SIGNAL.callEnded, toCallEnd, () => it.callEnded());
+    on(
+      LASTING_SIGNAL.release,
+      (payload) => takeWish(payload),
+      ({ wishedAt }) => it.release(wishedAt),
+    );
+    on(LASTING_SIGNAL.extend, toTerms, ({ terms, wishedAt }) => {
+      it.extend(terms, wishedAt);
+      tell(it.status());
+    });
   });
 }

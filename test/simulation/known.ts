@@ -576,6 +576,18 @@ export const KNOWN: readonly Known[] = [
     ],
   ),
   known(
+    'holds',
+    'a hold ends that was extended and let go before any worker took it',
+    10,
+    [
+      at(0, { kind: 'away', deployment: 0, seconds: 20 }),
+      at(1, { kind: 'hold', call: 0, enforce: true }),
+      at(5, { kind: 'extend', call: 0, untilSeconds: 500 }),
+      at(10, { kind: 'letGo', call: 0 }),
+    ],
+    { endsBy: 60 },
+  ),
+  known(
     'policy 14',
     'quiet hours end in a call that was established just before, though workers came only after their end',
     120,
