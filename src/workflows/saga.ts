@@ -269,7 +269,7 @@ export class Saga {
       this.interruptions.throwIfAny();
       if (Date.now() >= deadline) throw this.#unconfirmed(this.#confirmSeconds);
       if (isLong()) return undefined; // S7
-      const self = await this.#readSelf(isSettled, deadline);
+      const self = await this.#readSelf(() => isSettled() || isLong(), deadline);
       if (this.#isNotified() || self === undefined || self === 'unheard') continue;
       if (self.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
     }

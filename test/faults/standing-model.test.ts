@@ -69,5 +69,6 @@ test(`${SCENARIOS} scenarios, and no invariant is violated`, { timeout: 3_600_00
     });
     await Promise.all(holds.map(async (hold) => await hold.release()));
   }
-  expect(tally.undecided).toBeLessThan(tally.scenarios / 2);
+  // About a third cannot be decided; chance may make it more of a few.
+  expect(tally.undecided).toBeLessThan(tally.scenarios * (tally.scenarios < 60 ? 0.8 : 0.5));
 });
