@@ -9,6 +9,7 @@ export default defineConfig({
     // What has died is missed after seconds and tried again.
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    retry: process.env['CI'] === 'true' ? 1 : 0,
     pool: 'forks',
     // Each file has a topology of its own, and two of them are more than two cores bear.
     fileParallelism: false,

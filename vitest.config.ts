@@ -11,6 +11,8 @@ export default defineConfig({
     // On a machine that is busy with something else, too.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // CI's machines are noisy, and these tests live by real clocks: there, one that fails is tried once more and told.
+    retry: process.env['CI'] === 'true' ? 1 : 0,
     // Forks suit Temporal's native core.
     pool: 'forks',
     // They keep two processors busy, with the processes that they start.

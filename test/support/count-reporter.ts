@@ -4,9 +4,9 @@ import type { Reporter, TestModule } from 'vitest/node';
 type Counts = Record<'passed' | 'failed' | 'skipped', number>;
 
 /**
- * Ends the run with one line that any tool can read: how many tests passed, failed and were skipped. If `TEST_COUNTS` names a
- * file, the counts of the runs before stand in it, and the line is of all of them. No test is tried twice; if somebody asks for
- * that (`--retry`), the tests that needed it stand before the line.
+ * Ends the run with one line that any tool can read: how many tests passed, failed and were skipped. The tests that passed only
+ * at their second try stand before it. Where `TEST_COUNTS`
+ * names a file, the counts of the runs before stand in it, and the line is of all of them.
  */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
