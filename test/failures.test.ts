@@ -130,7 +130,10 @@ describe.concurrent('a call that cannot be moderated', () => {
   });
 
   test('never seen', async () => {
-    const error = await failureOf(await service.moderation.mute({ callId: 'no-such-call' }), 'CallNotFound');
+    const error = await failureOf(
+      await service.moderation.mute({ callId: 'no-such-call-of-failures' }),
+      'CallNotFound',
+    );
     expect(error.details).toMatchObject({ status: 404, code: '8522' });
   });
 

@@ -314,7 +314,7 @@ describe.concurrent('it ends', () => {
     ['it is not established', { state: 'establishing' }, 'CallNotEstablished'],
     ['it is no group call', { kind: 'p2p' }, 'NotAGroupCall'],
   ])('at once where %s', async (what, given, type) => {
-    const callId = what === 'there is no such call' ? 'no-such-call' : service.call(given).id;
+    const callId = what === 'there is no such call' ? 'no-such-call-of-entries' : service.call(given).id;
     const handle = await service.moderation.muteOnEntry({ callId });
     await expect(handle.result()).rejects.toMatchObject({ type });
   });

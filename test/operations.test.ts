@@ -74,10 +74,13 @@ describe.concurrent('an order', () => {
   });
 
   test('has the failure of its operation as its outcome', async () => {
-    const started = await start({ request: { callId: 'no-such-call' } });
-    const { outcome } = (await outcomeOf('no-such-call', started)) as { outcome: object };
-    expect(outcome).toMatchObject({ outcome: 'CallNotFound', details: { callId: 'no-such-call', status: 404 } });
-    expect(outcome).toHaveProperty('message', expect.stringContaining('no-such-call'));
+    const started = await start({ request: { callId: 'no-such-call-of-operations' } });
+    const { outcome } = (await outcomeOf('no-such-call-of-operations', started)) as { outcome: object };
+    expect(outcome).toMatchObject({
+      outcome: 'CallNotFound',
+      details: { callId: 'no-such-call-of-operations', status: 404 },
+    });
+    expect(outcome).toHaveProperty('message', expect.stringContaining('no-such-call-of-operations'));
   });
 
   test('with an invalid request has that as its outcome', async () => {

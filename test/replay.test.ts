@@ -256,7 +256,7 @@ const tales: readonly Tale[] = [
     run: async (service) => {
       const { policies } = service.moderation;
       const id = `replayed-${randomUUID()}`;
-      const target = { calls: [service.call().id, 'no-such-call'] };
+      const target = { calls: [service.call().id, 'no-such-call-of-replays'] };
       await policies.create({ id, action: 'mute', target, when: {}, rules: { onEntry: true } });
       const { workflowId } = await triggered(policies, id);
       await policies.delete(id);
@@ -268,7 +268,7 @@ const tales: readonly Tale[] = [
     closes: 'Confirmed',
     run: async ({ moderation: { policies } }) => {
       const id = `replayed-${randomUUID()}`;
-      const target = { calls: ['no-such-call'] };
+      const target = { calls: ['no-such-call-of-replays'] };
       await policies.create({ id, action: 'mute', target, when: { once: '2099-01-01' } });
       const { workflowId } = await triggered(policies, id);
       await policies.delete(id);
