@@ -557,7 +557,7 @@ export const KNOWN: readonly Known[] = [
     [
       at(0, { kind: 'hold', call: 0, enforce: true }),
       at(200, { kind: 'graph', call: 0, on: ['muteParticipant'], how: 'slow', probability: 1, seconds: 240 }),
-      ...placesOf(36).map((place) => at(200 + place * 6.5, { kind: 'others', call: 0 })),
+      ...placesOf(29).map((place) => at(200 + place * 8, { kind: 'others', call: 0 })),
       at(205, { kind: 'organizer', call: 0, isMuted: false }),
     ],
     { calls: [call({ people: 10 })], orders: 8 },
