@@ -49,10 +49,8 @@ describe('with a clock of the test', () => {
 
   test('a hold looks at growing intervals after its mute, and a pause only until its mute is known to be the last wish', () => {
     const [hold, pause] = [new Looks(), new Looks()];
-    for (const [looks, isEnforced] of [
-      [hold, true],
-      [pause, false],
-    ] as const) {
+    for (const looks of [hold, pause]) {
+      const isEnforced = looks === hold;
       looks.confirmed(true, isEnforced);
       expect(wait(looks)).toBe(6);
       for (const seconds of [30, 60, 60]) {
@@ -80,10 +78,8 @@ describe('with a clock of the test', () => {
 
   test('a pause that cannot ask Temporal asks once a day in the end, and a hold goes on to look at Graph', () => {
     const [hold, pause] = [new Looks(), new Looks()];
-    for (const [looks, isEnforced] of [
-      [hold, true],
-      [pause, false],
-    ] as const) {
+    for (const looks of [hold, pause]) {
+      const isEnforced = looks === hold;
       looks.confirmed(true, isEnforced);
       for (let times = 0; times < 20; times += 1) looks.again(true, isEnforced);
     }

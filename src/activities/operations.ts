@@ -117,7 +117,7 @@ function outdated({
 /** A run that has announced its end closes a moment later, and is waited for so long. */
 const CLOSES_WITHIN_MS = 3_000;
 
-/** What a run that has closed came to is told at once, unless Temporal is slow. */
+/** Temporal returns the result of a closed run at once, unless Temporal is slow. */
 const TOLD_WITHIN_MS = 8_000;
 
 export async function readOperation(target: OperationTarget): Promise<OperationReading> {

@@ -5,6 +5,7 @@ import { grpcStatusOf } from '../client/any-error.ts';
 import { toDate, toZone } from '../client/dates.ts';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { toSeconds } from '../contract/duration.ts';
+import { CALL_ENDED } from '../contract/failure.ts';
 import { bounded } from '../contract/check.ts';
 import { inParallel } from '../client/in-parallel.ts';
 import { newestOwn } from '../client/newest.ts';
@@ -98,8 +99,8 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
 /**
  * The policy that mutes the application in a call as it is established, and the one that mutes who comes after that, if
  * there are such: of each kind the first, by ID, that says so, is not paused, and has the call among its own; with quiet
- * hours, only in those. Hours that the call was established in are told also if they are over: the run at their end may
- * have listed the calls before this one was among them.
+ * hours, only in those. It also returns the quiet hours that the call was established in, even if they are over, because the
+ * run at their end may have listed the calls before this one was among them.
  */
 export async function policyOnJoin(call: JoiningCall, since: string): Promise<WantedOnJoin> {
   const now = new Date();
@@ -180,8 +181,6 @@ async function liveCall(client: Client, callId: string): Promise<JoiningCall | u
   }
 }
 
-const OVER: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
-
 /**
  * Decided by the newest operation on the application's own mute. Whoever has asked for something since the hours ended
  * wanted that; what was asked for before ends with them, and an unmute that has failed has ended nothing.
@@ -189,7 +188,7 @@ const OVER: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
 export async function isLeftMuted({ callId, until, runId }: QuietCall): Promise<'yes' | 'no' | 'wait'> {
   const { record: newest, isCertain } = await newestOwn(new Runs(Context.current().client), callId);
   if (!isCertain) return 'wait'; // A list has not caught up yet.
-  if (newest === undefined || OVER.has(newest.outcome)) return 'no';
+  if (newest === undefined || CALL_ENDED.has(newest.outcome)) return 'no';
   if (newest.action === 'mute') return newest.runId === runId || newest.wishedAt < Date.parse(until) ? 'yes' : 'no';
   if (newest.outcome === PENDING) return 'wait';
   return newest.outcome === 'Confirmed' ? 'no' : 'yes';

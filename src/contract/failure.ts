@@ -22,6 +22,9 @@ export type FailureType = (typeof FAILURE_TYPES)[number];
 /** The outcome of a cancelled operation, which closes as cancelled and not as failed. */
 export const CANCELLED = 'Cancelled';
 
+/** Outcomes that mean that the call has ended: there is nothing left to mute or unmute. */
+export const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
+
 /**
  * Outcomes of an operation, as Temporal shows them, after which the call may be as the operation wanted it. Whether one that
  * was not confirmed was undone stands in `restored` of its details alone.

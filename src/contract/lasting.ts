@@ -17,6 +17,16 @@ export interface OfCall {
   reason?: string;
 }
 
+/** What its operations have in common with it: the call, and for whom they are. */
+export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCall {
+  return {
+    callId,
+    ...(tenantId !== undefined && { tenantId }),
+    ...(requestedBy !== undefined && { requestedBy }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
 /** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
 export const LASTING_SIGNAL = { release: 'release', extend: 'extend' } as const;
 

@@ -1,5 +1,6 @@
 import type { RosterReading, RosterTarget } from '../activities/types.ts';
 import { isEnded } from '../contract/call-state.ts';
+import { CALL_ENDED } from '../contract/failure.ts';
 import type {
   MuteOnEntryEnd,
   MuteOnEntryPhase,
@@ -16,7 +17,7 @@ import { delayOf } from './call/polling.ts';
 import { requireEstablishedGroupCall } from './call/preconditions.ts';
 import { iso } from './iso.ts';
 import { Lifetime, type LifetimeState } from './lifetime.ts';
-import { ENDED, NewcomerMutes, Over, type NewcomerMutesState } from './newcomer-mutes.ts';
+import { NewcomerMutes, Over, type NewcomerMutesState } from './newcomer-mutes.ts';
 import { NewcomerMemory, type Remembered } from './newcomers.ts';
 import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
 
@@ -41,15 +42,16 @@ import type { LastingOnCall, LastingOutcome } from './run-lasting.ts';
  * E1. Nothing is sent to Graph from here. Every mute is an operation under the call's own workflow ID, which waits for
  *     what runs there, so that holds, policies and single operations never interleave; this workflow only reads.
  * E2. Nobody is muted on a guess. Somebody unknown is a newcomer only if the memory of who was there is whole
- *     (`newcomers.ts`): it comes from a complete roster, or from several that list the application alone. Until there is one it is looked again at growing intervals, nobody
- *     is muted, and whoever any of these rosters shows was there. A memory that was whole once stays whole.
+ *     (`newcomers.ts`): it comes from a complete roster, or from several in a row that list the application alone. Until
+ *     then the roster is read again at growing intervals, nobody is muted, and whoever any of these rosters shows was there. A
+ *     memory that was whole once stays whole.
  * E3. A newcomer is asked for once: an attempt that sent something is never repeated, whatever came of it, and who
  *     unmutes afterwards is left alone. One whose operation has failed before it sent anything is asked for again, after
  *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (`activities/operations.ts`).
  * E4. Who leaves and comes back is a newcomer: Graph gives them a new ID. Who waits in the lobby is one once admitted.
  * E5. What was begun is finished: it ends when no operation of it is under way, so nobody is muted after its result. An
- *     operation that still waits for its turn was not begun, and is dropped. One of which nobody knows whether Temporal has
- *     started it is asked after, and not started any more.
+ *     operation that still waits for its turn was not begun, and is dropped. If it is not known whether Temporal has started
+ *     the operation, that is read, and the operation is not started any more.
  * E6. No signal is lost to continuing as new, nor who was hinted at: handlers only take note, at once; the server lets no
  *     run close over a signal that it has not seen; and all that was noted goes along (`EntryState`).
  * E7. The webhook learns of it only after a moment, and notifications get lost: it looks by itself after LOOK_PAUSES_MS,
@@ -86,6 +88,9 @@ export interface EntryState {
   rosters: number;
 }
 
+/** What the other nouns do not keep. */
+type OwnState = Omit<EntryState, 'memory' | 'life' | 'mutes'>;
+
 export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOnEntryStatus, MuteOnEntryResult> {
   readonly #request: MuteOnEntryRequest;
   readonly #isContinued: boolean;
@@ -96,7 +101,7 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
   #phase: MuteOnEntryPhase = 'reading';
   readonly #life: Lifetime;
   readonly #mutes: NewcomerMutes;
-  #state: Omit<EntryState, 'memory' | 'life' | 'mutes'>;
+  #state: OwnState;
 
   constructor(request: MuteOnEntryRequest, state: EntryState | undefined, tell: (status: MuteOnEntryStatus) => void) {
     this.#request = request;
@@ -284,14 +289,14 @@ export class Entry implements LastingOnCall<MuteOnEntryTerms, EntryState, MuteOn
       return reading;
     } catch (stop) {
       if (!(stop instanceof Failed) || this.#state.since === undefined) throw stop;
-      if (ENDED.has(stop.failure.type)) throw new Over('callEnded');
+      if (CALL_ENDED.has(stop.failure.type)) throw new Over('callEnded');
       return undefined;
     }
   }
 
   // the end
 
-  #note(change: Partial<Omit<EntryState, keyof Remembered>>): void {
+  #note(change: Partial<OwnState>): void {
     this.#state = { ...this.#state, ...change };
   }
 

@@ -167,12 +167,7 @@ export function mayBeUnderWay(error: unknown): boolean {
   );
 }
 
-/** Graph refused the first attempt: nothing has taken effect. */
-export function isRefusedAtOnce(error: unknown): boolean {
-  return error instanceof ActivityFailure && isRefusal(fromActivity(error), 1);
-}
-
-/** Graph has refused that attempt. */
-export function isRefusal({ type, details }: Failure, attempt: number): boolean {
-  return type !== 'GraphUnavailable' && details.attempt === attempt;
+/** Graph refused the first attempt, so nothing has taken effect. */
+export function isRefusedAtOnce({ type, details }: Failure): boolean {
+  return type !== 'GraphUnavailable' && details.attempt === 1;
 }

@@ -6,9 +6,6 @@ import type { Failure } from './failures.ts';
 
 export type HoldFailure = { type: string; message: string; details: Failure['details'] };
 
-/** There is nothing to mute, or to unmute, any more. */
-export const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
-
 /** May succeed when it is tried again. */
 export const TRANSIENT: ReadonlySet<string> = new Set([
   'GraphUnavailable',
@@ -22,7 +19,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'TemporalUnavailable',
 ]);
 
-/** Whether a mute that was not confirmed may have muted the call all the same, and nobody has put that back. */
+/** Whether an unconfirmed mute may have muted the call and was not undone. */
 export function mayBeMuted({ type, details: { restored } }: HoldFailure): boolean {
   return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
 }

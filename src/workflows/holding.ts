@@ -1,5 +1,6 @@
 import { ActivityFailure } from '@temporalio/workflow';
 import type { NewestOperation, OperationOutcome, OperationOrder } from '../activities/types.ts';
+import { CALL_ENDED } from '../contract/failure.ts';
 import {
   DEFAULT_AT_MOST,
   MOST_MUTES,
@@ -10,13 +11,14 @@ import {
   type HoldStatus,
   type HoldTerms,
 } from '../contract/hold.ts';
+import { ofCall } from '../contract/lasting.ts';
 import type { Action } from '../contract/names.ts';
 import type { ModerationResult, OthersResult } from '../contract/operation.ts';
 import type { RosterUpdate } from '../contract/signals.ts';
 import { lookups } from './activities.ts';
 import { Failed, waitFor } from './call/attempt.ts';
 import { GraphCall } from './call/graph-call.ts';
-import { CALL_ENDED, failureOf, mayBeMuted, TRANSIENT, type HoldFailure } from './hold-outcome.ts';
+import { failureOf, mayBeMuted, TRANSIENT, type HoldFailure } from './hold-outcome.ts';
 import { verdictOf } from './hold-verdict.ts';
 import { iso } from './iso.ts';
 import { Lifetime, type LifetimeState } from './lifetime.ts';
@@ -94,6 +96,9 @@ export interface HoldState {
   failure?: HoldFailure;
 }
 
+/** What the other nouns do not keep. */
+type OwnState = Omit<HoldState, 'life' | 'looks' | 'unmuting'>;
+
 /** What a step throws when the hold has ended. */
 class Ended {
   readonly end: HoldEnd | HoldFailure;
@@ -112,7 +117,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   readonly #looks: Looks;
   readonly #unmuting: Unmuting;
   #phase: HoldPhase;
-  #state: Omit<HoldState, 'life' | 'looks' | 'unmuting'>;
+  #state: OwnState;
   /** Counts what may change what is to be done next. */
   #stirs = 0;
 
@@ -244,13 +249,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
   // operations
 
   #order(purpose: Purpose, action: Action, onConflict: OperationOrder['onConflict'], wishedAt: number): void {
-    const { callId, tenantId, requestedBy, reason } = this.#request;
-    const request = {
-      callId,
-      ...(tenantId !== undefined && { tenantId }),
-      ...(requestedBy !== undefined && { requestedBy }),
-      ...(reason !== undefined && { reason }),
-    };
+    const request = ofCall(this.#request);
     const order: OperationOrder = { action, request, ...(onConflict !== undefined && { onConflict }) };
     this.#note({ pending: { ...this.#operations.order(order, wishedAt), purpose } });
   }
@@ -421,7 +420,7 @@ export class Holding implements LastingOnCall<HoldTerms, HoldState, HoldStatus, 
     };
   }
 
-  #note(change: Partial<HoldState>): void {
+  #note(change: Partial<OwnState>): void {
     this.#state = { ...this.#state, ...change };
   }
 

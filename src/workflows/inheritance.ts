@@ -45,7 +45,7 @@ export interface OthersProgress {
 
 /** How far the wait for the confirmation is. */
 export interface Wait {
-  /** Until when those are asked for as well whom a later roster shows. */
+  /** Until then, participants whom a later roster shows are muted as well. */
   gatherBy: number;
   deadline: number;
   /** How often the roster was read. */

@@ -18,9 +18,9 @@ import { entryOrder, policyOrder } from './policy-order.ts';
  * entry matters.
  *
  * **Looked at after quiet hours.** A call that was established in quiet hours is looked at again after their end, because the
- * policy's run at that moment may not have found it, or may not have come. That is so also if nobody has worked on this run
- * before their end. If the hours still go on, of whichever policy, it waits for their end. If nobody has asked for anything since
- * they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is tried again MOST_TRIES times, at
+ * policy's run at that moment may not have found it, or may not have come. This also applies if no worker took this workflow
+ * before the hours ended. If the quiet hours of any policy still last, it waits for their end. If nobody has asked for anything
+ * since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is tried again MOST_TRIES times, at
  * growing intervals. A look that could not tell, because an operation is under way or a list has not caught up, is no try.
  */
 
@@ -71,7 +71,7 @@ export class LiveCallPolicies {
     return this.#isAttending;
   }
 
-  /** What comes of an order is waited for. */
+  /** It waits for the outcome of an operation that it has ordered. */
   get isOrdering(): boolean {
     return this.#ordered > 0;
   }
@@ -91,7 +91,7 @@ export class LiveCallPolicies {
       });
   }
 
-  /** What was decided, and what is to be looked at, is in the state. */
+  /** Stops the work. The state has what the next run needs to continue it. */
   cancel(): void {
     this.#scope.cancel();
   }

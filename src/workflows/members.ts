@@ -8,7 +8,7 @@ import { Failed } from './call/attempt.ts';
 import { invalidRequest, operationFailed } from './failures.ts';
 import { Member, type MemberState } from './member.ts';
 
-/** Failed operations that are kept until it is known whom they are about: none is missed for long. */
+/** Failed operations that are kept until Graph's answers show whose they are. */
 const MOST_KEPT = 64;
 
 /** Everything that is known of them, as plain data. */
@@ -16,7 +16,9 @@ export interface MembersState {
   /** The application's own participant. */
   participantId?: string;
   members: readonly MemberState[];
+  /** Everyone is meant, and not everyone is known yet. */
   isGathering: boolean;
+  /** Whom a full notification lists that lists everyone. */
   everyone?: readonly string[];
   isRosterComplete: boolean;
   isAnyMutedAlready: boolean;
@@ -35,41 +37,26 @@ export class Members {
   readonly #request: OthersRequest;
   readonly #members: Member[] = [];
   readonly #failedOperations: OperationUpdate[] = [];
-  #participantId: string | undefined;
-  #isGathering = false;
-  #everyone: readonly string[] | undefined;
-  #isRosterComplete = false;
-  #isAnyMutedAlready = false;
-  #isKnown = false;
+  readonly #now: Omit<MembersState, 'members' | 'failedOperations'>;
+  #isKnown: boolean;
 
   /** `state` is that of a run which this one continues. */
   constructor(request: OthersRequest, state?: MembersState) {
+    const { members = [], failedOperations = [], ...rest } = state ?? {};
     this.#request = request;
-    if (state === undefined) return;
-    this.#isKnown = true;
-    this.#participantId = state.participantId;
-    this.#members.push(...state.members.map((known) => new Member(known)));
-    this.#isGathering = state.isGathering;
-    this.#everyone = state.everyone;
-    this.#isRosterComplete = state.isRosterComplete;
-    this.#isAnyMutedAlready = state.isAnyMutedAlready;
-    this.#failedOperations.push(...state.failedOperations);
+    this.#now = { isGathering: false, isRosterComplete: false, isAnyMutedAlready: false, ...rest };
+    this.#members.push(...members.map((known) => new Member(known)));
+    this.#failedOperations.push(...failedOperations);
+    this.#isKnown = state !== undefined;
   }
 
   get state(): MembersState {
-    return {
-      ...(this.#participantId !== undefined && { participantId: this.#participantId }),
-      members: this.#members.map(({ known }) => known),
-      isGathering: this.#isGathering,
-      ...(this.#everyone !== undefined && { everyone: this.#everyone }),
-      isRosterComplete: this.#isRosterComplete,
-      isAnyMutedAlready: this.#isAnyMutedAlready,
-      failedOperations: this.#failedOperations,
-    };
+    const members = this.#members.map(({ known }) => known);
+    return { ...this.#now, members, failedOperations: this.#failedOperations };
   }
 
   get participantId(): string | undefined {
-    return this.#participantId;
+    return this.#now.participantId;
   }
 
   /** The first roster was read. */
@@ -78,20 +65,20 @@ export class Members {
   }
 
   get isGathering(): boolean {
-    return this.#isGathering;
+    return this.#now.isGathering;
   }
 
   /** A notification has listed everyone, and they were not looked for yet. */
   get isEveryoneListed(): boolean {
-    return this.#everyone !== undefined;
+    return this.#now.everyone !== undefined;
   }
 
   get isRosterComplete(): boolean {
-    return this.#isRosterComplete;
+    return this.#now.isRosterComplete;
   }
 
   get isAnyMutedAlready(): boolean {
-    return this.#isAnyMutedAlready;
+    return this.#now.isAnyMutedAlready;
   }
 
   get all(): readonly Member[] {
@@ -103,7 +90,7 @@ export class Members {
   }
 
   get areSettled(): boolean {
-    return !this.#isGathering && this.#members.every(({ isSettled }) => isSettled);
+    return !this.#now.isGathering && this.#members.every(({ isSettled }) => isSettled);
   }
 
   get results(): ParticipantResult[] {
@@ -114,8 +101,8 @@ export class Members {
   choose(reading: RosterReading | undefined): void {
     const { participantId, members: listed = [], isComplete = false, isCapped = false } = reading ?? {};
     const { callId, target } = this.#request;
-    this.#participantId = participantId;
-    this.#isRosterComplete = isComplete;
+    if (participantId !== undefined) this.#now.participantId = participantId;
+    this.#now.isRosterComplete = isComplete;
     if (isByName(target)) {
       if (participantId !== undefined && target.participantIds.some((id) => sameId(id, participantId))) {
         const fault = `target names ${participantId}, which is the application itself: leave it out, and mute it with target 'self'`;
@@ -125,25 +112,25 @@ export class Members {
       this.#members.push(...target.participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
       this.#members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => Member.of(member)));
-      if (listed.length === 1) this.#isRosterComplete = false; // The application alone: Graph may list others a moment later.
-      this.#isGathering = !this.#isRosterComplete && !isCapped;
+      if (listed.length === 1) this.#now.isRosterComplete = false; // The application alone: Graph may list others a moment later.
+      this.#now.isGathering = !this.#now.isRosterComplete && !isCapped;
     }
     this.#isKnown = true;
-    this.#isAnyMutedAlready = this.#members.some(({ state }) => state?.isMuted === true);
+    this.#now.isAnyMutedAlready = this.#members.some(({ state }) => state?.isMuted === true);
   }
 
   /** Of a target that names nobody: everyone but the application and those who are excepted. */
   #isMeant(id: string): boolean {
     const { target } = this.#request;
     const except = typeof target === 'object' && 'others' in target ? target.others.except : [];
-    return ![this.#participantId, ...except].some((other) => other !== undefined && sameId(id, other));
+    return ![this.#now.participantId, ...except].some((other) => other !== undefined && sameId(id, other));
   }
 
   /** Takes a roster notification in. */
   take(update: RosterUpdate): void {
     for (const member of this.#members) member.take(update);
-    if (this.#isGathering && listsEveryone(update, this.#participantId)) {
-      this.#everyone = update.participants.map(({ id }) => canonicalId(id));
+    if (this.#now.isGathering && listsEveryone(update, this.#now.participantId)) {
+      this.#now.everyone = update.participants.map(({ id }) => canonicalId(id));
     }
   }
 
@@ -161,24 +148,26 @@ export class Members {
     if (update !== undefined) member.refuse(operationFailed(this.#request.callId, 'mute', update));
   }
 
-  /** Those to be looked for in the next read: who is not settled, and whom a notification has listed that listed everyone. */
-  toLookFor(): { unsettled: readonly Member[]; everyone: readonly string[] | undefined; ids: readonly string[] } {
+  /**
+   * Takes those to be looked for in the next read: who is not settled, and whom a notification that listed everyone has listed.
+   */
+  takeWanted(): { unsettled: readonly Member[]; everyone: readonly string[] | undefined; ids: readonly string[] } {
     const unsettled = this.#members.filter(({ isSettled }) => !isSettled);
-    const everyone = this.#everyone?.filter((id) => this.#isNew(id));
-    this.#everyone = undefined;
+    const everyone = this.#now.everyone?.filter((id) => this.#isNew(id));
+    delete this.#now.everyone;
     const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MOST_PARTICIPANTS);
     return { unsettled, everyone, ids };
   }
 
   /** Takes in what a read has shown. */
-  see(reading: RosterReading, { unsettled, everyone }: ReturnType<Members['toLookFor']>): void {
+  see(reading: RosterReading, { unsettled, everyone }: ReturnType<Members['takeWanted']>): void {
     const found = new Map(reading.members.map((member) => [member.id, member]));
     for (const member of unsettled) {
       const shown = found.get(canonicalId(member.id));
       if (shown?.state !== undefined) member.see(shown.state);
       else if (shown === undefined && reading.isAbsenceProven) member.leave();
     }
-    if (this.#isGathering) this.#gather(reading, everyone);
+    if (this.#now.isGathering) this.#gather(reading, everyone);
   }
 
   /** Takes in those whom the roster shows meanwhile. */
@@ -188,12 +177,12 @@ export class Members {
     // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
     const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
     this.#members.push(...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => Member.of(it)));
-    this.#isRosterComplete = isComplete || everyone !== undefined;
-    this.#isGathering = !this.#isRosterComplete && !isCapped;
+    this.#now.isRosterComplete = isComplete || everyone !== undefined;
+    this.#now.isGathering = !this.#now.isRosterComplete && !isCapped;
   }
 
   stopGathering(): void {
-    this.#isGathering = false;
+    this.#now.isGathering = false;
   }
 
   #isNew(id: string): boolean {

@@ -1,5 +1,6 @@
 import type { OperationOrder, OperationOutcome } from '../activities/types.ts';
-import { CANCELLED } from '../contract/failure.ts';
+import { CALL_ENDED, CANCELLED } from '../contract/failure.ts';
+import { ofCall } from '../contract/lasting.ts';
 import type { MuteOnEntryEnd, MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import type { ParticipantResult } from '../contract/operation.ts';
 import { Failed } from './call/attempt.ts';
@@ -38,8 +39,6 @@ export class Over {
 }
 
 type Unconfirmed = Exclude<OperationOutcome, { outcome: 'Confirmed' }>;
-
-export const ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
 
 /** Nothing may be otherwise when it is tried again. */
 const FINAL = ['PermissionDenied', 'Unauthorized', 'InvalidRequest', 'NotAGroupCall'] as const;
@@ -112,7 +111,7 @@ export class NewcomerMutes {
   #settleOutcome(participantIds: readonly string[], outcome: OperationOutcome): void {
     const results = resultsOf(outcome);
     if (results !== undefined) this.#settle(participantIds, results);
-    if (ENDED.has(outcome.outcome)) throw new Over('callEnded');
+    if (CALL_ENDED.has(outcome.outcome)) throw new Over('callEnded');
     if (isFinal(outcome)) throw new Failed(this.#refused(outcome));
     if (results !== undefined) return;
     if (TAKEN_OVER.has(outcome.outcome)) this.#settle(participantIds, []);
@@ -120,15 +119,7 @@ export class NewcomerMutes {
   }
 
   #orderFor(participantIds: readonly string[]): OperationOrder {
-    const { callId, tenantId, requestedBy, reason } = this.#request;
-    const request = {
-      callId,
-      target: { participantIds },
-      ...(tenantId !== undefined && { tenantId }),
-      ...(requestedBy !== undefined && { requestedBy }),
-      ...(reason !== undefined && { reason }),
-    };
-    return { action: 'mute', request, onConflict: 'queue' };
+    return { action: 'mute', request: { ...ofCall(this.#request), target: { participantIds } }, onConflict: 'queue' };
   }
 
   /** E3, E4 */

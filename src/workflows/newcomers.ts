@@ -11,8 +11,9 @@ import { MOST_PARTICIPANTS } from '../contract/target.ts';
  *     hinted ──▶ waiting ──▶ known, and pending if new ──▶ counted
  *
  * - The memory is *whole* once a read has shown a complete roster. One that lists the application alone is taken for complete
- *   only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later. Until then nobody is a newcomer, and everyone whom a read
- *   shows in the call, or a notification names, was there: an incomplete roster proves nothing about who is not in it.
+ *   only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later.
+ *   Until then nobody is a newcomer, and everyone whom a read shows in the call, or a notification names, was there: an
+ *   incomplete roster proves nothing about who is not in it.
  * - A memory that is whole stays whole: a later roster, empty or short, forgets nobody.
  * - The lobby is not in the call: who waits there at the moment is a newcomer once admitted.
  * - It is bounded: MOST_WAITING of each kind, and MOST_NEWCOMERS.

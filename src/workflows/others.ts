@@ -232,7 +232,7 @@ export class Others {
    */
   async #look(deadline: number): Promise<void> {
     const { isGathering } = this.#members;
-    const wanted = this.#members.toLookFor();
+    const wanted = this.#members.takeWanted();
     try {
       const whom = { participantIds: wanted.ids, ...(isGathering && { andEveryone: true }) };
       const reading = await this.#call.readRoster(whom, () => this.interruptions.any, { deadline });

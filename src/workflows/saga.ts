@@ -54,8 +54,8 @@ import { Story, timeOfDay } from './story.ts';
  * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
  * S7. The history stays short: while it waits for the confirmation, which takes longest, it continues as new when its history
  *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
- * S8. The first attempt reads and POSTs in one activity, unless the operation supersedes another one. Temporal holds what was read
- *     before the POST is sent, so S1 is kept. Whatever that attempt has not done, the steps above do.
+ * S8. The first attempt reads and POSTs in one activity, unless the operation supersedes another one. Temporal has what was read
+ *     before the POST is sent, so S1 is kept. What that attempt has not done, the steps above do.
  */
 
 /** Failed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */

@@ -4,7 +4,7 @@ import { REQUEST_MS, RETRY_MS } from '../activities.ts';
 import { fromActivity, type Failure } from '../failures.ts';
 
 /**
- * What is known after the first attempt at an operation, which reads and POSTs in one activity
+ * What the workflow knows after the first attempt at an operation, which reads and POSTs in one activity
  * (`src/activities/first-attempt.ts`). Whatever it has not done, the saga does step by step.
  */
 export interface FirstOutcome extends Partial<FirstAttempt> {

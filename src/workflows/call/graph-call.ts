@@ -9,7 +9,7 @@ import type {
 } from '../../activities/types.ts';
 import type { Action } from '../../contract/names.ts';
 import { ATTEMPT_MS, firstAttempts, posts, reads } from '../activities.ts';
-import { about, callEnded, isRefusal, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../failures.ts';
+import { about, callEnded, fromActivity, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../failures.ts';
 import { attempt, Failed } from './attempt.ts';
 import { failed, succeeded, type FirstOutcome } from './first-attempt.ts';
 
@@ -122,7 +122,8 @@ export class GraphCall {
     });
     const { reading, isPosted, failure } = first;
     if (reading !== undefined) this.#known.isCallKnown = true;
-    if (isPosted) this.#known = { ...this.#known, isPosted, isRefused: failure !== undefined && isRefusal(failure, 1) };
+    if (isPosted)
+      this.#known = { ...this.#known, isPosted, isRefused: failure !== undefined && isRefusedAtOnce(failure) };
     return failure === undefined ? first : { ...first, failure: this.#told(failure) };
   }
 
@@ -142,7 +143,7 @@ export class GraphCall {
       try {
         return await waitingForTheLast(() => activity.executeWithOptions(options, [target]));
       } catch (error) {
-        this.#known.isRefused = isRefusedAtOnce(error);
+        this.#known.isRefused = isRefusedAtOnce(fromActivity(error));
         throw error;
       }
     });
