@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { workflowIdOf } from '../src/contract/call-id.ts';
-import { freePort } from '../src/free-port.ts';
+import { freePort } from '../src/lib/free-port.ts';
 import { workflowIdOf as canonicalIdOf } from './canonical/names.ts';
 import { Process } from './process.ts';
 import type { Simulator } from './simulator.ts';

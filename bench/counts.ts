@@ -2,7 +2,7 @@ import proto, { type temporal } from '@temporalio/proto';
 
 /**
  * What an operation costs, by exact count, as its history tells it. The benchmark prints these, and the tests hold them
- * (`test/cost.test.ts`).
+ * (`test/operation/cost.test.ts`).
  */
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 

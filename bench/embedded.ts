@@ -5,8 +5,8 @@ import { ModerationClient } from '../src/client/moderation-client.ts';
 import { loadWorkerConfig } from '../src/config.ts';
 import { GraphClient } from '../src/graph/client.ts';
 import { tokensOf } from '../src/graph/tokens.ts';
-import { USER_AGENT } from '../src/version.ts';
-import { loadWorkflows } from '../src/workflow-bundle.ts';
+import { USER_AGENT } from '../src/lib/version.ts';
+import { loadWorkflows } from '../src/temporal/workflow-bundle.ts';
 import { setting } from './child.ts';
 import { serveLoad } from './load.ts';
 

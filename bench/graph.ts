@@ -11,7 +11,7 @@ export interface Graph {
   token: string;
 }
 
-export interface RosterEntry {
+export interface RosterParticipant {
   id: string;
   isMuted: boolean;
 }
@@ -27,7 +27,7 @@ export async function readCall(graph: Graph, callId: string): Promise<CallReadin
   const [call, roster] = await Promise.all([send(graph, 'GET', path), send(graph, 'GET', `${path}/participants`)]);
   const { state, myParticipantId } = call as { state: string; myParticipantId: string };
   if (state !== 'established') throw new Error(`Call ${callId} is ${state}`);
-  const { value } = roster as { value: RosterEntry[] };
+  const { value } = roster as { value: RosterParticipant[] };
   const self = value.find(({ id }) => id === myParticipantId);
   return { participantId: myParticipantId, isMuted: self?.isMuted ?? false };
 }

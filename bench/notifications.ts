@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import type { RosterEntry } from './graph.ts';
+import type { RosterParticipant } from './graph.ts';
 
 /**
  * A webhook for Graph's rosters as a sample would write it, for the two contenders that are not ours: token, body,
@@ -18,13 +18,13 @@ const ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
 
 interface Entry {
   resourceUrl: string;
-  resourceData: RosterEntry[];
+  resourceData: RosterParticipant[];
 }
 
 /** Gives the URL that notifications go to. */
 export async function listen(
   { openIdUrl, audience }: Rules,
-  onRoster: (callId: string, roster: RosterEntry[]) => Promise<void>,
+  onRoster: (callId: string, roster: RosterParticipant[]) => Promise<void>,
 ): Promise<string> {
   const document = (await (await fetch(openIdUrl)).json()) as { jwks_uri: string };
   const keys = createRemoteJWKSet(new URL(document.jwks_uri));

@@ -5,7 +5,7 @@ import { promiseHooks } from 'node:v8';
 import { Script } from 'node:vm';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { bundleWorkflows } from '../src/workflow-bundle.ts';
+import { bundleWorkflows } from '../src/temporal/workflow-bundle.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /**

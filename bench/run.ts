@@ -46,12 +46,12 @@ const { values } = parseArgs({
 });
 
 /** A run takes minutes; nobody needs one that takes a day. */
-const MOST_OPERATIONS = 10_000;
+const MAX_OPERATIONS = 10_000;
 
 function numberOf(name: 'sequential' | 'concurrent' | 'at-once', least: number): number {
   const value = Number(values[name]);
-  if (Number.isInteger(value) && value >= least && value <= MOST_OPERATIONS) return value;
-  return refuse(`--${name} must be a whole number from ${least} to ${MOST_OPERATIONS}`);
+  if (Number.isInteger(value) && value >= least && value <= MAX_OPERATIONS) return value;
+  return refuse(`--${name} must be a whole number from ${least} to ${MAX_OPERATIONS}`);
 }
 
 function oneOf<T extends string>(name: 'server' | 'db', ...allowed: readonly T[]): T {
@@ -85,7 +85,7 @@ const CONCURRENT_BLOCK = Math.max(150, options.atOnce * 3);
 const WARM_UP = { one: 10, many: 100 };
 
 /** Operations of each contender whose histories are read. */
-const MOST_COUNTED = 40;
+const MAX_COUNTED = 40;
 
 /** Operations more of each, over which the server counts requests. */
 const REQUESTS_OVER = 20;
@@ -188,7 +188,7 @@ async function countAll({ temporal, workflowIdOf }: Contender, graph: Simulator,
   const connection = temporal && (await Connection.connect({ address: temporal.address }));
   const client = connection && new Client({ connection });
   const counted: Counted[] = [];
-  for (const timing of timings.slice(0, MOST_COUNTED)) {
+  for (const timing of timings.slice(0, MAX_COUNTED)) {
     counted.push(await countsOf(timing, graph, client, workflowIdOf?.(timing.callId)));
   }
   await connection?.close();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../src/contract/names.ts';
-import { freePort } from '../src/free-port.ts';
+import { freePort } from '../src/lib/free-port.ts';
 import { DYNAMIC_CONFIG } from '../src/temporal/dev-server.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { temporaryFolder } from './temporary-folder.ts';

@@ -13,7 +13,7 @@ const server = createWebhookServer({
   openIdUrl: setting('BENCH_OPENID_URL'),
   log,
   ...(address === undefined
-    ? { handOver: () => Promise.resolve('no-operation' as const) }
+    ? { deliver: () => Promise.resolve('no-operation' as const) }
     : { client: await connectClient(loadClientConfig(process.env)) }),
 });
 const { webhook } = await server.listen({ host: '127.0.0.1', port: 0 });

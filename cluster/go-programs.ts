@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { OperatorError } from '../src/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 
 /**
  * Programs that are built from their Go modules, once, and kept beside the Temporal CLI that `src/dev` keeps. A module's

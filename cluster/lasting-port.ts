@@ -9,13 +9,13 @@ import { createServer } from 'node:net';
 const FIRST = 15_000;
 const LAST = 32_000;
 
-const MOST_TRIES = 100;
+const MAX_TRIES = 100;
 
 /** Given to somebody of this process already, who may not listen yet. */
 const given = new Set<number>();
 
 export async function lastingPort(): Promise<number> {
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);

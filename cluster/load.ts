@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import { loadClientConfig } from '../src/config.ts';
-import { exitOnFault } from '../src/process.ts';
+import { exitOnFault } from '../src/lib/exit-on-error.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { Topology } from './topology.ts';
 import { databaseBytes, usageOf, type Usage } from './usage.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { exitOnFault } from '../src/process.ts';
-import { stopSignal } from '../src/stop-signal.ts';
+import { exitOnFault } from '../src/lib/exit-on-error.ts';
+import { stopSignal } from '../src/lib/stop-signal.ts';
 import { PORT_NAMES, Topology, type PortName } from './topology.ts';
 
 /**

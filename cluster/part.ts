@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { descendantsOf } from './descendants.ts';
-import { OperatorError } from '../src/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 
 /**
  * One program of the topology, kept running as a supervisor keeps it: it has been started, it is ready, and when it dies
@@ -56,7 +56,7 @@ const READY_WITHIN_MS = 90_000;
 const END_WITHIN_MS = 15_000;
 
 /** Of a log, in a message: Go writes stacks. */
-const MOST_WORDS = 1_000;
+const MAX_WORDS = 1_000;
 
 /** Between a death and the next start, as a supervisor pauses. */
 const RESTART_PAUSE_MS = 250;
@@ -195,7 +195,7 @@ export class Part {
 
   async #lastWords(): Promise<string> {
     const text = await readFile(this.#spec.log, 'utf8').catch(() => '');
-    return text.trim().split('\n').slice(-5).join('\n').slice(-MOST_WORDS) || 'it wrote nothing';
+    return text.trim().split('\n').slice(-5).join('\n').slice(-MAX_WORDS) || 'it wrote nothing';
   }
 }
 

@@ -5,7 +5,7 @@ import { access, chmod, chown, constants, mkdir, readdir, readFile, writeFile } 
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Part, PartFailed, type User } from './part.ts';
-import { OperatorError } from '../src/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 
 /** PostgreSQL in a folder of ours, on a loopback address, with a password that was made for it. */
 export interface Postgres {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
 import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
-import { isLoopback, isSafe } from './loopback.ts';
+import { isLoopback, isSafe } from './lib/safe-url.ts';
 import {
   givenOf,
   IN_A_HEADER,
@@ -13,8 +13,8 @@ import {
   untrimmedOf,
   type Environment,
   type Given,
-} from './environment.ts';
-import { OperatorError } from './operator-error.ts';
+} from './lib/environment.ts';
+import { OperatorError } from './lib/operator-error.ts';
 import { readTemporal } from './temporal/settings.ts';
 import { canonicalPath } from './webhook/callback-path.ts';
 import {
@@ -26,8 +26,8 @@ import {
   faultOfTenants,
   isDomain,
   isGuid,
-} from './webhook/token-rules.ts';
-import { proxyFaults } from './outbound.ts';
+} from './webhook/auth/token-rules.ts';
+import { proxyFaults } from './lib/outbound.ts';
 import { grpcProxyFaults } from './temporal/proxy.ts';
 
 /**
@@ -37,7 +37,7 @@ import { grpcProxyFaults } from './temporal/proxy.ts';
  * `AZURE_*` are read by `@azure/identity` itself; of them only those stand here that mean something to us as well.
  */
 
-export type { Environment } from './environment.ts';
+export type { Environment } from './lib/environment.ts';
 
 /** Thrown with every fault of the environment in its message, each with the variable's name and the remedy. */
 export class ConfigError extends OperatorError {

@@ -2,23 +2,29 @@
 export {
   ModerationClient,
   type ConflictOptions,
-  type HoldOptions,
   type ModerationClientOptions,
-  type MuteOnEntryOptions,
-  type PauseRequest,
+  type MuteForRequest,
+  type SelfRequest,
+  type StandingMuteOptions,
 } from './client/moderation-client.ts';
 export { UnsupportedClientError } from './client/supported-client.ts';
-export type { HoldHandle } from './client/holds.ts';
-export type { MuteOnEntryHandle } from './client/mutes-on-entry.ts';
-export type { OnRunning } from './client/mutes-on-entry.ts';
-export type { ReleaseRun } from './client/release-run.ts';
-export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release.ts';
-export type { OnHeld } from './client/holds.ts';
-export { checkHold, holdIdOf } from './contract/hold.ts';
-export type { HoldEnd, HoldPhase, HoldRequest, HoldResult, HoldStatus, HoldTerms } from './contract/hold.ts';
+export type { OnStandingConflict } from './client/standing/standing-mutes.ts';
+export type { MuteLockHandle } from './client/standing/mute-locks.ts';
+export type { MuteOnEntryHandle } from './client/standing/mutes-on-entry.ts';
+export type { ReleaseRun } from './client/release/release-run.ts';
+export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release/release.ts';
+export { checkMuteLock, muteLockIdOf } from './contract/mute-lock.ts';
+export type {
+  MuteLockEnd,
+  MuteLockPhase,
+  MuteLockRequest,
+  MuteLockResult,
+  MuteLockStatus,
+  MuteLockTerms,
+} from './contract/mute-lock.ts';
 export { checkMuteOnEntry, muteOnEntryIdOf } from './contract/mute-on-entry.ts';
 export type {
-  EntryRule,
+  MuteOnEntryRule,
   MuteOnEntryEnd,
   MuteOnEntryPhase,
   MuteOnEntryRequest,
@@ -29,9 +35,9 @@ export type {
 } from './contract/mute-on-entry.ts';
 export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
 export { traceInterceptor } from './tracing/client.ts';
-export type { OperationHandle, Run, StartedOperation } from './client/operation-handle.ts';
-export type { CallFilter, CallRecord, Calls, LabelChange } from './client/calls.ts';
-export type { ListFilter, OperationRecord } from './client/records.ts';
+export type { OperationHandle, Run, StartedOperation } from './client/operations/operation-handle.ts';
+export type { CallFilter, CallRecord, Calls, LabelChange } from './client/calls/calls.ts';
+export type { ListFilter, OperationRecord } from './client/operations/records.ts';
 export type {
   BackfillRange,
   LeftBehind,
@@ -41,8 +47,8 @@ export type {
   PolicyRunRecord,
   PolicyState,
   PolicySummary,
-} from './client/policies.ts';
-export type { OnConflict } from './client/starter.ts';
+} from './client/policies/policies.ts';
+export type { OnConflict } from './client/operations/starter.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
 export {
@@ -58,7 +64,7 @@ export type {
   ModerationResult,
   MuteState,
   OperationStatus,
-  OthersResult,
+  ParticipantsMuteResult,
   ParticipantOutcome,
   ParticipantResult,
   Phase,
@@ -75,9 +81,14 @@ export type {
   PolicyWhen,
   QuietHours,
 } from './contract/policy.ts';
-export type { OthersTarget, Target } from './contract/target.ts';
-export { checkRequest, type CheckedRequest, type ModerationRequest, type OthersRequest } from './contract/request.ts';
-export type { CallEnd, OperationUpdate, RosterEntry, RosterUpdate, Successor } from './contract/signals.ts';
+export type { ParticipantsTarget, Target } from './contract/target.ts';
+export {
+  checkRequest,
+  type CheckedRequest,
+  type ModerationRequest,
+  type ParticipantsMuteRequest,
+} from './contract/request.ts';
+export type { CallEnd, OperationUpdate, RosterParticipant, RosterUpdate, Successor } from './contract/signals.ts';
 export type { PayloadKey, PayloadKeys } from './contract/payload-keys.ts';
 export { UnreadablePayload } from './contract/unreadable.ts';
 export { EncryptionCodec } from './temporal/payload-codec.ts';

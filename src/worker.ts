@@ -13,10 +13,10 @@ import {
   type WorkerConfig,
 } from './config.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
-import { HOLD, HOLD_ENDS } from './contract/hold.ts';
-import { outcomeOf } from './contract/lasting.ts';
+import { MUTE_LOCK, MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
+import { outcomeOf } from './contract/standing-mute.ts';
 import {
-  HOLDS_HELP,
+  MUTE_LOCKS_HELP,
   METRIC,
   MUTED_ON_ENTRY_HELP,
   MUTES_AGAIN_HELP,
@@ -30,10 +30,10 @@ import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
 import { createHealthServer, Unhealthy } from './health/health.ts';
 import { listenOn } from './http/listen.ts';
-import { createLogger, type Logger } from './logger.ts';
-import { seldom } from './outbound.ts';
-import { exitOnFault } from './process.ts';
-import { stopSignal } from './stop-signal.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
+import { seldom } from './lib/outbound.ts';
+import { exitOnFault } from './lib/exit-on-error.ts';
+import { stopSignal } from './lib/stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
@@ -43,8 +43,8 @@ import { refusalOf, TemporalRefused } from './temporal/refusal.ts';
 import { ensureSearchAttributes, SearchAttributesNotShown } from './temporal/search-attributes.ts';
 import { startTracing } from './tracing/tracing.ts';
 import { activityInterceptors, traceSinks } from './tracing/worker.ts';
-import { USER_AGENT } from './version.ts';
-import { loadWorkflows, type WorkflowBundle } from './workflow-bundle.ts';
+import { USER_AGENT } from './lib/version.ts';
+import { loadWorkflows, type WorkflowBundle } from './temporal/workflow-bundle.ts';
 
 /**
  * The worker process: it runs the workflows and asks Graph.
@@ -65,7 +65,7 @@ const EXIT_MS = 25_000;
  * Activities at a time. None waits for a workflow, so each holds its place for one request to Graph or Temporal: some 100 ms,
  * and at most 10 s if that does not answer.
  */
-const MOST_ACTIVITIES = 1_000;
+const MAX_ACTIVITIES = 1_000;
 
 export interface RunningWorker {
   health: Address;
@@ -105,7 +105,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       workflowBundle: bundle ?? (await loadWorkflows({ callStacks })),
       interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
-      maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
+      maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
       ...dataConverterOf(
@@ -168,10 +168,10 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
       operations.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
     }
   }
-  const ofHold = { namespace, taskQueue, workflowType: HOLD };
-  const holds = metricMeter.createCounter(METRIC.holds, undefined, HOLDS_HELP);
-  for (const end of HOLD_ENDS) holds.add(0, { ...ofHold, outcome: outcomeOf(end) });
-  metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofHold);
+  const ofMuteLock = { namespace, taskQueue, workflowType: MUTE_LOCK };
+  const holds = metricMeter.createCounter(METRIC.muteLocks, undefined, MUTE_LOCKS_HELP);
+  for (const end of MUTE_LOCK_ENDS) holds.add(0, { ...ofMuteLock, outcome: outcomeOf(end) });
+  metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofMuteLock);
   const onEntry = { namespace, taskQueue, workflowType: MUTE_ON_ENTRY };
   const entries = metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP);
   for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: outcomeOf(end) });

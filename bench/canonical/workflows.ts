@@ -6,7 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RosterEntry } from '../graph.ts';
+import type { RosterParticipant } from '../graph.ts';
 import type { Activities } from './activities.ts';
 
 /**
@@ -16,10 +16,10 @@ import type { Activities } from './activities.ts';
  */
 const { readCall, postMute, postUnmute } = proxyActivities<Activities>({ startToCloseTimeout: '10 seconds' });
 
-export const rosterUpdated = defineSignal<[RosterEntry[]]>('rosterUpdated');
+export const rosterUpdated = defineSignal<[RosterParticipant[]]>('rosterUpdated');
 
 export async function muteCall(callId: string): Promise<{ callId: string; isMuted: true; operationId: string }> {
-  let roster: RosterEntry[] = [];
+  let roster: RosterParticipant[] = [];
   setHandler(rosterUpdated, (update) => {
     roster = update;
   });

@@ -6,7 +6,7 @@ import { GraphError } from '../graph/errors.ts';
 import { ParticipantList, queryOfNext, toMemberOf, toPage } from '../graph/participant-list.ts';
 import { toCall, type CallResource, type Member } from '../graph/resources.ts';
 import type { KnownCalls } from './known-calls.ts';
-import type { CallReading, CallTarget, Crowd, ParticipantReading, RosterReading, RosterTarget } from './types.ts';
+import type { CallReading, CallTarget, Headcount, ParticipantReading, RosterReading, RosterTarget } from './types.ts';
 
 /**
  * What Graph is asked about a call. A list of participants proves who is not in the call only if it is complete
@@ -52,7 +52,7 @@ async function readUnknownCall(
 }
 
 /** GET the call and its participants side by side, and count those who are in it and not in its lobby. */
-export async function readCrowd(graph: GraphClient, target: CallTarget): Promise<Crowd> {
+export async function readParticipantCount(graph: GraphClient, target: CallTarget): Promise<Headcount> {
   const [{ participantId }, list] = await Promise.all([getCall(graph, target), getParticipants(graph, target)]);
   const self = participantId === undefined ? undefined : list?.find(participantId)?.state;
   return {
@@ -144,7 +144,7 @@ export async function getCall(graph: GraphClient, { callId, tenantId }: CallTarg
 }
 
 /** Of a list that Graph pages so many are read, within so long: an attempt has 10 s for everything. */
-const MOST_PAGES = 10;
+const MAX_PAGES = 10;
 const PAGES_MS = 4_000;
 
 /** The list as far as Graph gives it, or nothing if it has none to show. */
@@ -166,7 +166,7 @@ async function getParticipants(
     if (page.isList && page.nextLink === undefined) return new ParticipantList(entries, false);
     const next = queryOfNext(page.nextLink, graph.urlOf(path));
     const isFollowed = page.isList && next !== undefined && !asked.has(next);
-    if (!isFollowed || asked.size >= MOST_PAGES || performance.now() >= deadline) {
+    if (!isFollowed || asked.size >= MAX_PAGES || performance.now() >= deadline) {
       return new ParticipantList(entries, true);
     }
     query = next;

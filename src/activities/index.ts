@@ -1,15 +1,15 @@
 import { canonicalTenantId } from '../contract/tenant.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError } from '../graph/errors.ts';
-import { readMuteOnEntry, startMuteOnEntry } from './entries.ts';
+import { readMuteOnEntry, startMuteOnEntry } from './mutes-on-entry.ts';
 import { readAndPost } from './first-attempt.ts';
 import { post, postMuteParticipant } from './graph-posts.ts';
-import { getCall, readCall, readCrowd, readParticipant, readRoster } from './graph-reads.ts';
+import { getCall, readCall, readParticipantCount, readParticipant, readRoster } from './graph-reads.ts';
 import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
-import { readNewest } from './newest.ts';
+import { readLatestOperation } from './latest-operation.ts';
 import { readOperation, startOperation } from './operations.ts';
-import { isLeftMuted, policyLevel, policyOnJoin, quietCalls, quietUntil } from './rules.ts';
+import { isLeftMuted, policyLevel, policyOnEstablished, quietCalls, quietUntil } from './rules.ts';
 import { toApplicationFailure } from './to-application-failure.ts';
 import type { ActionTarget, Activities, CallTarget } from './types.ts';
 
@@ -42,9 +42,9 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readAndUnmute: (target) => inTenant(target, () => readAndPost(graph, 'unmute', target, knownCalls)),
     postMute: (target) => inTenant(target, () => post(graph, 'mute', target)),
     postUnmute: (target) => inTenant(target, () => post(graph, 'unmute', target)),
-    readCrowd: (target) => inTenant(target, () => readCrowd(graph, target)),
+    readParticipantCount: (target) => inTenant(target, () => readParticipantCount(graph, target)),
     policyLevel,
-    policyOnJoin,
+    policyOnEstablished,
     quietCalls,
     quietUntil,
     isLeftMuted,
@@ -53,7 +53,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readOperation,
     startMuteOnEntry,
     readMuteOnEntry,
-    readNewest,
+    readLatestOperation,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),
   };
@@ -62,6 +62,6 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
 function notAllowed(tenantId: string): GraphError {
   const fault = `tenantId ${tenantId} is not among MODERATION_TENANTS; name another tenant or have it added`;
   return new GraphError('InvalidRequest', `Nothing was sent to Graph, for the request is not valid: ${fault}.`, {
-    details: { faults: [fault] },
+    details: { issues: [fault] },
   });
 }

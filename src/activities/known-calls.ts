@@ -9,13 +9,13 @@ import { LRUCache } from 'lru-cache';
  */
 
 /** About 2 MB. */
-const MOST_CALLS = 10_000;
+const MAX_CALLS = 10_000;
 
 /** Then it is read as a whole again: nothing is believed for hours. */
 const REMEMBER_MS = 15 * 60_000;
 
 export class KnownCalls {
-  readonly #participants = new LRUCache<string, string>({ max: MOST_CALLS, ttl: REMEMBER_MS });
+  readonly #participants = new LRUCache<string, string>({ max: MAX_CALLS, ttl: REMEMBER_MS });
 
   /** The application's participant in a group call. */
   participantOf(callId: string): string | undefined {

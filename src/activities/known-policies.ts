@@ -1,9 +1,9 @@
 import { log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { grpcStatusOf } from '../client/any-error.ts';
-import { inParallel } from '../client/in-parallel.ts';
-import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/schedules.ts';
-import { isByRules } from '../contract/on-entry.ts';
+import { inParallel } from '../lib/in-parallel.ts';
+import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/policies/schedules.ts';
+import { isByRules } from '../contract/mute-on-entry-check.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { UnreadablePayload } from '../contract/unreadable.ts';
@@ -158,7 +158,7 @@ function policiesOf({ all: known }: Known, pausedToo?: string): readonly Policy[
 function policyOf(id: string, given: unknown): Policy | undefined {
   const checked = checkPolicy(given);
   if (!checked.ok) {
-    log.warn('A schedule with the name of a policy contains none', { policyId: id, faults: checked.faults.length });
+    log.warn('A schedule with the name of a policy contains none', { policyId: id, issues: checked.issues.length });
     return undefined;
   }
   const { policy } = checked;

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
-import { toLiveQuery } from '../client/calls.ts';
+import { liveCallListFilter } from '../client/calls/calls.ts';
 import { quote } from '../contract/list-filter.ts';
 import { callIdOfLive } from '../contract/call-id.ts';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
@@ -16,7 +16,7 @@ export async function listLiveCalls({ pageSize, pageToken, startedAfter, ...filt
   const { executions, nextPageToken } = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
     query: [
-      toLiveQuery(filter, info.taskQueue),
+      liveCallListFilter(filter, info.taskQueue),
       ...(startedAfter === undefined ? [] : [`StartTime >= ${quote(startedAfter)}`]),
     ].join(' AND '),
     pageSize,

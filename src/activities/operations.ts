@@ -7,14 +7,14 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { invalid, ModerationError } from '../client/errors.ts';
-import { toModerationError } from '../client/failure.ts';
+import { toModerationError } from '../client/operations/failed-operation.ts';
 import { requireOwnDeployment } from '../client/own-deployment.ts';
-import { Runs } from '../client/runs.ts';
-import { Starter, type Marks } from '../client/starter.ts';
+import { Runs } from '../client/operations/runs.ts';
+import { Starter, type Marks } from '../client/operations/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
 import { CANCELLED, EFFECTIVE } from '../contract/failure.ts';
-import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, SUCCESSOR_MEMO } from '../contract/names.ts';
-import type { ModerationResult, OthersResult } from '../contract/operation.ts';
+import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, STARTER_ID_MEMO } from '../contract/names.ts';
+import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
 import { kindOf } from '../contract/target.ts';
 import { wishedAtOf } from '../contract/wish.ts';
@@ -41,16 +41,16 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
   const { action, request: input, onConflict = 'supersede', startId, wishedAt, notAfter } = order;
   const { client, info } = Context.current();
   const checked = checkRequest(input, action);
-  if (!checked.ok) return ended(invalid(checked.faults));
+  if (!checked.ok) return ended(invalid(checked.issues));
   const { request } = checked;
   const watcher = info.workflowExecution?.workflowId;
   const marks: Marks = { startId, wishedAt, ...(watcher !== undefined && { watcher }) };
   const runs = new Runs(client);
   const starter = new Starter(runs, info.taskQueue, true);
   try {
-    const newest = await describeNewest(order);
+    const newest = await describeLatest(order);
     if (newest !== undefined && isOfOrder(newest, startId))
-      return { kind: 'running', runId: newest.runId, joined: false };
+      return { kind: 'running', runId: newest.runId, attached: false };
     const isRetry = order.isRetry || info.attempt > 1;
     const yields = newest === undefined ? 'no' : yieldsTo(newest, { ...order, isRetry }, request);
     if (yields === 'yes') return { kind: 'ended', outcome: outdated(order) };
@@ -61,7 +61,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
       return { kind: 'busy', runId: newest.runId };
     }
     const step = await starter.step(action, request, onConflict, marks);
-    if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, joined: step.run.joined };
+    if (step.kind === 'started') return { kind: 'running', runId: step.run.runId, attached: step.run.attached };
     if (step.kind === 'superseding') return { kind: 'superseding', runId: step.running.runId };
     await starter.watch(step.running, watcher);
     return { kind: 'busy', runId: step.running.runId };
@@ -76,7 +76,7 @@ function tooLate({ action, request: { callId } }: GivenOrder): ModerationError {
   return new ModerationError(CANCELLED, message, { callId });
 }
 
-async function describeNewest({ request: { callId } }: GivenOrder): Promise<WorkflowExecutionDescription | undefined> {
+async function describeLatest({ request: { callId } }: GivenOrder): Promise<WorkflowExecutionDescription | undefined> {
   try {
     return await Context.current().client.workflow.getHandle(workflowIdOf(callId)).describe();
   } catch (error) {
@@ -86,7 +86,7 @@ async function describeNewest({ request: { callId } }: GivenOrder): Promise<Work
 }
 
 function isOfOrder({ memo }: WorkflowExecutionDescription, startId: string): boolean {
-  return memo?.[SUCCESSOR_MEMO] === startId || memo?.[START_ID_MEMO] === startId;
+  return memo?.[STARTER_ID_MEMO] === startId || memo?.[START_ID_MEMO] === startId;
 }
 
 /** Whether the order is out of date because of what was asked for after it, or is so once that is confirmed. */
@@ -122,7 +122,7 @@ const TOLD_WITHIN_MS = 8_000;
 
 export async function readOperation(target: OperationTarget): Promise<OperationReading> {
   const { client } = Context.current();
-  const { callId, runId, as, joined, isEnding } = target;
+  const { callId, runId, as, attached, isEnding } = target;
   const run = new Runs(client).of(workflowIdOf(callId), runId);
   let deadline = Date.now() + TOLD_WITHIN_MS;
   let isOpen = true;
@@ -134,8 +134,8 @@ export async function readOperation(target: OperationTarget): Promise<OperationR
     if (isOpen) deadline = Math.min(deadline, Date.now() + CLOSES_WITHIN_MS);
     const result = await client.withDeadline(deadline, () => run.result());
     if (as !== 'running') return { kind: 'free' };
-    const confirmed = result as ModerationResult | OthersResult;
-    return { kind: 'ended', outcome: { outcome: 'Confirmed', runId, joined, result: confirmed } };
+    const confirmed = result as ModerationResult | ParticipantsMuteResult;
+    return { kind: 'ended', outcome: { outcome: 'Confirmed', runId, attached, result: confirmed } };
   } catch (error) {
     if (error instanceof WorkflowContinuedAsNewError) return await readNext(target, error.newExecutionRunId);
     if (error instanceof WorkflowNotFoundError) return forgotten(target);
@@ -159,7 +159,7 @@ async function failureOf(error: WorkflowFailedError, callId: string, run: Workfl
 
 /** The run has continued as another one: as the same operation, as what superseded it, or as something else. */
 async function readNext(target: OperationTarget, runId: string): Promise<OperationReading> {
-  const { callId, action, startId, as, joined } = target;
+  const { callId, action, startId, as, attached } = target;
   if (as === 'busy') return { kind: 'free' };
   const { client, info } = Context.current();
   const runs = new Runs(client);
@@ -168,11 +168,11 @@ async function readNext(target: OperationTarget, runId: string): Promise<Operati
   const movedTo = async (how: OperationTarget['as'], isJoined: boolean): Promise<OperationReading> => {
     // It may not know who wants to hear of its end: somebody else has asked for it, or our word came too late for the run before.
     await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
-    return { kind: 'moved', runId, as: how, joined: isJoined };
+    return { kind: 'moved', runId, as: how, attached: isJoined };
   };
-  if (memo?.[CONTINUES_MEMO] === true) return await movedTo(as, joined);
-  if (as === 'superseding' && memo?.[SUCCESSOR_MEMO] === startId)
-    return { kind: 'moved', runId, as: 'running', joined: false };
+  if (memo?.[CONTINUES_MEMO] === true) return await movedTo(as, attached);
+  if (as === 'superseding' && memo?.[STARTER_ID_MEMO] === startId)
+    return { kind: 'moved', runId, as: 'running', attached: false };
   // Somebody else's successor was later, and wants the same.
   if (as === 'superseding' && type === action) return await movedTo('running', true);
   if (action === 'unmute') return await movedTo('busy', false);

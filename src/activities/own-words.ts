@@ -1,8 +1,8 @@
 import { CompleteAsyncError } from '@temporalio/activity';
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { isForPeople } from '../operator-error.ts';
-import { classNameOf, framesOf, reasonOf } from '../reason.ts';
+import { isForPeople } from '../lib/operator-error.ts';
+import { classNameOf, framesOf, reasonOf } from '../lib/error-reason.ts';
 
 /**
  * What an activity throws is kept in the history, with all that caused it, and shown in Temporal's UI. So an error of another

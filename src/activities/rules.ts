@@ -2,24 +2,24 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { grpcStatusOf } from '../client/any-error.ts';
-import { toDate, toZone } from '../client/dates.ts';
+import { toDate, toZone } from '../schedule/dates.ts';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { toSeconds } from '../contract/duration.ts';
 import { CALL_ENDED } from '../contract/failure.ts';
 import { bounded } from '../contract/check.ts';
-import { inParallel } from '../client/in-parallel.ts';
-import { newestOwn } from '../client/newest.ts';
-import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt, readQuietHours } from '../client/quiet-hours.ts';
-import { Runs } from '../client/runs.ts';
-import { argumentOf, readSchedule } from '../client/schedules.ts';
+import { inParallel } from '../lib/in-parallel.ts';
+import { latestSelfOperation } from '../client/operations/latest-self-operation.ts';
+import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt, readQuietHours } from '../schedule/quiet-hours.ts';
+import { Runs } from '../client/operations/runs.ts';
+import { argumentOf, readSchedule } from '../client/policies/schedules.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
 import { actionFor, PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
-import { entryRuleOf } from '../contract/on-entry.ts';
+import { muteOnEntryRuleOf } from '../contract/mute-on-entry-check.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
 import { APPLY_POLICY, scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { knownPolicies } from './known-policies.ts';
-import type { JoiningCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnJoin } from './types.ts';
+import type { EstablishedCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnEstablished } from './types.ts';
 
 /**
  * The rules of policies beside the clock, all of them in this one place. They are decided in activities, as they ask what
@@ -91,9 +91,9 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
   readQuietHours(quietHours, found);
   if (timeZone !== undefined && toZone(timeZone) === undefined) found.push('when.timeZone is not known');
   if (found.length === 0) return;
-  const faults = bounded(found);
-  const message = `Nothing was done, because the policy is not valid: ${faults.join('; ')}.`;
-  throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ faults }], nonRetryable: true });
+  const issues = bounded(found);
+  const message = `Nothing was done, because the policy is not valid: ${issues.join('; ')}.`;
+  throw ApplicationFailure.create({ type: 'InvalidRequest', message, details: [{ issues }], nonRetryable: true });
 }
 
 /**
@@ -102,12 +102,12 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
  * hours, only in those. It also returns the quiet hours that the call was established in, even if they are over, because the
  * run at their end may have listed the calls before this one was among them.
  */
-export async function policyOnJoin(call: JoiningCall, since: string): Promise<WantedOnJoin> {
+export async function policyOnEstablished(call: EstablishedCall, since: string): Promise<WantedOnEstablished> {
   const now = new Date();
   const concerned = (await known().soon()).filter((policy) => concerns(policy, call));
   const inForce = concerned.filter((policy) => isInForce(policy, now));
-  const join = inForce.find((policy) => isOnJoin(policy, now));
-  const entry = inForce.find(({ rules }) => entryRuleOf(rules) !== undefined);
+  const join = inForce.find((policy) => isOnEstablished(policy, now));
+  const entry = inForce.find(({ rules }) => muteOnEntryRuleOf(rules) !== undefined);
   const until = join?.when.quietHours && quietAt(join.when, now).until?.toISOString();
   const quiet = concerned
     .flatMap((policy) => {
@@ -124,7 +124,7 @@ export async function policyOnJoin(call: JoiningCall, since: string): Promise<Wa
   };
 }
 
-export async function quietUntil(call: JoiningCall, at: string): Promise<string | undefined> {
+export async function quietUntil(call: EstablishedCall, at: string): Promise<string | undefined> {
   const ends = (await quietNow(new Date(at)))
     .filter(({ policy }) => concerns(policy, call))
     .flatMap(({ until }) => until?.toISOString() ?? []);
@@ -167,7 +167,7 @@ async function quietNow(at: Date, pausedToo?: string): Promise<{ policy: Policy;
 }
 
 /** What is known of a call that is established, from its own run. */
-async function liveCall(client: Client, callId: string): Promise<JoiningCall | undefined> {
+async function liveCall(client: Client, callId: string): Promise<EstablishedCall | undefined> {
   try {
     const { status, typedSearchAttributes } = await client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
     const word = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
@@ -186,7 +186,7 @@ async function liveCall(client: Client, callId: string): Promise<JoiningCall | u
  * wanted that; what was asked for before ends with them, and an unmute that has failed has ended nothing.
  */
 export async function isLeftMuted({ callId, until, runId }: QuietCall): Promise<'yes' | 'no' | 'wait'> {
-  const { record: newest, isCertain } = await newestOwn(new Runs(Context.current().client), callId);
+  const { record: newest, isCertain } = await latestSelfOperation(new Runs(Context.current().client), callId);
   if (!isCertain) return 'wait'; // A list has not caught up yet.
   if (newest === undefined || CALL_ENDED.has(newest.outcome)) return 'no';
   if (newest.action === 'mute') return newest.runId === runId || newest.wishedAt < Date.parse(until) ? 'yes' : 'no';
@@ -205,11 +205,11 @@ function isInForce({ when: { start, end } }: Policy, now: Date): boolean {
   return (from === undefined || now >= from) && (to === undefined || now < to);
 }
 
-function isOnJoin({ when, rules }: Policy, now: Date): boolean {
-  return when.quietHours === undefined ? rules?.onJoin === true : quietAt(when, now).isQuiet;
+function isOnEstablished({ when, rules }: Policy, now: Date): boolean {
+  return when.quietHours === undefined ? rules?.onEstablished === true : quietAt(when, now).isQuiet;
 }
 
-function concerns({ target }: Policy, { callId, tenantId, labels }: JoiningCall): boolean {
+function concerns({ target }: Policy, { callId, tenantId, labels }: EstablishedCall): boolean {
   if ('calls' in target) return target.calls.includes(callId);
   const { tenantId: tenant, label } = target.live;
   const isOfTenant =

@@ -1,9 +1,9 @@
 import type { ModerationErrorType } from '../client/errors.ts';
-import type { OnConflict } from '../client/starter.ts';
+import type { OnConflict } from '../client/operations/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { Action } from '../contract/names.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
-import type { ModerationResult, MuteState, OthersResult, SeenState } from '../contract/operation.ts';
+import type { ModerationResult, MuteState, ParticipantsMuteResult, SeenState } from '../contract/operation.ts';
 import type { Policy } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 
@@ -63,7 +63,7 @@ export interface ActionTarget extends CallTarget {
 export interface OperationOrder {
   action: Action;
   request: ModerationRequest;
-  /** What to do while another operation runs on the call that cannot be joined; `supersede` if absent. */
+  /** What to do while another operation runs on the call that cannot be attached; `supersede` if absent. */
   onConflict?: OnConflict;
   /** Not to be started after this moment, because it would be wrong by then. ISO 8601, UTC. */
   notAfter?: string;
@@ -82,7 +82,7 @@ export interface GivenOrder extends OperationOrder {
 /** What became of an order. */
 export type OperationStart =
   /** The run that carries it out, which may have been started by somebody else. */
-  | { kind: 'running'; runId: string; joined: boolean }
+  | { kind: 'running'; runId: string; attached: boolean }
   /** This run was told to hand over, and goes on until its request to Graph is answered. */
   | { kind: 'superseding'; runId: string }
   /** This run must end first. */
@@ -97,7 +97,7 @@ export interface OperationTarget {
   startId: string;
   runId: string;
   as: 'running' | 'superseding' | 'busy';
-  joined: boolean;
+  attached: boolean;
   /** The run has announced its end, so it is read until it has closed, for at most a few seconds. */
   isEnding: boolean;
 }
@@ -106,14 +106,14 @@ export interface OperationTarget {
 export type OperationReading =
   | { kind: 'running' }
   /** It goes on as another run, which carries the order out or, if it is busy, must end first. */
-  | { kind: 'moved'; runId: string; as: OperationTarget['as']; joined: boolean }
+  | { kind: 'moved'; runId: string; as: OperationTarget['as']; attached: boolean }
   /** It has ended, and the order was not carried out: it is given anew. */
   | { kind: 'free' }
   | { kind: 'ended'; outcome: OperationOutcome };
 
 /** How an operation ended, as its starter hears it. `outcome` is `Confirmed`, also of some of several, or why there is no result. */
 export type OperationOutcome =
-  | { outcome: 'Confirmed'; runId: string; joined: boolean; result: ModerationResult | OthersResult }
+  | { outcome: 'Confirmed'; runId: string; attached: boolean; result: ModerationResult | ParticipantsMuteResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
 
 /** A call that a policy addresses. */
@@ -140,12 +140,12 @@ export interface ListedCall extends PolicyCall {
 }
 
 /** A call that has just been established. */
-export interface JoiningCall extends PolicyCall {
+export interface EstablishedCall extends PolicyCall {
   labels: readonly string[];
 }
 
 /** What policies want of such a call. */
-export interface WantedOnJoin {
+export interface WantedOnEstablished {
   /** The policy that mutes the application. */
   join?: Policy;
   /** The policy that mutes who comes after that. */
@@ -190,30 +190,30 @@ export interface QuietCall {
 }
 
 /** A mute on entry that a policy wants on a call. */
-export interface EntryOrder {
+export interface MuteOnEntryOrder {
   policyId: string;
   request: MuteOnEntryRequest;
 }
 
 /** An order as it is given to the activity; all attempts have the same `startId`. */
-export type GivenEntryOrder = EntryOrder & { startId: string };
+export type GivenMuteOnEntryOrder = MuteOnEntryOrder & { startId: string };
 
 /** Whether a mute on entry has read who is in the call, from which moment on it mutes those who come. */
-export type EntryReading =
+export type MuteOnEntryReading =
   | { kind: 'begun' }
   | { kind: 'notBegun' }
-  | { kind: 'ended'; outcome: EntryStart | undefined };
+  | { kind: 'ended'; outcome: MuteOnEntryStart | undefined };
 
 /**
  * What came of it: it was started, or one that ran already was given these terms; it runs, and has not read yet who is
  * there; or why it could not begin.
  */
-export type EntryStart =
+export type MuteOnEntryStart =
   | { outcome: 'Started' | 'Extended' }
   | { outcome: 'NotBegun' | ModerationErrorType; message: string };
 
 /** How many are in a call, lobby aside. */
-export interface Crowd {
+export interface Headcount {
   participants: number;
   /** Whether that is all of them; otherwise there are as many at least. */
   isComplete: boolean;
@@ -222,7 +222,7 @@ export interface Crowd {
 }
 
 /** The newest operation on the application's own mute in a call. */
-export interface NewestOperation {
+export interface LatestOperation {
   action: Action;
   /** As in an `OperationRecord`. */
   outcome: string;
@@ -283,18 +283,18 @@ export interface Activities {
   /** POST …/unmute. */
   postUnmute(target: ActionTarget): Promise<Acceptance>;
   /** GET the call and its roster, for how many are in it. */
-  readCrowd(target: CallTarget): Promise<Crowd>;
+  readParticipantCount(target: CallTarget): Promise<Headcount>;
   /** What a policy with quiet hours does at a moment. */
   policyLevel(policy: Policy, when: LevelAt): Promise<PolicyLevel>;
   /** What policies want of a call that was established after `since` (ISO 8601), and perhaps long ago. */
-  policyOnJoin(call: JoiningCall, since: string): Promise<WantedOnJoin>;
+  policyOnEstablished(call: EstablishedCall, since: string): Promise<WantedOnEstablished>;
   /**
    * Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). A policy that is paused keeps none, but
    * for the one that is named.
    */
   quietCalls(calls: readonly PolicyCall[], at: string, pausedToo?: string): Promise<string[]>;
   /** When the quiet hours end that keep an established call muted at a moment (both ISO 8601), if any do. */
-  quietUntil(call: JoiningCall, at: string): Promise<string | undefined>;
+  quietUntil(call: EstablishedCall, at: string): Promise<string | undefined>;
   /** Whether a call that quiet hours have muted is still muted because of them; `wait` if an operation on it is under way. */
   isLeftMuted(call: QuietCall): Promise<'yes' | 'no' | 'wait'>;
   /** Calls that are established, page by page; `next` leads to the next one. */
@@ -304,11 +304,11 @@ export interface Activities {
   /** How a run stands that a workflow waits for. */
   readOperation(target: OperationTarget): Promise<OperationReading>;
   /** Starts a mute on entry, or gives the one that runs these terms. Waits for nothing. */
-  startMuteOnEntry(order: GivenEntryOrder): Promise<EntryStart>;
+  startMuteOnEntry(order: GivenMuteOnEntryOrder): Promise<MuteOnEntryStart>;
   /** Whether the mute on entry of a call has begun. */
-  readMuteOnEntry(callId: string): Promise<EntryReading>;
-  /** What was last asked of the application's own mute in the call, if anything was; with `since` see `newestOwn`. */
-  readNewest(callId: string, since?: number): Promise<NewestOperation | undefined>;
+  readMuteOnEntry(callId: string): Promise<MuteOnEntryReading>;
+  /** What was last asked of the application's own mute in the call, if anything was; with `since` see `latestSelfOperation`. */
+  readLatestOperation(callId: string, since?: number): Promise<LatestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */
   readRoster(target: RosterTarget): Promise<RosterReading>;
   /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */

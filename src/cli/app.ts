@@ -1,13 +1,13 @@
 import { buildApplication, buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { Action } from '../contract/names.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../lib/version.ts';
 import type { CallsFlags, LabelFlags } from './calls.ts';
 import type { CodecFlags } from './codec.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { count, origin, outcome, port, seconds, url } from './flags.ts';
-import type { HoldFlags } from './hold.ts';
+import type { KeepMutedFlags } from './keep-muted.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 import type { MuteOnEntryFlags } from './mute-on-entry.ts';
@@ -58,6 +58,32 @@ const whom = (hidden: boolean) =>
     },
   }) as const;
 
+/** For how long to mute. `unmute` takes these too, to say why it cannot, but does not offer them. */
+const timed = (hidden: boolean) =>
+  ({
+    for: {
+      kind: 'parsed',
+      parse: seconds,
+      optional: true,
+      hidden,
+      brief: 'Unmute again after this, as in 90s, 10m or 1h30m',
+    },
+    until: {
+      kind: 'parsed',
+      parse: text,
+      optional: true,
+      hidden,
+      brief: 'Unmute again then, as in 2026-11-24T17:30:00Z',
+    },
+    wait: {
+      kind: 'boolean',
+      optional: true,
+      withNegated: false,
+      hidden,
+      brief: 'With --for or --until: wait until the application is unmuted again',
+    },
+  }) as const;
+
 const moderate = (action: Action, brief: string) =>
   buildCommand<ModerateFlags, [string], Context>({
     loader: async () => (await import('./moderate.ts')).command(action),
@@ -65,6 +91,7 @@ const moderate = (action: Action, brief: string) =>
       positional: { kind: 'tuple', parameters: [call] },
       flags: {
         ...whom(action === 'unmute'),
+        ...timed(action === 'unmute'),
         clientContext: {
           kind: 'parsed',
           parse: text,
@@ -103,43 +130,43 @@ const moderate = (action: Action, brief: string) =>
     docs: { brief },
   });
 
-const hold = (enforce: boolean, brief: string) =>
-  buildCommand<HoldFlags, [string], Context>({
-    loader: async () => (await import('./hold.ts')).command(enforce),
-    parameters: {
-      positional: { kind: 'tuple', parameters: [call] },
-      flags: {
-        for: { kind: 'parsed', parse: seconds, optional: true, brief: 'How long, as in 90s, 10m or 1h30m' },
-        until: { kind: 'parsed', parse: text, optional: true, brief: 'Until when, as in 2026-11-24T17:30:00Z' },
-        mutes: {
-          kind: 'parsed',
-          parse: count,
-          optional: true,
-          hidden: !enforce,
-          brief: 'How often to mute again before giving up, with --within (10 within 10m)',
-        },
-        within: { kind: 'parsed', parse: seconds, optional: true, hidden: !enforce, brief: 'See --mutes' },
-        onHeld: {
-          kind: 'enum',
-          values: ['extend', 'reject'],
-          default: 'extend',
-          brief: 'What to do where the call is held already: give that hold these terms, or refuse',
-        },
-        tenantId: tenant,
-        ...audit,
-        wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
-        json,
+const keepMuted = buildCommand<KeepMutedFlags, [string], Context>({
+  loader: async () => (await import('./keep-muted.ts')).keepMuted,
+  parameters: {
+    positional: { kind: 'tuple', parameters: [call] },
+    flags: {
+      for: { kind: 'parsed', parse: seconds, optional: true, brief: 'How long, as in 90s, 10m or 1h30m' },
+      until: { kind: 'parsed', parse: text, optional: true, brief: 'Until when, as in 2026-11-24T17:30:00Z' },
+      mutes: {
+        kind: 'parsed',
+        parse: count,
+        optional: true,
+        brief: 'How often to mute again before giving up, with --within (10 within 10m)',
       },
+      within: { kind: 'parsed', parse: seconds, optional: true, brief: 'See --mutes' },
+      onConflict: {
+        kind: 'enum',
+        values: ['extend', 'reject'],
+        default: 'extend',
+        brief: 'What to do if the call is kept muted already: give that mute lock these terms, or refuse',
+      },
+      tenantId: tenant,
+      ...audit,
+      wait: { kind: 'boolean', default: false, withNegated: false, brief: 'Wait until it has ended' },
+      json,
     },
-    docs: { brief },
-  });
+  },
+  docs: { brief: 'Keep the application muted until a time or a release, muting it again whenever it is unmuted' },
+});
 
 const routes = buildRouteMap({
   routes: {
-    mute: moderate('mute', 'Mute the application in a group call, and wait until the roster confirms it'),
+    mute: moderate(
+      'mute',
+      'Mute the application in a group call, for a time if you name one, and wait until the roster confirms it',
+    ),
     unmute: moderate('unmute', 'Unmute the application in a group call, and wait until the roster confirms it'),
-    hold: hold(true, 'Keep the application muted until a time or a release, muting it again whenever it is unmuted'),
-    pause: hold(false, 'Mute the application for a time, and unmute it then'),
+    keepMuted,
     muteOnEntry: buildCommand<MuteOnEntryFlags, [string], Context>({
       loader: async () => (await import('./mute-on-entry.ts')).muteOnEntry,
       parameters: {
@@ -154,7 +181,7 @@ const routes = buildRouteMap({
             optional: true,
             brief: 'Not this participant; may be given several times',
           },
-          onRunning: {
+          onConflict: {
             kind: 'enum',
             values: ['extend', 'reject'],
             default: 'extend',
@@ -196,7 +223,8 @@ const routes = buildRouteMap({
         },
       },
       docs: {
-        brief: 'End mutes on entry and holds, and unmute where an operation of ours has left the application muted',
+        brief:
+          'End mutes on entry and mute locks, and unmute where an operation of ours has left the application muted',
       },
     }),
     status: buildCommand<{ json: boolean }, [string], Context>({

@@ -3,7 +3,7 @@ import { ExitCode, run } from '@stricli/core';
 import { app } from './app.ts';
 import type { Context } from './context.ts';
 import { FAILED, printJson, WRONG_USE } from './exit.ts';
-import { describeUncaught } from '../process.ts';
+import { describeUncaught } from '../lib/exit-on-error.ts';
 
 describeUncaught();
 

@@ -1,7 +1,7 @@
 import { ConfigError, loadClientConfig } from '../config.ts';
 import { listenOn } from '../http/listen.ts';
-import { createLogger } from '../logger.ts';
-import { stopSignal } from '../stop-signal.ts';
+import { createLogger } from '../lib/logger.ts';
+import { stopSignal } from '../lib/stop-signal.ts';
 import { createCodecServer } from '../temporal/codec-server.ts';
 import type { Context } from './context.ts';
 import { DONE, reporting } from './exit.ts';

@@ -1,5 +1,5 @@
 import { startStack } from '../dev/stack.ts';
-import { stopSignal } from '../stop-signal.ts';
+import { stopSignal } from '../lib/stop-signal.ts';
 import type { Context } from './context.ts';
 import { DONE, reporting } from './exit.ts';
 

@@ -1,6 +1,6 @@
 import { ModerationError } from '../client/errors.ts';
-import { isForPeople } from '../operator-error.ts';
-import { classNameOf } from '../reason.ts';
+import { isForPeople } from '../lib/operator-error.ts';
+import { classNameOf } from '../lib/error-reason.ts';
 import type { Context } from './context.ts';
 
 /** Exit codes of every command. */

@@ -1,5 +1,5 @@
-import { givenOf } from '../environment.ts';
-import { describe } from '../process.ts';
+import { givenOf } from '../lib/environment.ts';
+import { describe } from '../lib/exit-on-error.ts';
 import { refusalOf } from '../temporal/refusal.ts';
 import { readTemporal } from '../temporal/settings.ts';
 

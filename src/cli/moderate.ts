@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ModerationError } from '../client/errors.ts';
-import type { OperationHandle } from '../client/operation-handle.ts';
-import type { OnConflict } from '../client/starter.ts';
+import type { ConflictOptions, ModerationClient } from '../client/moderation-client.ts';
+import type { OperationHandle } from '../client/operations/operation-handle.ts';
 import type { Action } from '../contract/names.ts';
 import {
   isEveryoneMuted,
   type ModerationResult,
   type OperationStatus,
-  type OthersResult,
+  type ParticipantsMuteResult,
   type ParticipantResult,
   type Phase,
 } from '../contract/operation.ts';
@@ -16,14 +16,12 @@ import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, FAILED, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
-import { whomOf, type WhomFlags } from './whom.ts';
+import { isTimed, muteFor, refuseTimedUnmute, type MuteForFlags } from './mute-for.ts';
+import { whomOf } from './whom.ts';
 
 /** `mute CALL` and `unmute CALL`: start the operation, tell how it goes on standard error, print its result. */
 
-export interface ModerateFlags extends WhomFlags, Omit<ModerationRequest, 'callId' | 'target'> {
-  onConflict: OnConflict;
-  json: boolean;
-}
+export type ModerateFlags = MuteForFlags;
 
 const POLL_MS = 200;
 
@@ -32,7 +30,9 @@ const PATIENCE_MS = 5_000;
 
 export function command(action: Action) {
   return async function moderate(this: Context, flags: ModerateFlags, callId: string): Promise<void> {
-    const { onConflict, json, participant, others, except, ...fields } = flags;
+    const { onConflict, json, participant, others, except, for: _for, until: _until, wait: _wait, ...fields } = flags;
+    if (isTimed(flags))
+      return action === 'mute' ? await muteFor(this, flags, callId) : await refuseTimedUnmute(this, json);
     const { stdout, stderr } = this.process;
     await reporting(this, json, async () => {
       const target = whomOf({ participant, others, except });
@@ -47,11 +47,11 @@ export function command(action: Action) {
         const letGo = onInterrupt(() => {
           stderr.write(`What was started goes on. To see how it stands: call-moderation status ${request.callId}\n`);
         });
-        const handle = await moderation[action](request, { onConflict });
+        const handle = await start(moderation, action, request, { onConflict });
         const end = new AbortController();
         const telling = tell(handle, taskQueue, say, end.signal);
         try {
-          const result = (await handle.result()) as ModerationResult | OthersResult;
+          const result = await handle.result();
           end.abort();
           await telling;
           if (json) printJson(this, result);
@@ -72,7 +72,18 @@ export function command(action: Action) {
   };
 }
 
-function tableOf({ participants, isRosterComplete }: OthersResult): string {
+async function start(
+  moderation: ModerationClient,
+  action: Action,
+  { target, ...request }: ModerationRequest,
+  options: ConflictOptions,
+): Promise<OperationHandle<ModerationResult | ParticipantsMuteResult>> {
+  if (action === 'unmute') return await moderation.unmute(request, options);
+  if (target === undefined || target === 'self') return await moderation.mute(request, options);
+  return await moderation.muteParticipants({ ...request, target }, options);
+}
+
+function tableOf({ participants, isRosterComplete }: ParticipantsMuteResult): string {
   const rows = participants.map(({ participantId, outcome, code = '' }) => [participantId, outcome, code]);
   const rest = isRosterComplete ? '' : 'The roster was incomplete: there may be others, of whom nothing is known.\n';
   return table([['PARTICIPANT', 'OUTCOME', 'CODE'], ...rows]) + rest;
@@ -82,8 +93,8 @@ function tableOf({ participants, isRosterComplete }: OthersResult): string {
 function checked(input: ModerationRequest, action: Action): ModerationRequest {
   const result = checkRequest(input, action);
   if (result.ok) return result.request;
-  const { faults } = result;
-  throw new ModerationError('InvalidRequest', `The request is not valid: ${faults.join('; ')}.`, { faults });
+  const { issues } = result;
+  throw new ModerationError('InvalidRequest', `The request is not valid: ${issues.join('; ')}.`, { issues });
 }
 
 /** Calls `before` when Ctrl-C is about to end this process, until the function that it returns is called. */
@@ -99,7 +110,7 @@ function onInterrupt(before: () => void): () => void {
 
 /** Tells each phase as a worker reports it, until the end; silent where none answers. */
 async function tell(
-  handle: OperationHandle,
+  handle: OperationHandle<ModerationResult | ParticipantsMuteResult>,
   taskQueue: string,
   say: (line: string) => void,
   end: AbortSignal,
@@ -111,7 +122,7 @@ async function tell(
   end.addEventListener('abort', () => clearTimeout(patience), { once: true });
 
   const run = await Promise.race([handle.run().catch(() => undefined), ended]);
-  if (run?.joined === true) say('joined the operation that was already doing it');
+  if (run?.attached === true) say('attached to the operation that was already doing it');
   let told = '';
   while (!end.aborted) {
     const status = await Promise.race([handle.status().catch(() => undefined), ended]);

@@ -54,7 +54,7 @@ const flags = {
   cron: { ...words("An expression, such as '0 18 * * MON-FRI'"), variadic: true },
   once: words("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
   quietHours: words('Mute in these hours, such as 22:00-06:00, also on join, and unmute after; --days are their first'),
-  onJoin: isSet('Mute also in a call of the target as it is established'),
+  onEstablished: isSet('Mute also in a call of the target as it is established'),
   onEntry: isSet(
     'Mute who comes into a call of the target, from when it is established or the policy runs; =false ends the rule',
   ),

@@ -1,10 +1,16 @@
-import type { LeftBehind, Policies, PolicyChange, PolicyDescription, PolicySummary } from '../client/policies.ts';
+import type {
+  LeftBehind,
+  Policies,
+  PolicyChange,
+  PolicyDescription,
+  PolicySummary,
+} from '../client/policies/policies.ts';
 import { ModerationError } from '../client/errors.ts';
-import { inParallel } from '../client/in-parallel.ts';
-import type { EntryRule } from '../contract/mute-on-entry.ts';
+import { inParallel } from '../lib/in-parallel.ts';
+import type { MuteOnEntryRule } from '../contract/mute-on-entry.ts';
 import type { Action } from '../contract/names.ts';
 import { UnreadablePayload } from '../contract/unreadable.ts';
-import { entryRuleOf, isByRules } from '../contract/on-entry.ts';
+import { muteOnEntryRuleOf, isByRules } from '../contract/mute-on-entry-check.ts';
 import type {
   Policy,
   PolicyOverlap,
@@ -19,7 +25,7 @@ import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
-import { take } from './take.ts';
+import { take } from '../lib/take.ts';
 import { whomOf, type WhomFlags } from './whom.ts';
 
 /** `policy create`, `update`, `list`, `describe`, `pause`, `resume`, `trigger`, `delete` and `backfill`. */
@@ -41,7 +47,7 @@ export interface PolicyFlags extends Json, WhomFlags {
   cron?: readonly string[];
   once?: string;
   quietHours?: string;
-  onJoin?: boolean;
+  onEstablished?: boolean;
   onEntry?: boolean;
   entryFor?: number;
   moreThan?: number;
@@ -128,10 +134,10 @@ async function rulesOf(policies: Policies, id: string): Promise<Pick<Policy, 'ru
 }
 
 function wordsOf(rules: PolicyRules = {}): string {
-  const entry = entryRuleOf(rules);
+  const entry = muteOnEntryRuleOf(rules);
   const lasts = entry?.forSeconds === undefined ? '' : ` for ${entry.forSeconds} s`;
   return [
-    ...(rules.onJoin === true ? ['on join'] : []),
+    ...(rules.onEstablished === true ? ['on join'] : []),
     ...(entry === undefined ? [] : [`on entry${lasts}`]),
     ...(rules.moreThan === undefined ? [] : [`more than ${rules.moreThan}`]),
   ].join(', ');
@@ -190,8 +196,8 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
   const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
   const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
   const onEntry = onEntryOf(flags, before);
-  const { onJoin, moreThan } = flags;
-  const rules = { ...before?.rules, ...given<PolicyRules>({ onJoin, onEntry, moreThan }) };
+  const { onEstablished, moreThan } = flags;
+  const rules = { ...before?.rules, ...given<PolicyRules>({ onEstablished, onEntry, moreThan }) };
   const whom = given({
     target: whomOf(isOnEntry(flags, before) ? { ...flags, except: undefined } : flags, ' or --on-entry'),
   });
@@ -211,18 +217,18 @@ function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note
 }
 
 function isOnEntry({ onEntry }: PolicyFlags, before?: Policy): boolean {
-  return onEntry ?? entryRuleOf(before?.rules) !== undefined;
+  return onEntry ?? muteOnEntryRuleOf(before?.rules) !== undefined;
 }
 
 /** The terms that the flags name, beside those that there are. `--except` is of these, where it is not of `--others`. */
 function onEntryOf(flags: PolicyFlags, before?: Policy): PolicyRules['onEntry'] {
   const { entryFor: forSeconds, except } = flags;
   if (isOnEntry(flags, before)) {
-    return { ...entryRuleOf(before?.rules), ...given<EntryRule>({ forSeconds, except }) };
+    return { ...muteOnEntryRuleOf(before?.rules), ...given<MuteOnEntryRule>({ forSeconds, except }) };
   }
   if (forSeconds === undefined) return flags.onEntry;
   const fault = '--entry-for goes with --on-entry: give both, or neither';
-  throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
+  throw new ModerationError('InvalidRequest', fault, { issues: [fault] });
 }
 
 function withoutWay(when: PolicyWhen | undefined): PolicyWhen {
@@ -241,7 +247,7 @@ function targetOf({ call, live = false, tenantId, label }: PolicyFlags): PolicyT
   const isLive = live || tenantId !== undefined || label !== undefined;
   if (call !== undefined && isLive) {
     const fault = 'name calls with --call, or live ones with --live, --tenant-id and --label, and not both';
-    throw new ModerationError('InvalidRequest', `The policy is not valid: ${fault}.`, { faults: [fault] });
+    throw new ModerationError('InvalidRequest', `The policy is not valid: ${fault}.`, { issues: [fault] });
   }
   if (call !== undefined) return { calls: call };
   return isLive ? { live: given({ tenantId, label }) } : undefined;

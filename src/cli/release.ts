@@ -1,5 +1,5 @@
 import { invalid } from '../client/errors.ts';
-import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../client/release.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../client/release/release.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, FAILED, printJson, reporting } from './exit.ts';
@@ -29,7 +29,7 @@ export async function release(this: Context, flags: ReleaseFlags, callId?: strin
     await withClient(this, async (moderation) => {
       for await (const call of moderation.release(scope, options)) {
         calls.push(call);
-        if (!json) stderr.write(`${call.callId}  ${call.outcome}${holdOf(call)}${entryOf(call)}\n`);
+        if (!json) stderr.write(`${call.callId}  ${call.outcome}${muteLockOf(call)}${entryOf(call)}\n`);
       }
     });
     if (json) printJson(this, { calls });
@@ -40,16 +40,20 @@ export async function release(this: Context, flags: ReleaseFlags, callId?: strin
 }
 
 /** Something may be left: a call that is muted or will be, people who are muted on entry, or calls that nobody has listed. */
-function isUndone({ outcome, hold, muteOnEntry }: ReleasedCall): boolean {
-  return outcome === 'failed' || outcome === 'incomplete' || hold === 'notKnown' || muteOnEntry === 'failed';
+function isUndone({ outcome, muteLock, muteOnEntry }: ReleasedCall): boolean {
+  return outcome === 'failed' || outcome === 'incomplete' || muteLock === 'notKnown' || muteOnEntry === 'failed';
 }
 
 function rowOf(call: ReleasedCall): string[] {
   const { callId, outcome, type, message } = call;
-  return [callId, outcome + holdOf(call) + entryOf(call), type === undefined ? '' : `${type}: ${message}`];
+  return [callId, outcome + muteLockOf(call) + entryOf(call), type === undefined ? '' : `${type}: ${message}`];
 }
 
-const HOLD = { goesOn: ', hold told to end', terminated: ', hold terminated', notKnown: ', hold not known' } as const;
+const MUTE_LOCK = {
+  goesOn: ', mute lock told to end',
+  terminated: ', mute lock terminated',
+  notKnown: ', mute lock not known',
+} as const;
 
 const ENTRY = {
   ended: ', mute on entry ended',
@@ -57,8 +61,8 @@ const ENTRY = {
   failed: ', mute on entry not ended',
 } as const;
 
-function holdOf({ hold }: ReleasedCall): string {
-  return hold === undefined ? '' : HOLD[hold];
+function muteLockOf({ muteLock }: ReleasedCall): string {
+  return muteLock === undefined ? '' : MUTE_LOCK[muteLock];
 }
 
 function entryOf({ muteOnEntry }: ReleasedCall): string {

@@ -1,13 +1,13 @@
 import { ModerationError } from '../client/errors.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
-import type { HoldStatus } from '../contract/hold.ts';
+import type { MuteLockStatus } from '../contract/mute-lock.ts';
 import type { MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
 import { lastsUntil } from '../contract/summary.ts';
 import { withClient } from './client.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 import { table } from './table.ts';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 class OperationNotFound extends OperatorError {
   override readonly name = 'OperationNotFound';
@@ -22,17 +22,17 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
   await reporting(this, json, async () => {
     if (!isCallId(callId)) {
       const fault = 'CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID of the call as Graph gave it';
-      throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
+      throw new ModerationError('InvalidRequest', fault, { issues: [fault] });
     }
     return await withClient(this, async (moderation) => {
-      const latest = await moderation.latest(callId);
-      const entryHandle = await moderation.mutingOnEntry(callId);
+      const latest = await moderation.getLatestOperation(callId);
+      const entryHandle = await moderation.getMuteOnEntry(callId);
       if (latest === undefined && entryHandle === undefined) throw new OperationNotFound(callId);
-      const handle = await moderation.held(callId);
-      const hold = await handle?.status().catch(() => undefined);
+      const handle = await moderation.getMuteLock(callId);
+      const muteLock = await handle?.status().catch(() => undefined);
       const entry = await entryHandle?.status().catch(() => undefined);
       if (json) {
-        printJson(this, { ...latest, ...(hold && { hold }), ...(entry && { muteOnEntry: entry }) });
+        printJson(this, { ...latest, ...(muteLock && { muteLock }), ...(entry && { muteOnEntry: entry }) });
         return DONE;
       }
       const { record, status: now, failure } = latest ?? {};
@@ -42,7 +42,7 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
         ['outcome', record?.outcome],
         ['failure', failure?.message],
         ['target', record?.target],
-        ['held', handle && (hold === undefined ? 'yes: no worker answers' : lineOf(hold))],
+        ['kept muted', handle && (muteLock === undefined ? 'yes: no worker answers' : lineOf(muteLock))],
         ['on entry', entryHandle && (entry === undefined ? 'yes: no worker answers' : lineOfEntry(entry))],
         ['phase', record && (now?.phase ?? 'not known: no worker answers')],
         ['participant', now?.participantId],
@@ -64,9 +64,9 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
   });
 }
 
-function lineOf({ until, enforce, mutesAgain }: HoldStatus): string {
+function lineOf({ until, enforce, mutesAgain }: MuteLockStatus): string {
   const end = lastsUntil(until);
-  return enforce ? `${end}, muted again ${mutesAgain} times` : `${end} (a pause)`;
+  return enforce ? `${end}, muted again ${mutesAgain} times` : `${end} (a timed mute)`;
 }
 
 function lineOfEntry({ until, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string {

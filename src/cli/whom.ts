@@ -1,5 +1,5 @@
 import { ModerationError } from '../client/errors.ts';
-import type { OthersTarget } from '../contract/target.ts';
+import type { ParticipantsTarget } from '../contract/target.ts';
 
 /** Flags that say whom to mute, where it is not the application. */
 
@@ -13,14 +13,14 @@ export interface WhomFlags {
 export function whomOf(
   { participant = [], others = false, except = [] }: WhomFlags,
   orWith = '',
-): OthersTarget | undefined {
+): ParticipantsTarget | undefined {
   const fault =
     participant.length > 0 && others
       ? '--participant and --others are two ways to say whom to mute: give one of them'
       : except.length > 0 && !others
         ? `--except goes with --others${orWith}: give both, or neither`
         : undefined;
-  if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { faults: [fault] });
+  if (fault !== undefined) throw new ModerationError('InvalidRequest', fault, { issues: [fault] });
   if (participant.length > 0) return { participantIds: participant };
   return others ? { others: { except } } : undefined;
 }

@@ -1,4 +1,4 @@
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { bounded, check, type Rule } from '../contract/check.ts';
 import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure.ts';
 
@@ -10,7 +10,7 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
  * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
- *   or the call is held already
+ *   or the call is kept muted already
  * - `OtherDeployment`: it was refused, because the workflow on the call belongs to another task queue
  * - `NotEnded`: it was waited for as long as it may take, and goes on by itself
  * - `TemporalUnavailable`: Temporal did not answer, or refused
@@ -52,23 +52,23 @@ export class NotSetUpError extends OperatorError {
   }
 }
 
-/** Thrown before anything is sent: the faults with their fields and their remedies. */
-export function invalid(faults: readonly string[], cause?: unknown): ModerationError {
-  return invalidAs('request', faults, cause);
+/** Thrown before anything is sent: the issues with their fields and their remedies. */
+export function invalid(issues: readonly string[], cause?: unknown): ModerationError {
+  return invalidAs('request', issues, cause);
 }
 
-export function invalidPolicy(faults: readonly string[], cause?: unknown): ModerationError {
-  return invalidAs('policy', faults, cause);
+export function invalidPolicy(issues: readonly string[], cause?: unknown): ModerationError {
+  return invalidAs('policy', issues, cause);
 }
 
 /** The input in canonical form, or what is wrong with it as an error. */
 export function valid<T>(rule: Rule<T>, input: unknown): T {
   const checked = check(rule, input);
   if (checked.ok) return checked.value;
-  throw invalid(checked.faults);
+  throw invalid(checked.issues);
 }
 
 function invalidAs(what: string, given: readonly string[], cause: unknown): ModerationError {
-  const faults = bounded(given);
-  return new ModerationError('InvalidRequest', `The ${what} is not valid: ${faults.join('; ')}.`, { faults }, cause);
+  const issues = bounded(given);
+  return new ModerationError('InvalidRequest', `The ${what} is not valid: ${issues.join('; ')}.`, { issues }, cause);
 }

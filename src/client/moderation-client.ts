@@ -1,26 +1,31 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { CALL_ID } from '../contract/check.ts';
-import type { HoldRequest } from '../contract/hold.ts';
+import type { MuteLockRequest } from '../contract/mute-lock.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
-import type { OperationStatus, OthersResult } from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest, type OthersRequest } from '../contract/request.ts';
+import type { ModerationResult, OperationStatus, ParticipantsMuteResult } from '../contract/operation.ts';
+import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../contract/request.ts';
 import { listedRuns } from './listed-runs.ts';
-import { Calls } from './calls.ts';
+import { Calls } from './calls/calls.ts';
 import { invalid, valid } from './errors.ts';
-import { failureOf, type FailedOperation } from './failure.ts';
-import { HOLDS, type HoldHandle, type Holds, type OnHeld } from './holds.ts';
-import { LastingRuns } from './lasting-runs.ts';
-import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry, type OnRunning } from './mutes-on-entry.ts';
-import { OperationHandle, type StartedOperation } from './operation-handle.ts';
-import { newestOwn } from './newest.ts';
-import { Policies } from './policies.ts';
-import { toQuery, toRecord, type ListFilter, type OperationRecord } from './records.ts';
-import { Releaser, type ReleaseOptions, type ReleaseScope } from './release.ts';
-import type { ReleaseRun } from './release-run.ts';
-import { Runs } from './runs.ts';
-import { Starter, type OnConflict } from './starter.ts';
+import { failureOf, type FailedOperation } from './operations/failed-operation.ts';
+import { MUTE_LOCKS, type MuteLockHandle, type MuteLocks } from './standing/mute-locks.ts';
+import { StandingMutes, type OnStandingConflict } from './standing/standing-mutes.ts';
+import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from './standing/mutes-on-entry.ts';
+import { OperationHandle, type StartedOperation } from './operations/operation-handle.ts';
+import { latestSelfOperation } from './operations/latest-self-operation.ts';
+import { Policies } from './policies/policies.ts';
+import {
+  operationListFilter,
+  operationFromWorkflow,
+  type ListFilter,
+  type OperationRecord,
+} from './operations/records.ts';
+import { Releaser, type ReleaseOptions, type ReleaseScope } from './release/release.ts';
+import type { ReleaseRun } from './release/release-run.ts';
+import { Runs } from './operations/runs.ts';
+import { Starter, type OnConflict } from './operations/starter.ts';
 import { requireSupported } from './supported-client.ts';
 
 export interface ModerationClientOptions {
@@ -39,7 +44,7 @@ export interface ModerationClientOptions {
 
 export interface ConflictOptions {
   /**
-   * What to do while another operation runs on the call that cannot be joined. `queue` waits in this process and promises
+   * What to do while another operation runs on the call that cannot be attached. `queue` waits in this process and promises
    * neither order nor durability.
    *
    * @default 'supersede'
@@ -47,25 +52,19 @@ export interface ConflictOptions {
   onConflict?: OnConflict;
 }
 
-export interface HoldOptions {
+export interface StandingMuteOptions {
   /**
-   * What to do where the call is held already: give that hold the new terms, or throw `OperationInProgress`.
+   * What to do if one runs on the call already: give it the new terms, or throw `OperationInProgress`.
    *
    * @default 'extend'
    */
-  onHeld?: OnHeld;
+  onConflict?: OnStandingConflict;
 }
 
-export interface MuteOnEntryOptions {
-  /**
-   * What to do where one runs on the call already: give it the new terms, or throw `OperationInProgress`.
-   *
-   * @default 'extend'
-   */
-  onRunning?: OnRunning;
-}
+export type MuteForRequest = Omit<MuteLockRequest, 'enforce' | 'atMost'>;
 
-export type PauseRequest = Omit<HoldRequest, 'enforce' | 'atMost'>;
+/** A request to mute or unmute the application itself. */
+export type SelfRequest = Omit<ModerationRequest, 'target'>;
 
 /** What backend services import: starts operations, and finds those that were started. */
 export class ModerationClient {
@@ -76,7 +75,7 @@ export class ModerationClient {
   readonly #runs: Runs;
   readonly #taskQueue: string;
   readonly #starter: Starter;
-  readonly #holds: Holds;
+  readonly #muteLocks: MuteLocks;
   readonly #mutesOnEntry: MutesOnEntry;
 
   /** @throws {UnsupportedClientError} if the client is one of a version that this package cannot work with */
@@ -86,68 +85,99 @@ export class ModerationClient {
     this.#taskQueue = taskQueue;
     this.calls = new Calls(client, taskQueue);
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
-    this.#holds = new LastingRuns(this.#runs, taskQueue, HOLDS);
-    this.#mutesOnEntry = new LastingRuns(this.#runs, taskQueue, MUTES_ON_ENTRY);
-    const latest = async (callId: string) => (await newestOwn(this.#runs, callId)).record;
+    this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCKS);
+    this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTES_ON_ENTRY);
+    const latest = async (callId: string) => (await latestSelfOperation(this.#runs, callId)).record;
     this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
   }
 
   /**
-   * Mutes the application in a group call, or with a `target` other participants of it, whom nobody but themselves can
-   * unmute again.
+   * Mutes the application in a group call. The handle's `result()` resolves once a roster confirms `isMuted`.
+   *
+   * @example
+   * const operation = await moderation.mute({ callId, requestedBy: 'line-desk', reason: 'caller on hold' });
+   * const { isMuted, confirmedBy } = await operation.result();
    *
    * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
-   * @throws {NotSetUpError} where the namespace lacks the search attributes of operations
+   * @throws {NotSetUpError} if the namespace lacks the search attributes of operations
+   * @see https://learn.microsoft.com/graph/api/call-mute
    */
-  async mute(request: OthersRequest, options?: ConflictOptions): Promise<OperationHandle<OthersResult>>;
-  async mute(request: ModerationRequest, options?: ConflictOptions): Promise<OperationHandle>;
-  async mute(
-    request: ModerationRequest,
-    options: ConflictOptions = {},
-  ): Promise<OperationHandle | OperationHandle<OthersResult>> {
-    return await this.#moderate('mute', request, options);
+  async mute(request: SelfRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
+    return await this.#moderate('mute', refusingTarget(request), options);
   }
 
-  /** Unmutes the application in a group call; otherwise as `mute`. */
-  async unmute(request: ModerationRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
+  /**
+   * Unmutes the application in a group call; otherwise as `mute`.
+   *
+   * @see https://learn.microsoft.com/graph/api/call-unmute
+   */
+  async unmute(request: SelfRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
     return await this.#moderate('unmute', request, options);
   }
 
   /**
-   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is unmuted by
-   * anybody but an operation of ours, and unmutes it at the end. It lasts without this process.
+   * Mutes other participants of a group call. Nobody but themselves can unmute them again, so nothing is ever undone.
    *
-   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onHeld: 'reject'`
+   * @example
+   * const operation = await moderation.muteParticipants({ callId, target: { others: { except: [chairId] } } });
+   * for (const { participantId, outcome } of (await operation.result()).participants) console.log(participantId, outcome);
+   *
+   * @throws {ModerationError} as `mute`
+   * @see https://learn.microsoft.com/graph/api/participant-mute
    */
-  async hold(request: HoldRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
-    return await this.#holds.start(request, onHeld);
-  }
-
-  /** Mutes the application for a time, and unmutes it then; otherwise as `hold`, but it does not mute again. */
-  async pause(request: PauseRequest, { onHeld = 'extend' }: HoldOptions = {}): Promise<HoldHandle> {
-    return await this.#holds.start({ ...request, enforce: false }, onHeld);
+  async muteParticipants(
+    request: ParticipantsMuteRequest,
+    options: ConflictOptions = {},
+  ): Promise<OperationHandle<ParticipantsMuteResult>> {
+    if (isSelf(request)) throw invalid([NAMES_NOBODY]);
+    return await this.#moderate<ParticipantsMuteResult>('mute', request, options);
   }
 
   /**
-   * The hold or pause that runs on a call, if one does.
+   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is unmuted by
+   * anybody but an operation of ours, and unmutes it at the end. It goes on without this process.
+   *
+   * @example
+   * const lock = await moderation.keepMuted({ callId, forSeconds: 1_800, reason: 'recording consent' });
+   * await lock.release();
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
+   */
+  async keepMuted(
+    request: MuteLockRequest,
+    { onConflict = 'extend' }: StandingMuteOptions = {},
+  ): Promise<MuteLockHandle> {
+    return await this.#muteLocks.start(request, onConflict);
+  }
+
+  /** Mutes the application for a time, and unmutes it then; otherwise as `keepMuted`, but it does not mute again. */
+  async muteFor(request: MuteForRequest, { onConflict = 'extend' }: StandingMuteOptions = {}): Promise<MuteLockHandle> {
+    return await this.#muteLocks.start({ ...request, enforce: false }, onConflict);
+  }
+
+  /**
+   * The mute lock or timed mute that runs on a call, if one does.
    *
    * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
    */
-  async held(callId: string): Promise<HoldHandle | undefined> {
-    return await this.#holds.running(valid(CALL_ID, callId));
+  async getMuteLock(callId: string): Promise<MuteLockHandle | undefined> {
+    return await this.#muteLocks.running(valid(CALL_ID, callId));
   }
 
   /**
    * Mutes once whoever joins a call from now on, until a time or until it is released, and leaves those alone who are in
-   * it. It lasts without this process.
+   * it. It goes on without this process.
    *
-   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onRunning: 'reject'`
+   * @example
+   * await moderation.muteOnEntry({ callId, until: '2026-11-24T17:30:00Z', except: [lecturerId] });
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
    */
   async muteOnEntry(
     request: MuteOnEntryRequest,
-    { onRunning = 'extend' }: MuteOnEntryOptions = {},
+    { onConflict = 'extend' }: StandingMuteOptions = {},
   ): Promise<MuteOnEntryHandle> {
-    return await this.#mutesOnEntry.start(request, onRunning);
+    return await this.#mutesOnEntry.start(request, onConflict);
   }
 
   /**
@@ -155,25 +185,28 @@ export class ModerationClient {
    *
    * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
    */
-  async mutingOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
+  async getMuteOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
     return await this.#mutesOnEntry.running(valid(CALL_ID, callId));
   }
 
   /**
-   * Ends mutes on entry and holds, and unmutes the application if an operation of ours has left it muted: in one call, in
+   * Ends mutes on entry and mute locks, and unmutes the application if an operation of ours has left it muted: in one call, in
    * those of a tenant, or in all calls of this client's task queue. It begins at once, whether or not the results are
    * taken; iterate over them as they come, or await `all()`.
+   *
+   * @example
+   * for await (const { callId, outcome } of moderation.release({ everywhere: true })) console.log(callId, outcome);
    *
    * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call is in its result
    */
   release(scope: ReleaseScope, options: ReleaseOptions = {}): ReleaseRun {
-    return new Releaser(this.#runs, this.#taskQueue, this.#holds, this.#mutesOnEntry, this).release(scope, options);
+    return new Releaser(this.#runs, this.#taskQueue, this.#muteLocks, this.#mutesOnEntry, this).release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
-  get({ callId, action, runId, joined = false }: StartedOperation): OperationHandle {
+  getHandle({ callId, action, runId, attached = false }: StartedOperation): OperationHandle {
     const workflowId = workflowIdOf(callId);
-    const run = { handle: this.#runs.of(workflowId, runId), runId, joined };
+    const run = { handle: this.#runs.of(workflowId, runId), runId, attached };
     return new OperationHandle({ callId: canonicalId(callId), workflowId, action, run: () => Promise.resolve(run) });
   }
 
@@ -184,7 +217,7 @@ export class ModerationClient {
    *
    * @throws {ModerationError} `InvalidRequest` if it is no ID of a call
    */
-  async latest(
+  async getLatestOperation(
     callId: string,
   ): Promise<{ record: OperationRecord; status?: OperationStatus; failure?: FailedOperation } | undefined> {
     const record = await this.#record(valid(CALL_ID, callId));
@@ -196,7 +229,7 @@ export class ModerationClient {
 
   async #record(callId: string): Promise<OperationRecord | undefined> {
     try {
-      return toRecord(await this.#runs.client.workflow.getHandle(workflowIdOf(callId)).describe());
+      return operationFromWorkflow(await this.#runs.client.workflow.getHandle(workflowIdOf(callId)).describe());
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
@@ -209,22 +242,35 @@ export class ModerationClient {
    * @throws {ModerationError} `InvalidRequest` if the filter is not valid
    */
   async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
-    for await (const info of listedRuns(this.#runs.client, toQuery(filter, this.#taskQueue))) {
-      const record = toRecord(info);
+    for await (const info of listedRuns(this.#runs.client, operationListFilter(filter, this.#taskQueue))) {
+      const record = operationFromWorkflow(info);
       if (record !== undefined) yield record;
     }
   }
 
-  async #moderate(
+  async #moderate<R extends ModerationResult | ParticipantsMuteResult = ModerationResult>(
     action: Action,
     input: ModerationRequest,
     { onConflict = 'supersede' }: ConflictOptions,
-  ): Promise<OperationHandle> {
+  ): Promise<OperationHandle<R>> {
     const checked = checkRequest(input, action);
-    if (!checked.ok) throw invalid(checked.faults);
+    if (!checked.ok) throw invalid(checked.issues);
     const { request } = checked;
     const { callId } = request;
     const run = await this.#starter.start(action, request, onConflict);
-    return new OperationHandle({ callId, workflowId: workflowIdOf(callId), action, run });
+    return new OperationHandle<R>({ callId, workflowId: workflowIdOf(callId), action, run });
   }
+}
+
+const NAMES_NOBODY =
+  "target must name participants: 'others', { others: { except } } or { participantIds }; use mute() for the application itself";
+
+function isSelf(request: Partial<ModerationRequest> | undefined): boolean {
+  return request?.target === undefined || request.target === 'self';
+}
+
+/** The type leaves `target` out; whoever calls from JavaScript is told which method takes it. */
+function refusingTarget(request: ModerationRequest): ModerationRequest {
+  if (isSelf(request)) return request;
+  throw invalid(['target is not a field of mute(): use muteParticipants(), which mutes others than the application']);
 }

@@ -16,7 +16,7 @@ export function requireOwnDeployment(
   if (taskQueue !== own) throw otherDeployment(callId, `workflow ${workflowId}`, taskQueue, own);
 }
 
-/** `what` is in a sentence, such as "the hold". */
+/** `what` is in a sentence, such as "the mute lock". */
 export function otherDeployment(callId: string, what: string, taskQueue: string, own: string): ModerationError {
   const message = `Nothing was done to call ${callId}, because ${what} belongs to another deployment: its task queue is ${taskQueue}, and this client's is ${own}. Ask that deployment, or use a client with its task queue.`;
   return new ModerationError('OtherDeployment', message, { callId });

@@ -11,35 +11,35 @@ import { canonicalTenantId, isTenantId } from './tenant.ts';
  *
  * - Time is linear in the input, and nothing recurses deeper than the tables do.
  * - A failure that was larger than Temporal takes would never be recorded, and its workflow task would be tried again
- *   for ever. So at most MOST_FAULTS faults are reported, each with at most MOST_FAULT_LENGTH characters, and what a
+ *   for ever. So at most MAX_FAULTS issues are reported, each with at most MAX_FAULT_LENGTH characters, and what a
  *   fault quotes is cut (`shown`).
  * - Text goes on to messages, Markdown, logs, headers and search attributes. So it contains no control characters and no
  *   half of a surrogate pair: protobuf cannot carry the one, and PostgreSQL cannot store NUL.
  */
 
 /** Faults that are reported; of more only that there are more. */
-const MOST_FAULTS = 16;
+const MAX_FAULTS = 16;
 const AND_MORE = 'and more';
 
 /** The longest message of ours lists the fields of a policy. */
-const MOST_FAULT_LENGTH = 400;
+const MAX_FAULT_LENGTH = 400;
 
 /** Characters of the input that a fault quotes. */
-const MOST_SHOWN = 64;
+const MAX_SHOWN = 64;
 
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
 /** Tab and the ends of lines are part of a text that people write. */
 const UNPRINTABLE_IN_LINES = /[\p{Cs}]|[^\P{Cc}\t\n\r]/u;
 
-/** The faults of one input. */
+/** The issues of one input. */
 export class Faults {
   readonly #reported: string[] = [];
   #isFull = false;
 
   /** `at` is the path of the field, or empty for the whole input. */
   add(at: string, fault: string): void {
-    if (this.#reported.length >= MOST_FAULTS) this.#isFull = true;
+    if (this.#reported.length >= MAX_FAULTS) this.#isFull = true;
     else this.#reported.push(at === '' ? fault : `${at} ${fault}`);
   }
 
@@ -53,24 +53,24 @@ export class Faults {
   }
 
   list(): string[] {
-    const reported = this.#reported.map((fault) => cut(fault, MOST_FAULT_LENGTH));
+    const reported = this.#reported.map((fault) => cut(fault, MAX_FAULT_LENGTH));
     return this.#isFull ? [...reported, AND_MORE] : reported;
   }
 }
 
 /** Faults as a message can carry them, each once, however many there are and whatever they quote. */
-export function bounded(faults: Iterable<string>): string[] {
+export function bounded(issues: Iterable<string>): string[] {
   const kept = new Set<string>();
-  for (const fault of faults) {
-    if (kept.size >= MOST_FAULTS) return [...kept, AND_MORE];
-    kept.add(cut(fault, MOST_FAULT_LENGTH));
+  for (const fault of issues) {
+    if (kept.size >= MAX_FAULTS) return [...kept, AND_MORE];
+    kept.add(cut(fault, MAX_FAULT_LENGTH));
   }
   return [...kept];
 }
 
 /** A value of the input, as a fault may quote it. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(cut(value, MOST_SHOWN));
+  if (typeof value === 'string') return JSON.stringify(cut(value, MAX_SHOWN));
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'an object';
   return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : String(value);
@@ -81,19 +81,19 @@ function cut(given: string, most: number): string {
   return start.replaceAll(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
 }
 
-/** Reads one value: returns it in canonical form, or adds to `faults` what is wrong with it. */
-export type Rule<T> = (value: unknown, at: string, faults: Faults) => T | undefined;
+/** Reads one value: returns it in canonical form, or adds to `issues` what is wrong with it. */
+export type Rule<T> = (value: unknown, at: string, issues: Faults) => T | undefined;
 
 /** A rule for each field. */
 export type Rules<T> = { readonly [Field in keyof T]-?: Rule<Exclude<T[Field], undefined>> };
 
-export type Checked<T> = { ok: true; value: T } | { ok: false; faults: readonly string[] };
+export type Checked<T> = { ok: true; value: T } | { ok: false; issues: readonly string[] };
 
 /** Applies the rule of a contract to an input from anywhere. */
 export function check<T>(rule: Rule<T>, input: unknown): Checked<T> {
-  const faults = new Faults();
-  const value = rule(input, '', faults);
-  return faults.isEmpty && value !== undefined ? { ok: true, value } : { ok: false, faults: faults.list() };
+  const issues = new Faults();
+  const value = rule(input, '', issues);
+  return issues.isEmpty && value !== undefined ? { ok: true, value } : { ok: false, issues: issues.list() };
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -114,24 +114,24 @@ export interface ObjectRules<T> {
 /** One object with these fields and no others: a misspelt field must not be ignored. `undefined` is no value. */
 export function object<T extends object>({ rules, required = [], otherwise, of }: ObjectRules<T>): Rule<T> {
   const known = Object.keys(rules) as (keyof T & string)[];
-  return (value, at, faults) => {
+  return (value, at, issues) => {
     if (!isFields(value)) {
-      faults.add(at, otherwise);
+      issues.add(at, otherwise);
       return undefined;
     }
     for (const field of required) {
-      if (own(value, field) === undefined) faults.add(pathOf(at, field), 'is required');
+      if (own(value, field) === undefined) issues.add(pathOf(at, field), 'is required');
     }
     const read: Partial<T> = {};
     for (const field of known) {
       const given = own(value, field);
-      const result = given === undefined ? undefined : rules[field](given, pathOf(at, field), faults);
+      const result = given === undefined ? undefined : rules[field](given, pathOf(at, field), issues);
       if (result !== undefined) read[field] = result;
     }
     for (const field of Object.keys(value)) {
-      if (faults.isFull) break;
+      if (issues.isFull) break;
       if (Object.hasOwn(rules, field) || value[field] === undefined) continue;
-      faults.add(nameOf(at, field), `is not a field ${of}; the fields are ${known.join(', ')}`);
+      issues.add(nameOf(at, field), `is not a field ${of}; the fields are ${known.join(', ')}`);
     }
     return read as T;
   };
@@ -153,9 +153,9 @@ function nameOf(at: string, field: string): string {
 
 /** What `is` recognizes; `canonical` brings it to its one form. */
 export function matching<T>(is: (given: unknown) => given is T, fault: string, canonical?: (given: T) => T): Rule<T> {
-  return (given, at, faults) => {
+  return (given, at, issues) => {
     if (is(given)) return canonical === undefined ? given : canonical(given);
-    faults.add(at, fault);
+    issues.add(at, fault);
     return undefined;
   };
 }
@@ -183,11 +183,11 @@ export function integer(least: number, most: number, fault: string): Rule<number
 /** Text of others, of at most `most` characters. With `lines` it may have several of them. */
 export function text(most: number, { lines = false }: { lines?: boolean } = {}): Rule<string> {
   const unprintable = lines ? UNPRINTABLE_IN_LINES : UNPRINTABLE;
-  return (given, at, faults) => {
+  return (given, at, issues) => {
     if (typeof given !== 'string' || given.length > most) {
-      faults.add(at, `must be a string of at most ${most} characters; shorten it or leave it out`);
+      issues.add(at, `must be a string of at most ${most} characters; shorten it or leave it out`);
     } else if (unprintable.test(given)) {
-      faults.add(at, 'must not contain control characters, nor half of a surrogate pair; take them out');
+      issues.add(at, 'must not contain control characters, nor half of a surrogate pair; take them out');
     } else return given;
     return undefined;
   };
@@ -211,8 +211,8 @@ export const TENANT_ID: Rule<string> = matching(
 );
 
 /** Values and characters of what is read later, by whoever makes the schedule of a policy. */
-const MOST_VALUES = 500;
-const MOST_CHARACTERS = 16_384;
+const MAX_VALUES = 500;
+const MAX_CHARACTERS = 16_384;
 
 /** Whether a value of any shape is small: it may be stored and passed on before it is read. */
 export function isSmall(given: unknown): boolean {
@@ -225,13 +225,13 @@ export function isSmall(given: unknown): boolean {
     if (typeof next === 'string') characters += next.length;
     else if (typeof next === 'object' && next !== null) {
       const entries = Object.entries(next as Fields);
-      if (values + left.length + entries.length > MOST_VALUES) return false;
+      if (values + left.length + entries.length > MAX_VALUES) return false;
       for (const [field, item] of entries) {
         characters += field.length;
         left.push(item);
       }
     }
-    if (values > MOST_VALUES || characters > MOST_CHARACTERS) return false;
+    if (values > MAX_VALUES || characters > MAX_CHARACTERS) return false;
   }
   return true;
 }

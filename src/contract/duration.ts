@@ -1,10 +1,10 @@
 const UNIT_SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1 };
 
 /** Ten years: whatever is asked for later than that is a mistake, and Temporal's calendars end in 2100. */
-const MOST_SECONDS = 3_650 * 86_400;
+const MAX_SECONDS = 3_650 * 86_400;
 
 /** Four parts with blanks between them are shorter. */
-const MOST_CHARACTERS = 64;
+const MAX_CHARACTERS = 64;
 
 /** One part at a time: an expression for all of them would try each way to share out the blanks. */
 const PART = /(\d{1,12})([dhms])\s*/y;
@@ -17,11 +17,11 @@ export const DURATION_RULE = 'must be a number of seconds, or such as 90s, 15m, 
  */
 export function toSeconds(value: unknown): number | undefined {
   const seconds = typeof value === 'string' ? secondsOf(value) : value;
-  return typeof seconds === 'number' && seconds >= 0 && seconds <= MOST_SECONDS ? seconds : undefined;
+  return typeof seconds === 'number' && seconds >= 0 && seconds <= MAX_SECONDS ? seconds : undefined;
 }
 
 function secondsOf(text: string): number | undefined {
-  if (text === '' || text.length > MOST_CHARACTERS) return undefined;
+  if (text === '' || text.length > MAX_CHARACTERS) return undefined;
   let seconds = 0;
   let unitBefore = Infinity;
   for (let at = 0; at < text.length; at = PART.lastIndex) {

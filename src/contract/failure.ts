@@ -59,7 +59,7 @@ export interface FailureDetails {
   /** Which attempt of the activity this was, from 1. */
   attempt?: number;
   /** Every fault of the request, for `InvalidRequest`. */
-  faults?: readonly string[];
+  issues?: readonly string[];
   /** State of the call, for `CallNotEstablished` and `CallEnded`. */
   state?: string;
   /** Whether the call was put back as it was read, where that was in question. */

@@ -12,7 +12,7 @@ export type CallState = 'establishing' | 'established' | 'terminated';
 
 export const CALL_STATES: readonly CallState[] = ['establishing', 'established', 'terminated'];
 
-export const MOST_LABELS = 16;
+export const MAX_LABELS = 16;
 
 /** Input of a live call's workflow. */
 export interface LiveCallInput {
@@ -53,7 +53,7 @@ export interface LiveCallStatus {
   /** Reads of the call so far that Graph has answered. */
   reads: number;
   /** The policy that muted it as it was established, and what came of that. */
-  onJoin?: { policyId?: string; outcome?: string };
+  onEstablished?: { policyId?: string; outcome?: string };
   /** The policy that mutes who comes into it from then on, and whether that was `Started`, `Extended`, or why not. */
   onEntry?: { policyId: string; outcome: string };
   endedAt?: string;
@@ -71,7 +71,7 @@ export const LABEL: Rule<string> = matching(isLabel, LABEL_RULE);
 
 export const LABELS: Rule<string[]> = matching(
   isLabels,
-  `must be at most ${MOST_LABELS} labels, and each ${LABEL_RULE}`,
+  `must be at most ${MAX_LABELS} labels, and each ${LABEL_RULE}`,
 );
 
 const LIVE_CALL_RULE = object<LiveCallInput>({
@@ -84,7 +84,7 @@ const LIVE_CALL_RULE = object<LiveCallInput>({
 /** The input in canonical form, or what is wrong with it. */
 export function checkLiveCall(value: unknown): LiveCallInput | string {
   const checked = check(LIVE_CALL_RULE, value);
-  return checked.ok ? checked.value : checked.faults.join('; ');
+  return checked.ok ? checked.value : checked.issues.join('; ');
 }
 
 /** No payload at all fits too. */
@@ -103,5 +103,5 @@ export function toLabelling(value: unknown): Labelling | undefined {
 }
 
 function isLabels(value: unknown): value is string[] {
-  return isListOf(value, MOST_LABELS, isLabel);
+  return isListOf(value, MAX_LABELS, isLabel);
 }

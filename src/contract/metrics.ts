@@ -1,20 +1,20 @@
 /**
- * What a worker tells Prometheus of operations. The workflows record it (`src/workflows/metrics.ts`) and Temporal's Core
+ * What a worker tells Prometheus of operations. The workflows record it (`src/workflows/lib/metrics.ts`) and Temporal's Core
  * serves it, with the labels `namespace`, `taskQueue` and `workflowType` beside ours.
  */
 export const METRIC = {
   operations: 'call_moderation_operations_total',
   acceptance: 'call_moderation_acceptance_seconds',
   confirmation: 'call_moderation_confirmation_seconds',
-  holds: 'call_moderation_holds_total',
-  mutesAgain: 'call_moderation_hold_mutes_total',
+  muteLocks: 'call_moderation_mute_locks_total',
+  mutesAgain: 'call_moderation_mute_lock_mutes_total',
   mutesOnEntry: 'call_moderation_mutes_on_entry_total',
   mutedOnEntry: 'call_moderation_muted_on_entry_total',
 } as const;
 
 /** Of the counters; whoever creates one first decides. */
 export const OPERATIONS_HELP = 'Operations that have ended, by action and outcome.';
-export const HOLDS_HELP = 'Holds and pauses that have ended, by outcome.';
+export const MUTE_LOCKS_HELP = 'MuteLocks and pauses that have ended, by outcome.';
 export const MUTES_AGAIN_HELP = 'Mutes of calls that are held and that somebody else had unmuted.';
 
 export const MUTES_ON_ENTRY_HELP = 'Mutes on entry that have ended, by outcome.';

@@ -1,7 +1,14 @@
 import { workflowIdOf } from './call-id.ts';
 import { object, type Rule, type Rules } from './check.ts';
-import { checkLasting, LASTING, OF_CALL, type CheckedFields, type Lasting, type OfCall } from './lasting.ts';
-import { MOST_PARTICIPANTS, toParticipantIds } from './target.ts';
+import {
+  checkStandingMute,
+  STANDING_MUTE_RULES,
+  OF_CALL,
+  type CheckedFields,
+  type StandingMuteTerms,
+  type OfCall,
+} from './standing-mute.ts';
+import { MAX_PARTICIPANTS, toParticipantIds } from './target.ts';
 
 /** The workflow type. */
 export const MUTE_ON_ENTRY = 'muteOnEntry';
@@ -15,19 +22,19 @@ export function muteOnEntryIdOf(callId: string): string {
 }
 
 /** How long it lasts, and who may come unmuted. */
-export interface MuteOnEntryTerms extends Lasting {
+export interface MuteOnEntryTerms extends StandingMuteTerms {
   /** Participants who are never muted, by the `id` that a roster shows; at most 100. */
   except?: readonly string[];
 }
 
-/** The terms that hold for every call alike, of a policy that starts mutes on entry. */
-export type EntryRule = Pick<MuteOnEntryTerms, 'forSeconds' | 'except'>;
+/** The terms that mute lock for every call alike, of a policy that starts mutes on entry. */
+export type MuteOnEntryRule = Pick<MuteOnEntryTerms, 'forSeconds' | 'except'>;
 
 /** Input of the workflow `muteOnEntry`. */
 export type MuteOnEntryRequest = OfCall & MuteOnEntryTerms;
 
 /** More than so many newcomers one mute on entry does not ask to mute: it gives up, and is to be started anew. */
-export const MOST_NEWCOMERS = 1_000;
+export const MAX_NEWCOMERS = 1_000;
 
 export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
 
@@ -35,7 +42,7 @@ export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
  * Why it has ended:
  *
  * - `expired`, `released`: as it was to
- * - `gaveUp`: MOST_NEWCOMERS have come
+ * - `gaveUp`: MAX_NEWCOMERS have come
  * - `callEnded`
  *
  * Nobody is unmuted, for Graph unmutes nobody but the application.
@@ -91,15 +98,15 @@ export interface MuteOnEntryResult extends Newcomers {
   endedAt: string;
 }
 
-const except: Rule<readonly string[]> = (value, at, faults) => {
+const except: Rule<readonly string[]> = (value, at, issues) => {
   const ids = toParticipantIds(value);
   if (ids === undefined) {
-    faults.add(at, `must be a list of at most ${MOST_PARTICIPANTS} IDs of participants, as a roster shows them`);
+    issues.add(at, `must be a list of at most ${MAX_PARTICIPANTS} IDs of participants, as a roster shows them`);
   }
   return ids;
 };
 
-const TERMS: Rules<MuteOnEntryTerms> = { ...LASTING, except };
+const TERMS: Rules<MuteOnEntryTerms> = { ...STANDING_MUTE_RULES, except };
 
 const otherwise = 'the input must be one object';
 
@@ -112,20 +119,20 @@ const MUTE_ON_ENTRY_RULE = object<MuteOnEntryRequest>({
 
 const TERMS_RULE = object<MuteOnEntryTerms>({ rules: TERMS, otherwise, of: 'here' });
 
-const { forSeconds } = LASTING;
-const ENTRY_RULE = object<EntryRule>({ rules: { forSeconds, except }, otherwise, of: 'here' });
+const { forSeconds } = STANDING_MUTE_RULES;
+const MUTE_ON_ENTRY_RULE_FIELDS = object<MuteOnEntryRule>({ rules: { forSeconds, except }, otherwise, of: 'here' });
 
 /** Checks the input of a mute on entry, as `checkRequest` does that of an operation. */
 export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryRequest> {
-  return checkLasting(input, MUTE_ON_ENTRY_RULE);
+  return checkStandingMute(input, MUTE_ON_ENTRY_RULE);
 }
 
 /** Checks the payload of `extend`: the terms that take the place of those before. */
-export function checkEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
-  return checkLasting(input, TERMS_RULE);
+export function checkMuteOnEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
+  return checkStandingMute(input, TERMS_RULE);
 }
 
 /** Checks the terms of a policy. */
-export function checkEntryRule(input: unknown): CheckedFields<EntryRule> {
-  return checkLasting(input, ENTRY_RULE);
+export function checkMuteOnEntryRule(input: unknown): CheckedFields<MuteOnEntryRule> {
+  return checkStandingMute(input, MUTE_ON_ENTRY_RULE_FIELDS);
 }

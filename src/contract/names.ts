@@ -64,7 +64,7 @@ export const SEARCH_ATTRIBUTE_TYPE = {
 } as const satisfies Record<(typeof SEARCH_ATTRIBUTE)[keyof typeof SEARCH_ATTRIBUTE], 'Keyword' | 'KeywordList'>;
 
 /** Memo of a run that has superseded another: the `id` that its starter gave with `supersede`. */
-export const SUCCESSOR_MEMO = 'supersededBy';
+export const STARTER_ID_MEMO = 'supersededBy';
 
 /** Memo of a run that another workflow ordered: the `startId` of that order, which names it over all retries. */
 export const START_ID_MEMO = 'startId';

@@ -1,8 +1,8 @@
 import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
-import type { OthersTarget } from './target.ts';
+import type { ParticipantsTarget } from './target.ts';
 
-/** Where an operation stands; the saga (`src/workflows/saga.ts`) tells how it moves from one to the next. */
+/** Where an operation stands; the saga (`src/workflows/operation/self-mute.ts`) tells how it moves from one to the next. */
 export type Phase = 'reading' | 'requesting' | 'confirming' | 'restoring' | 'confirmed' | 'failed';
 
 /** The phases in which the same action joins a running operation instead of replacing it. */
@@ -84,10 +84,10 @@ export interface ParticipantResult {
 }
 
 /** Result of a mute of others. Nothing of it is ever undone, for Graph unmutes nobody but the application. */
-export interface OthersResult {
+export interface ParticipantsMuteResult {
   callId: string;
   action: 'mute';
-  target: OthersTarget;
+  target: ParticipantsTarget;
   participants: readonly ParticipantResult[];
   /** False if Graph gave no complete roster in time, or one that ended at its 100 entries: there may be others. */
   isRosterComplete: boolean;
@@ -100,7 +100,7 @@ export interface OthersResult {
 }
 
 /** Everyone who was to be muted is. People in the lobby are not in the call, but for those who were asked for by ID. */
-export function isEveryoneMuted({ target, participants, isRosterComplete }: OthersResult): boolean {
+export function isEveryoneMuted({ target, participants, isRosterComplete }: ParticipantsMuteResult): boolean {
   const isByName = target !== 'others' && 'participantIds' in target;
   const fine: readonly ParticipantOutcome[] = isByName ? ['confirmed', 'left'] : ['confirmed', 'left', 'inLobby'];
   return (isByName || isRosterComplete) && participants.every(({ outcome }) => fine.includes(outcome));

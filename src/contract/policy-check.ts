@@ -14,12 +14,12 @@ import {
 } from './check.ts';
 import { DURATION_RULE, toSeconds } from './duration.ts';
 import { LABEL } from './live-call.ts';
-import { faultsBesideOnEntry, ON_ENTRY } from './on-entry.ts';
+import { faultsBesideOnEntry, ON_ENTRY } from './mute-on-entry-check.ts';
 import {
   DEFAULT_CONCURRENCY,
   DEFAULT_PER_SECOND,
   isPolicyId,
-  MOST_CALLS,
+  MAX_CALLS,
   type Policy,
   type PolicyOverlap,
   type PolicyRequest,
@@ -42,7 +42,7 @@ const OVERLAPS = [
 
 const CONFLICTS = ['supersede', 'queue', 'reject'] as const;
 
-const LEAST_CATCHUP_SECONDS = 10;
+const MIN_CATCHUP_SECONDS = 10;
 
 const TARGET_RULE = 'must be { calls: [...] } or { live: {} }';
 
@@ -52,52 +52,52 @@ const live = object<{ tenantId?: string; label?: string }>({
   of: 'of a target',
 });
 
-const calls: Rule<readonly string[]> = (value, at, faults) => {
+const calls: Rule<readonly string[]> = (value, at, issues) => {
   if (!Array.isArray(value) || value.length === 0) {
-    faults.add(at, 'is empty: name at least one call, or use target.live for all that are alive');
+    issues.add(at, 'is empty: name at least one call, or use target.live for all that are alive');
     return undefined;
   }
-  if (value.length > MOST_CALLS) {
-    faults.add(at, `has ${value.length} calls, and at most ${MOST_CALLS} can be listed; address them by a label`);
+  if (value.length > MAX_CALLS) {
+    issues.add(at, `has ${value.length} calls, and at most ${MAX_CALLS} can be listed; address them by a label`);
     return undefined;
   }
   const wrong = value.findIndex((call) => !isCallId(call));
   if (wrong < 0) return [...new Set((value as string[]).map(canonicalId))];
-  faults.add(`${at}[${wrong}]`, 'must be the ID of a call: 1 to 128 of A-Z a-z 0-9 _ -');
+  issues.add(`${at}[${wrong}]`, 'must be the ID of a call: 1 to 128 of A-Z a-z 0-9 _ -');
   return undefined;
 };
 
 /** One of the two, and nothing beside it. */
-const target: Rule<PolicyTarget> = (value, at, faults) => {
+const target: Rule<PolicyTarget> = (value, at, issues) => {
   const [kind, ...others] = isFields(value) ? Object.keys(value) : [];
   if (!isFields(value) || (kind !== 'calls' && kind !== 'live') || others.length > 0) {
-    faults.add(at, TARGET_RULE);
+    issues.add(at, TARGET_RULE);
     return undefined;
   }
   const path = `${at}.${kind}`;
   if (kind === 'calls') {
-    const listed = calls(value['calls'], path, faults);
+    const listed = calls(value['calls'], path, issues);
     return listed && { calls: listed };
   }
-  const filter = live(value['live'], path, faults);
+  const filter = live(value['live'], path, issues);
   return filter && { live: filter };
 };
 
 /** Only whether it can be stored and passed on; what it says is read by whoever makes the schedule. */
-const when: Rule<PolicyWhen> = (value, at, faults) => {
-  if (!isFields(value)) faults.add(at, 'must be an object with one of at, every, cron, once and quietHours');
-  else if (!isSmall(value)) faults.add(at, 'is too large: make several policies of it');
+const when: Rule<PolicyWhen> = (value, at, issues) => {
+  if (!isFields(value)) issues.add(at, 'must be an object with one of at, every, cron, once and quietHours');
+  else if (!isSmall(value)) issues.add(at, 'is too large: make several policies of it');
   else return value;
   return undefined;
 };
 
 const rules = object<PolicyRules>({
   rules: {
-    onJoin: flag('must be true or false'),
+    onEstablished: flag('must be true or false'),
     onEntry: ON_ENTRY,
     moreThan: integer(1, 99, 'must be a whole number from 1 to 99: Graph tells of 100 participants at most'),
   },
-  otherwise: 'must be an object with one or more of onJoin, onEntry and moreThan',
+  otherwise: 'must be an object with one or more of onEstablished, onEntry and moreThan',
   of: 'of rules',
 });
 
@@ -115,8 +115,8 @@ const request: Rule<PolicyRequest> = object<PolicyRequest>({
 });
 
 const catchupWindow: Rule<number | string> = matching(
-  (value): value is number | string => (toSeconds(value) ?? 0) >= LEAST_CATCHUP_SECONDS,
-  `${DURATION_RULE}, and at least ${LEAST_CATCHUP_SECONDS} s`,
+  (value): value is number | string => (toSeconds(value) ?? 0) >= MIN_CATCHUP_SECONDS,
+  `${DURATION_RULE}, and at least ${MIN_CATCHUP_SECONDS} s`,
 );
 
 function count(most: number, usual: number): Rule<number> {
@@ -151,10 +151,10 @@ const NOTE = object<{ note?: string }>({
 /** What is wrong with the note of a policy, which is kept beside it. */
 export function faultsOfNote(note: unknown): readonly string[] {
   const checked = check(NOTE, { note });
-  return checked.ok ? [] : checked.faults;
+  return checked.ok ? [] : checked.issues;
 }
 
-export type CheckedPolicy = { ok: true; policy: Policy } | { ok: false; faults: readonly string[] };
+export type CheckedPolicy = { ok: true; policy: Policy } | { ok: false; issues: readonly string[] };
 
 /**
  * Checks a policy from anywhere but for its times: every fault is named with its field and its remedy. A valid one comes
@@ -164,8 +164,8 @@ export function checkPolicy(input: unknown): CheckedPolicy {
   const checked = check(POLICY, input);
   if (!checked.ok) return checked;
   const { value: policy } = checked;
-  const faults = faultsOfCombination(policy);
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, policy };
+  const issues = faultsOfCombination(policy);
+  return issues.length > 0 ? { ok: false, issues } : { ok: true, policy };
 }
 
 /** What is valid field by field may be invalid together. */
@@ -195,11 +195,11 @@ function faultOfCombination(policy: Policy): string | undefined {
     when: { quietHours },
   } = policy;
   const fault = faultOfOthers(policy) ?? faultOfQuietHours(policy);
-  if (fault !== undefined || (decides?.onJoin !== true && quietHours === undefined)) return fault;
-  if (action !== 'mute') return "rules.onJoin and when.quietHours go with the action 'mute'";
+  if (fault !== undefined || (decides?.onEstablished !== true && quietHours === undefined)) return fault;
+  if (action !== 'mute') return "rules.onEstablished and when.quietHours go with the action 'mute'";
   return decides?.moreThan === undefined
     ? undefined
-    : 'rules.moreThan does not go with rules.onJoin and when.quietHours, for a call that is just established has nobody to count; make two policies';
+    : 'rules.moreThan does not go with rules.onEstablished and when.quietHours, for a call that is just established has nobody to count; make two policies';
 }
 
 /** Others can be muted and never unmuted, and IDs of participants are those of one call. */
@@ -211,8 +211,8 @@ function faultOfOthers({ action, target: which, rules: decides, when: times, req
   if (times.quietHours !== undefined) {
     return "when.quietHours goes with request.target 'self' only: they end with an unmute, and Graph can never unmute other participants; use at, every or cron";
   }
-  if (decides?.onJoin === true) {
-    return "rules.onJoin goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; rules.onEntry is for those who come";
+  if (decides?.onEstablished === true) {
+    return "rules.onEstablished goes with request.target 'self' only: nobody can tell yet who is in a call that is just established; rules.onEntry is for those who come";
   }
   const isOneCall = 'calls' in which && which.calls.length === 1;
   return whom === 'others' || 'others' in whom || isOneCall

@@ -1,5 +1,5 @@
 import { toSeconds } from './duration.ts';
-import type { EntryRule } from './mute-on-entry.ts';
+import type { MuteOnEntryRule } from './mute-on-entry.ts';
 import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
 
@@ -51,18 +51,18 @@ export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' |
 
 export interface PolicyRules {
   /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
-  onJoin?: boolean;
+  onEstablished?: boolean;
   /**
    * Start a mute on entry in a call of the target, in place of an operation: as the call is established, and whenever the
    * policy runs, which gives one that runs there already these terms. It lasts for `forSeconds`, or until it is released,
-   * and leaves alone who is in `except`. With `mute`; then `when` may be empty. Not with `onJoin`, `moreThan` and
+   * and leaves alone who is in `except`. With `mute`; then `when` may be empty. Not with `onEstablished`, `moreThan` and
    * `quietHours`, nor with what is of operations: `onConflict`, and `request` but for its `tenantId`, `requestedBy` and
    * `reason`.
    */
-  onEntry?: boolean | EntryRule;
+  onEntry?: boolean | MuteOnEntryRule;
   /**
    * Act only on calls with more than this many participants (1 to 99). Calls that are already in the wanted state are skipped.
-   * Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onJoin`, `onEntry` and `quietHours`.
+   * Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onEstablished`, `onEntry` and `quietHours`.
    */
   moreThan?: number;
 }
@@ -124,7 +124,7 @@ export function catchupSecondsOf({ action, catchupWindow, when }: Policy): numbe
 }
 
 /** Calls that a policy can list; with more, address them by a label. */
-export const MOST_CALLS = 1_000;
+export const MAX_CALLS = 1_000;
 
 /** What came of a run, whatever the number of calls: counts, and the first of those that it is about. */
 export interface PolicyReport {

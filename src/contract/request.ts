@@ -1,6 +1,6 @@
 import { CALL_ID, check, matching, number, object, oneOf, TENANT_ID, text, type Rules } from './check.ts';
 import type { Action } from './names.ts';
-import { TARGET, type OthersTarget, type Target } from './target.ts';
+import { TARGET, type ParticipantsTarget, type Target } from './target.ts';
 
 /** What is asked of a `mute` or `unmute` operation: the only argument of both workflow types. */
 export interface ModerationRequest {
@@ -29,7 +29,7 @@ export interface ModerationRequest {
 }
 
 /** A request to mute others than the application. */
-export type OthersRequest = ModerationRequest & { target: OthersTarget };
+export type ParticipantsMuteRequest = ModerationRequest & { target: ParticipantsTarget };
 
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
 
@@ -67,7 +67,7 @@ const REQUEST = object<ModerationRequest>({
   of: 'of a request',
 });
 
-export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; faults: readonly string[] };
+export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; issues: readonly string[] };
 
 /**
  * Checks a request from anywhere: every fault is named with its field and its remedy, and none is guessed away. A valid
@@ -78,7 +78,7 @@ export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRe
   if (!checked.ok) return checked;
   const { value: request } = checked;
   const fault = faultOfTarget(request, action);
-  return fault === undefined ? { ok: true, request } : { ok: false, faults: [fault] };
+  return fault === undefined ? { ok: true, request } : { ok: false, issues: [fault] };
 }
 
 /** What is valid field by field may be invalid together. */

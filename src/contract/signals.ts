@@ -3,7 +3,7 @@ import { isAction, type Action } from './names.ts';
 import { checkRequest, type ModerationRequest } from './request.ts';
 
 /** One participant of a roster, as much of it as an operation needs. */
-export interface RosterEntry {
+export interface RosterParticipant {
   id: string;
   isMuted: boolean;
   /** Of the audio stream, where the roster tells it. */
@@ -16,7 +16,7 @@ export interface RosterEntry {
 
 /** Payload of `rosterUpdated`. */
 export interface RosterUpdate {
-  participants: RosterEntry[];
+  participants: RosterParticipant[];
   /** Order of the notification among its like (delta rosters). */
   sequenceNumber?: number;
   /** Whether the roster lists everyone (up to Graph's 100) or only what changed. */
@@ -77,18 +77,18 @@ export interface OperationEnded {
  */
 
 /** Participants of one roster. Graph lists 100; those of several deltas may come together. */
-export const MOST_IN_ROSTER = 1_000;
+export const MAX_IN_ROSTER = 1_000;
 
-const MOST_ID = 256;
-const MOST_STATUS = 64;
-const MOST_MESSAGE = 1_000;
+const MAX_ID = 256;
+const MAX_STATUS = 64;
+const MAX_MESSAGE = 1_000;
 
 function isText(value: unknown, most: number): value is string {
   return typeof value === 'string' && value.length <= most;
 }
 
 function isId(value: unknown): value is string {
-  return isText(value, MOST_ID) && value !== '';
+  return isText(value, MAX_ID) && value !== '';
 }
 
 function isNothing(value: unknown): value is null | undefined {
@@ -109,7 +109,7 @@ export function isCode(value: unknown): value is number | string {
   return Number.isFinite(value) || (typeof value === 'string' && /^[\w.-]{1,64}$/.test(value));
 }
 
-function toEntry(value: unknown): RosterEntry | undefined {
+function toEntry(value: unknown): RosterParticipant | undefined {
   if (!isFields(value)) return undefined;
   const { id, isMuted, serverMuted, sequence, removed } = value;
   if (!isId(id) || !isFlag(isMuted)) return undefined;
@@ -129,8 +129,8 @@ export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
   const { participants: listed, full, sequenceNumber, isIncomplete } = value;
   if (!isFlag(full) || !(isNothing(sequenceNumber) || isPlace(sequenceNumber))) return undefined;
   if (!(isNothing(isIncomplete) || isFlag(isIncomplete))) return undefined;
-  if (!Array.isArray(listed) || listed.length > MOST_IN_ROSTER) return undefined;
-  const participants: RosterEntry[] = [];
+  if (!Array.isArray(listed) || listed.length > MAX_IN_ROSTER) return undefined;
+  const participants: RosterParticipant[] = [];
   for (const item of listed as unknown[]) {
     const entry = toEntry(item);
     if (entry === undefined) return undefined;
@@ -150,7 +150,7 @@ function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
   return {
     ...(isCode(code) && { code }),
     ...(isCode(subcode) && { subcode }),
-    ...(!isNothing(message) && { message: message.slice(0, MOST_MESSAGE) }),
+    ...(!isNothing(message) && { message: message.slice(0, MAX_MESSAGE) }),
   };
 }
 
@@ -163,13 +163,13 @@ export function toCallEnd(value: unknown): CallEnd | undefined {
 export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
   if (!isFields(value)) return undefined;
   const { operationId, status, clientContext } = value;
-  if (!isId(operationId) || !isText(status, MOST_STATUS)) return undefined;
+  if (!isId(operationId) || !isText(status, MAX_STATUS)) return undefined;
   const reason = reasonOf(value);
-  if (reason === undefined || !(isNothing(clientContext) || isText(clientContext, MOST_ID))) return undefined;
+  if (reason === undefined || !(isNothing(clientContext) || isText(clientContext, MAX_ID))) return undefined;
   return {
     operationId,
     // Some letters are longer in lower case.
-    status: status.toLowerCase().slice(0, MOST_STATUS),
+    status: status.toLowerCase().slice(0, MAX_STATUS),
     ...reason,
     ...(!isNothing(clientContext) && { clientContext }),
   };
@@ -208,8 +208,8 @@ function isTime(value: unknown): value is number {
 }
 
 /** Temporal takes IDs of at most 1,000 bytes. */
-const MOST_WORKFLOW_ID = 1_000;
+const MAX_WORKFLOW_ID = 1_000;
 
 function isWorkflowId(value: unknown): value is string {
-  return isText(value, MOST_WORKFLOW_ID) && value !== '';
+  return isText(value, MAX_WORKFLOW_ID) && value !== '';
 }

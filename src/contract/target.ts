@@ -8,12 +8,15 @@ import type { Rule } from './check.ts';
  * - `{ participantIds }`: these participants of the call, by the `id` that a roster shows
  * - `others`, or `{ others: { except } }`: everyone in the roster but the application, and but those excepted
  */
-export type Target = 'self' | OthersTarget;
+export type Target = 'self' | ParticipantsTarget;
 
-export type OthersTarget = { participantIds: readonly string[] } | 'others' | { others: { except: readonly string[] } };
+export type ParticipantsTarget =
+  | { participantIds: readonly string[] }
+  | 'others'
+  | { others: { except: readonly string[] } };
 
 /** Graph's rosters end here too, so that one operation never is about more. */
-export const MOST_PARTICIPANTS = 100;
+export const MAX_PARTICIPANTS = 100;
 
 /** `ModerationTarget` of an operation that is about others; one about the application itself has none. */
 export function kindOf(target: Target | undefined): 'self' | 'others' | 'participants' {
@@ -29,7 +32,7 @@ export function sameTarget(a: Target | undefined, b: Target | undefined): boolea
  * The target in one form, so that two that mean the same are the same: IDs canonical, sorted and each once, no `except`
  * of nobody, and nothing for `self`. A fault as text where it is none.
  */
-export function toTarget(value: unknown): { target?: OthersTarget } | string {
+export function toTarget(value: unknown): { target?: ParticipantsTarget } | string {
   if (value === undefined || value === 'self') return {};
   if (value === 'others') return { target: 'others' };
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return FAULT;
@@ -46,17 +49,17 @@ export function toTarget(value: unknown): { target?: OthersTarget } | string {
 }
 
 /** Reads a target as a field of a request; one of the application itself is left out. */
-export const TARGET: Rule<Target> = (value, at, faults) => {
+export const TARGET: Rule<Target> = (value, at, issues) => {
   const checked = toTarget(value);
   if (typeof checked !== 'string') return checked.target;
-  faults.add(at, checked);
+  issues.add(at, checked);
   return undefined;
 };
 
-const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MOST_PARTICIPANTS} IDs as a roster shows them; leave it out for 'self'`;
+const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MAX_PARTICIPANTS} IDs as a roster shows them; leave it out for 'self'`;
 
-/** Canonical, sorted, each once; `undefined` if it is no list of at most MOST_PARTICIPANTS IDs. */
+/** Canonical, sorted, each once; `undefined` if it is no list of at most MAX_PARTICIPANTS IDs. */
 export function toParticipantIds(value: unknown): string[] | undefined {
-  if (!Array.isArray(value) || value.length > MOST_PARTICIPANTS || !value.every(isCallId)) return undefined;
+  if (!Array.isArray(value) || value.length > MAX_PARTICIPANTS || !value.every(isCallId)) return undefined;
   return [...new Set(value.map(canonicalId))].toSorted();
 }

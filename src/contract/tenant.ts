@@ -1,7 +1,7 @@
 import { canonicalId } from './call-id.ts';
 
 /** The most characters that a domain may have. */
-const MOST_CHARACTERS = 253;
+const MAX_CHARACTERS = 253;
 
 /** Begins and ends with a letter or a digit, so that it is never `.` or `..` in the path of an address. */
 const TENANT_ID = /^[0-9a-z](?:[0-9a-z.-]*[0-9a-z])?$/i;
@@ -10,7 +10,7 @@ const TENANT_ID = /^[0-9a-z](?:[0-9a-z.-]*[0-9a-z])?$/i;
 export function isTenantId(value: unknown): value is string {
   return (
     typeof value === 'string' &&
-    value.length <= MOST_CHARACTERS &&
+    value.length <= MAX_CHARACTERS &&
     TENANT_ID.test(value) &&
     // Two dots in a row are part of no domain.
     !value.includes('..')

@@ -2,7 +2,7 @@ import { isKeyId } from './payload-keys.ts';
 
 /**
  * Payloads that cannot be read, and why. The codec marks them (`src/temporal/payload-codec.ts`); the workflows
- * (`src/workflows/unreadable.ts`) and the client read the mark and decide what follows.
+ * (`src/workflows/runtime/unreadable.ts`) and the client read the mark and decide what follows.
  *
  * - The key may be missing in this process alone. Whoever needs the payload fails and is tried again, in a process that has
  *   the key. Nobody takes the payload for data.

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ModerationClient } from '../client/moderation-client.ts';
-import type { PolicyDescription } from '../client/policies.ts';
+import type { PolicyDescription } from '../client/policies/policies.ts';
 import { loadClientConfig } from '../config.ts';
 import type { Action } from '../contract/names.ts';
-import { exitOnFault } from '../process.ts';
+import { exitOnFault } from '../lib/exit-on-error.ts';
 import type { LogEntry } from '../simulator/index.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startStack, type Stack } from './stack.ts';
-import { stopSignal } from '../stop-signal.ts';
+import { stopSignal } from '../lib/stop-signal.ts';
 import { uiLink } from './ui-link.ts';
 
 /**

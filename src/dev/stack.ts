@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Environment } from '../config.ts';
 import { loadWebhookConfig, loadWorkerConfig } from '../config.ts';
-import { createLogger } from '../logger.ts';
+import { createLogger } from '../lib/logger.ts';
 import { GraphSimulator, type LogEntry } from '../simulator/index.ts';
 import { startDevServer, type DevServer } from '../temporal/dev-server.ts';
 import { installRuntime } from '../temporal/runtime.ts';

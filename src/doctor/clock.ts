@@ -1,8 +1,8 @@
 import { request } from 'undici';
-import { CLOCK_TOLERANCE_SECONDS } from '../webhook/token.ts';
-import { seldom } from '../outbound.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../webhook/auth/token-verifier.ts';
+import { seldom } from '../lib/outbound.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /**
  * Our clock against that of others, by the `Date` of their answers. Tokens of notifications live five minutes and are
@@ -10,7 +10,7 @@ import { reasonOf } from '../reason.ts';
  */
 
 /** Half of what the webhook allows. `Date` has whole seconds. */
-const MOST_SECONDS = CLOCK_TOLERANCE_SECONDS / 2;
+const MAX_SECONDS = CLOCK_TOLERANCE_SECONDS / 2;
 
 /** More than that no clock has that is set by NTP. */
 const USUAL_SECONDS = 15;
@@ -32,7 +32,7 @@ export function clockCheck(addresses: readonly string[]): Check {
       const seconds = Math.max(...skews.map(Math.abs));
       const said = `${seconds.toFixed(0)} s off at the most, by ${skews.length} of ${addresses.length} that were asked`;
       const remedy = 'Set the clock by NTP: tokens do not hold while it is wrong.';
-      if (seconds > USUAL_SECONDS) throw new Fault(said, remedy, seconds > MOST_SECONDS ? 'failed' : 'warning');
+      if (seconds > USUAL_SECONDS) throw new Fault(said, remedy, seconds > MAX_SECONDS ? 'failed' : 'warning');
       return said;
     },
   };

@@ -12,7 +12,7 @@ import { CHECK_MS, Fault, type Check } from './check.ts';
 const AT_ONCE = 20;
 
 /** Policies that are named at most. */
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
 export function policiesCheck(client: Client, taskQueue: string, [first = PLAIN]: PayloadKeys): Check {
   const wanted = first === PLAIN ? PLAIN : first.id;
@@ -30,7 +30,7 @@ export function policiesCheck(client: Client, taskQueue: string, [first = PLAIN]
         return found.map((scheduleId) => policyIdOf(scheduleId) ?? scheduleId);
       });
       if (others.length === 0) return `every policy is written ${wanted === PLAIN ? 'in plain' : `with key ${wanted}`}`;
-      const named = others.slice(0, MOST_NAMED).join(', ') + (others.length > MOST_NAMED ? ', …' : '');
+      const named = others.slice(0, MAX_NAMED).join(', ') + (others.length > MAX_NAMED ? ', …' : '');
       const remedy =
         'Run `call-moderation policy update ID` for each before you remove the key that they are written with.';
       throw new Fault(`${others.length} policies are not written with the first key: ${named}`, remedy, 'warning');

@@ -1,9 +1,9 @@
 import { request } from 'undici';
 import type { WebhookConfig } from '../config.ts';
-import { seldom } from '../outbound.ts';
-import { fetchKeys } from '../webhook/key-document.ts';
+import { seldom } from '../lib/outbound.ts';
+import { fetchKeys } from '../webhook/auth/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /** The webhook as Graph meets it, and the keys that it tells Graph by. */
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { context, SpanKind, type Attributes } from '@opentelemetry/api';
 import { request, type Dispatcher } from 'undici';
-import { outbound } from '../outbound.ts';
+import { outbound } from '../lib/outbound.ts';
 import { inSpan } from '../tracing/span.ts';
 import { fieldOf, fromAnswer, GraphError, requestIdOf } from './errors.ts';
 import { templateOf, type GraphMetrics } from './metrics.ts';
@@ -16,7 +16,7 @@ import type { TokenSource } from './tokens.ts';
 export const ATTEMPT_MS = 9_000;
 
 /** A full roster (100 participants) is some 100 KB. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 export interface GraphOptions {
   /** Root and version, such as `https://graph.microsoft.com/v1.0`. */
@@ -39,7 +39,7 @@ export interface Call {
   withinMs?: number;
 }
 
-export interface Success {
+export interface GraphResponse {
   status: number;
   clientRequestId: string;
   body: unknown;
@@ -53,7 +53,7 @@ export class GraphClient {
     connectTimeout: ATTEMPT_MS,
     headersTimeout: ATTEMPT_MS,
     bodyTimeout: ATTEMPT_MS,
-    maxResponseSize: MOST_BYTES,
+    maxResponseSize: MAX_BYTES,
   });
 
   constructor(options: GraphOptions) {
@@ -61,12 +61,12 @@ export class GraphClient {
   }
 
   /** @throws {GraphError} */
-  async get(call: Call): Promise<Success> {
+  async get(call: Call): Promise<GraphResponse> {
     return await this.#send('GET', call);
   }
 
   /** @throws {GraphError} */
-  async post(call: Call, body: object): Promise<Success> {
+  async post(call: Call, body: object): Promise<GraphResponse> {
     return await this.#send('POST', call, JSON.stringify(body));
   }
 
@@ -78,7 +78,7 @@ export class GraphClient {
     await this.#agent.close();
   }
 
-  async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
+  async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
     const template = templateOf(call.path);
     const attributes = {
       'http.request.method': method,
@@ -99,7 +99,7 @@ export class GraphClient {
     });
   }
 
-  async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<Success> {
+  async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
     const signal = AbortSignal.timeout(call.withinMs ?? ATTEMPT_MS);
     const clientRequestId = randomUUID();
     const token = await within(signal, call, this.#options.tokens(call.tenantId));

@@ -1,5 +1,5 @@
 import type { FailureDetails, FailureType } from '../contract/failure.ts';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /** What a request to Graph came to when it did not succeed. The message is for people and quotes nothing of a body. */
 export class GraphError extends OperatorError {

@@ -40,12 +40,12 @@ export function toPage(body: unknown): ParticipantPage {
  * the address that was asked first, and to no other, whatever an answer says.
  */
 export function queryOfNext(link: unknown, listUrl: string): string | undefined {
-  if (typeof link !== 'string' || link.length > MOST_LINK || !URL.canParse(link, listUrl)) return undefined;
+  if (typeof link !== 'string' || link.length > MAX_LINK || !URL.canParse(link, listUrl)) return undefined;
   const next = new URL(link, listUrl);
   return next.origin === new URL(listUrl).origin && next.search !== '' ? next.search : undefined;
 }
 
-const MOST_LINK = 8_192;
+const MAX_LINK = 8_192;
 
 /** All pages that were read of a list. */
 export class ParticipantList {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { request } from 'undici';
-import { outbound } from '../outbound.ts';
+import { outbound } from '../lib/outbound.ts';
 import { fieldOf, GraphError } from './errors.ts';
 
 /**

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { answerErrors, errorBody, refuseOtherMethods, type Log } from '../http/http-error.ts';
 import { createHttpServer } from '../http/http-server.ts';
-import { inTime } from '../http/in-time.ts';
-import { OperatorError } from '../operator-error.ts';
-import { kindOf } from '../reason.ts';
+import { withTimeout } from '../lib/with-timeout.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { kindOf } from '../lib/error-reason.ts';
 
 /**
  * `/livez`, `/readyz` and `/metrics`, for the webhook and the worker alike. Live is the process itself: a failing
@@ -83,7 +83,7 @@ async function runChecks(checks: HealthOptions['checks']): Promise<Record<string
 
 async function faultOf(check: Check): Promise<string | undefined> {
   try {
-    await inTime(CHECK_TIMEOUT_MS, check, () => new Unhealthy('no answer in 2 s'));
+    await withTimeout(CHECK_TIMEOUT_MS, check, () => new Unhealthy('no answer in 2 s'));
     return undefined;
   } catch (error) {
     return error instanceof Unhealthy ? error.message : (kindOf(error) ?? 'failed');

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { closeLingering, leavesBodyUnread } from './lingering-close.ts';
-import { toldOf } from '../reason.ts';
+import { toldOf } from '../lib/error-reason.ts';
 
 /**
  * Every error that leaves over HTTP, ours and the framework's, is `{"error":{"code","message"}}`. The message says what

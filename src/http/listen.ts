@@ -1,5 +1,5 @@
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /** Thrown where an address cannot be listened on, with the settings that choose it. */
 class AddressNotAvailable extends OperatorError {

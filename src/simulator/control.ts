@@ -8,7 +8,7 @@ import { formChange } from './form.ts';
 import { newCall } from './new-call.ts';
 import { participantChange } from './participant.ts';
 import { check, Problem } from './problem.ts';
-import { callEnd, tale } from './tale.ts';
+import { callEnd, tale } from './fake-notification.ts';
 
 /**
  * The simulator's own API over HTTP, for demos and for tests in other languages: the same verbs as the class has. It asks

@@ -21,7 +21,7 @@ export interface Redelivery {
 export const DEFAULT_REDELIVERY: Redelivery = { retries: 4, firstPauseMs: 200, longestPauseMs: 2000 };
 
 /** To one bot: a storm of notifications should not run out of sockets. */
-const MOST_CONNECTIONS = 128;
+const MAX_CONNECTIONS = 128;
 
 /** A bot that has not answered by then counts as not to be reached. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -32,7 +32,7 @@ const ANSWER_WITHIN_MS = 15_000;
  */
 export class Delivery {
   readonly #agent = new Agent({
-    connections: MOST_CONNECTIONS,
+    connections: MAX_CONNECTIONS,
     headersTimeout: ANSWER_WITHIN_MS,
     bodyTimeout: ANSWER_WITHIN_MS,
   });

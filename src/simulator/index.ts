@@ -17,4 +17,4 @@ export type { ParticipantChange, ParticipantEntity } from './participant.ts';
 export type { Addresses, SimulatorOptions } from './options.ts';
 export { Problem, type ErrorBody } from './problem.ts';
 export type { Tls } from './server.ts';
-export type { CallEnd, Tale } from './tale.ts';
+export type { CallEnd, FakeNotification } from './fake-notification.ts';

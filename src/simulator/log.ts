@@ -69,7 +69,7 @@ type Unnumbered<T> = T extends LogEntry ? Omit<T, 'seq' | 'startedAt'> & { start
 export type NewEntry = Unnumbered<LogEntry>;
 
 /** A log that grew beyond this forgets its oldest entries: a simulator may run for days. */
-const MOST_ENTRIES = 20_000;
+const MAX_ENTRIES = 20_000;
 
 export class CallLog {
   readonly #lifetime: Lifetime;
@@ -94,7 +94,7 @@ export class CallLog {
       { type: T['type'] }
     >;
     this.#entries.push(added);
-    if (this.#entries.length > MOST_ENTRIES) this.#entries = this.#entries.slice(MOST_ENTRIES / 10);
+    if (this.#entries.length > MAX_ENTRIES) this.#entries = this.#entries.slice(MAX_ENTRIES / 10);
     this.#tell(added);
     return added;
   }

@@ -21,7 +21,7 @@ import { OPENID_PATH, serveOpenId } from './openid.ts';
 import { participantChange, type Participant, type ParticipantChange } from './participant.ts';
 import { check, Problem } from './problem.ts';
 import { bindServer, type BoundServer } from './server.ts';
-import { callEnd, tale, type CallEnd, type Tale } from './tale.ts';
+import { callEnd, tale, type CallEnd, type FakeNotification } from './fake-notification.ts';
 import { World } from './world.ts';
 
 /**
@@ -176,7 +176,7 @@ export class GraphSimulator {
   }
 
   /** Sends a notification although nothing happened: the roster or the call as it is, or any other body. */
-  async notify(callId: string, given: Tale = {}): Promise<void> {
+  async notify(callId: string, given: FakeNotification = {}): Promise<void> {
     const { kind, body, token } = check(tale, given, 'notification');
     const call = this.#world.get(callId);
     const notification: Notification | undefined =

@@ -25,7 +25,7 @@ export interface CodecServerOptions {
 }
 
 /** A page of a long history. */
-const MOST_BYTES = 16 * 1_024 * 1_024;
+const MAX_BYTES = 16 * 1_024 * 1_024;
 
 const bytes = z.base64().transform((text) => Buffer.from(text, 'base64'));
 const messages = z.object({
@@ -35,7 +35,7 @@ const messages = z.object({
 export function createCodecServer({ keys, uiOrigin, log }: CodecServerOptions): FastifyInstance {
   const codec = new EncryptionCodec(keys, keep);
   const app = createHttpServer({ log });
-  app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: MOST_BYTES }, (_, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: MAX_BYTES }, (_, body, done) => {
     try {
       done(null, JSON.parse(String(body)));
     } catch {
@@ -45,7 +45,7 @@ export function createCodecServer({ keys, uiOrigin, log }: CodecServerOptions): 
   app.addHook('onRequest', async (request, reply) => admit(request, reply, uiOrigin));
   const route = (path: string, work: (payloads: Payload[]) => Promise<Payload[]>): void => {
     app.options(path, async (_, reply) => await reply.code(204).send());
-    app.post(path, { bodyLimit: MOST_BYTES }, async ({ body }) => {
+    app.post(path, { bodyLimit: MAX_BYTES }, async ({ body }) => {
       const parsed = messages.safeParse(body);
       if (!parsed.success) throw new HttpError(400, 'payloads', 'The body is not {"payloads": […]} with base64 in it.');
       return { payloads: (await work(parsed.data.payloads)).map(toJson) };

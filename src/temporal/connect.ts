@@ -9,8 +9,8 @@ import {
 import type { CommonConfig } from '../config.ts';
 import { traceInterceptor } from '../tracing/client.ts';
 import { dataConverterOf } from './payload-codec.ts';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 import { clientProxy } from './proxy.ts';
 
 /** Thrown where no Temporal answers, with its address and what to do. */
@@ -29,23 +29,23 @@ export class TemporalUnreachable extends OperatorError {
 /** What of a configuration a client needs. */
 type ClientConfig = Pick<CommonConfig, 'temporal'> & Partial<Pick<CommonConfig, 'payloadKeys'>>;
 
-const MOST_TRIES = 60;
-const MOST_PAUSE_MS = 500;
+const MAX_TRIES = 60;
+const MAX_PAUSE_MS = 500;
 
 /**
  * The SDK's retries, but for their end: a call that pauses between two tries makes the next one whatever has become of
  * its connection, and on a closed one that takes the whole process down. So closing lets no more tries begin, and waits
- * for those that were to come; no pause is longer than MOST_PAUSE_MS.
+ * for those that were to come; no pause is longer than MAX_PAUSE_MS.
  */
 class Retries {
   #isClosing = false;
   #nextTry = 0;
-  readonly #options = defaultGrpcRetryOptions({ maxAttempts: MOST_TRIES });
+  readonly #options = defaultGrpcRetryOptions({ maxAttempts: MAX_TRIES });
 
   readonly interceptor = makeGrpcRetryInterceptor({
     retryableDecider: (attempt, status) => !this.#isClosing && this.#options.retryableDecider(attempt, status),
     delayFunction: (attempt, status) => {
-      const pause = Math.min(this.#options.delayFunction(attempt, status), MOST_PAUSE_MS);
+      const pause = Math.min(this.#options.delayFunction(attempt, status), MAX_PAUSE_MS);
       this.#nextTry = Math.max(this.#nextTry, Date.now() + pause);
       return pause;
     },

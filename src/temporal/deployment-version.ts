@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import type { DeploymentVersion } from '../config.ts';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /**
  * Worker Deployment Versioning: with it an operation stays on the build that it began on (it is pinned), new ones begin

@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPE } from '../contract/names.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../lib/free-port.ts';
 import { clientProxy } from './proxy.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /** Temporal's dev server (`temporal server start-dev`) as a child process. */
 export interface DevServer {
@@ -57,7 +57,7 @@ const READY_WITHIN_MS = 60_000;
  * The dev server takes ports that are free and listens on them a little later, as we do for it where any will do. On a
  * busy machine somebody else may be faster, and it ends.
  */
-const MOST_STARTS = 3;
+const MAX_STARTS = 3;
 
 /** Starts the dev server and waits until it takes requests and has our search attributes, also in a file of before. */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
@@ -67,7 +67,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
       const uiPort = options.uiPort || (await freePort());
       return await start({ ...options, port, uiPort });
     } catch (error) {
-      if (!(error instanceof DevServerEnded) || starts >= MOST_STARTS) throw error;
+      if (!(error instanceof DevServerEnded) || starts >= MAX_STARTS) throw error;
     }
   }
 }

@@ -15,7 +15,7 @@ import { ENCRYPTED, KEY_ID, marked, UnreadablePayload } from '../contract/unread
  *     encryption is turned on or off, and clients without the key can still signal.
  * E3: A payload that cannot be decrypted is never passed on as data. A client throws. A worker marks the payload, because
  *     the codec sees a whole workflow task at once and cannot know what each payload is: if it threw, a signal from anyone
- *     could stop an operation. Those who take the payloads then decide (`src/workflows/unreadable.ts`).
+ *     could stop an operation. Those who take the payloads then decide (`src/workflows/runtime/unreadable.ts`).
  * E4: Beside the key's ID stands a check of the key itself. If two processes have different keys of one ID, each takes the
  *     other's for missing and not for damaged.
  */
@@ -40,14 +40,14 @@ const refuse: OnUnreadable = (why) => {
 };
 
 /** Key IDs come with payloads, and those with signals may come from anyone. */
-const MOST_TOLD = 16;
+const MAX_TOLD = 16;
 
 /** For workers; `tell` hears of each key that is missing, once. */
 export function marking(tell: (why: UnreadablePayload) => void): OnUnreadable {
   const told = new Set<string>();
   return (why) => {
     const { missingKey } = why;
-    if (missingKey !== undefined && !told.has(missingKey) && told.size < MOST_TOLD) {
+    if (missingKey !== undefined && !told.has(missingKey) && told.size < MAX_TOLD) {
       told.add(missingKey);
       tell(why);
     }

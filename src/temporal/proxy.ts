@@ -1,7 +1,7 @@
 import { BlockList, isIPv4 } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../lib/safe-url.ts';
 
 /**
  * How Temporal is reached: directly, or through the HTTP proxy of `grpc_proxy`, which is gRPC's own variable and written in

@@ -1,6 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /** What Temporal's answer means to an operator: what it refused, and what to do. Its own words are not repeated. */
 export interface Refusal {

@@ -1,8 +1,8 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Address } from '../config.ts';
 import { METRIC_BUCKETS } from '../contract/metrics.ts';
-import { freePort } from '../free-port.ts';
-import type { Logger } from '../logger.ts';
+import { freePort } from '../lib/free-port.ts';
+import type { Logger } from '../lib/logger.ts';
 
 /**
  * Temporal's Core serves its metrics itself, on a port of its own; it gets one that only this machine sees, and `/metrics`

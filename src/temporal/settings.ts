@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
-import { IN_A_HEADER, type Given } from '../environment.ts';
-import { reasonOf } from '../reason.ts';
+import { IN_A_HEADER, type Given } from '../lib/environment.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /**
  * `TEMPORAL_*` and the profile of a configuration file, as `@temporalio/envconfig` reads them, and checked: what it takes in

@@ -2,8 +2,8 @@ import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { reasonOf } from '../reason.ts';
-import { VERSION } from '../version.ts';
+import { reasonOf } from '../lib/error-reason.ts';
+import { VERSION } from '../lib/version.ts';
 import { idGenerator } from './ids.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { installSdk } from './otel.ts';
-import { OperatorError } from '../operator-error.ts';
-import { reasonOf } from '../reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/error-reason.ts';
 
 /** Traces are off unless the environment names where they go; then the SDK is loaded, which takes its time. */
 

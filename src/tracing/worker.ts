@@ -3,7 +3,7 @@ import type { Context as ActivityContext } from '@temporalio/activity';
 import type { ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { idsOf, type Carrier } from '../contract/trace.ts';
-import type { TraceSinks } from '../workflows/trace.ts';
+import type { TraceSinks } from '../workflows/runtime/trace.ts';
 import { contextIn, contextOf } from './carrier.ts';
 import { withIds } from './ids.ts';
 import { inSpan, tracer } from './span.ts';
@@ -36,7 +36,7 @@ export function activityInterceptors({ info }: ActivityContext): ActivityInterce
   };
 }
 
-/** Called by the workflows' side (`src/workflows/trace.ts`), not while they replay. */
+/** Called by the workflows' side (`src/workflows/runtime/trace.ts`), not while they replay. */
 export const traceSinks: InjectedSinks<TraceSinks> = {
   trace: {
     ended: {
@@ -45,7 +45,7 @@ export const traceSinks: InjectedSinks<TraceSinks> = {
         const options = { kind: SpanKind.SERVER, attributes: attributesOf(info), startTime: runStartTime };
         withIds(idsOf(runId), () => {
           const span = tracer.startSpan(`RunWorkflow:${workflowType}`, options, parentOf(caller));
-          // Handed over to another run, it has not failed.
+          // Deliverable over to another run, it has not failed.
           if (failure !== undefined) span.setAttribute('temporal.workflow.closed_with', failure);
           if (failure !== undefined && failure !== 'ContinueAsNew') {
             span.setStatus({ code: SpanStatusCode.ERROR, message: failure });

@@ -3,8 +3,8 @@
  * bots of several instances give each call the callback of one of them, such as `/api/calls/0`.
  */
 
-const MOST_SEGMENTS = 8;
-const MOST_OF_A_SEGMENT = 128;
+const MAX_SEGMENTS = 8;
+const MAX_OF_A_SEGMENT = 128;
 
 /** What a path has below the configured one, as it was requested: empty, a slash, or segments such as `/0`. */
 export type Below = string;
@@ -16,9 +16,9 @@ export function belowOf(path: string, pathname: string): Below | undefined {
   const below = pathname.slice(root.length);
   const segments = below.replace(/^\//, '').replace(/\/$/, '').split('/');
   const isFine = (segment: string): boolean =>
-    segment !== '' && segment.length <= MOST_OF_A_SEGMENT && !/^(\.|%2e){1,2}$/i.test(segment);
+    segment !== '' && segment.length <= MAX_OF_A_SEGMENT && !/^(\.|%2e){1,2}$/i.test(segment);
   if (below === '' || below === '/') return below;
-  return segments.length <= MOST_SEGMENTS && segments.every(isFine) ? below : undefined;
+  return segments.length <= MAX_SEGMENTS && segments.every(isFine) ? below : undefined;
 }
 
 export function canonicalPath(path: string): string {

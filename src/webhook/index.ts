@@ -1,7 +1,7 @@
 export { createWebhookHandler, type WebhookHandler } from './handler.ts';
 export { webhookPlugin } from './plugin.ts';
 export { WebhookMetrics } from './metrics.ts';
-export type { Answer, BotRequest, OnNotifications } from './bot.ts';
+export type { Answer, BotRequest, OnNotifications } from './bot/bot.ts';
 export type { WebhookOptions } from './webhook.ts';
-export type { HandOver } from './hand-over.ts';
+export type { Deliver } from './delivery/signal-workflows.ts';
 export type { Log } from '../http/http-error.ts';

@@ -4,10 +4,10 @@ import { SIGNAL } from '../contract/names.ts';
 /** What the webhook counts. Labels hold words of ours only: nothing of a notification and no ID. */
 export class WebhookMetrics {
   readonly registry: Registry;
-  readonly notifications: Counter<'kind' | 'fate'>;
+  readonly notifications: Counter<'kind' | 'outcome'>;
   readonly answers: Counter<'status'>;
   readonly tokensRefused: Counter<'fault'>;
-  readonly handOverSeconds: Histogram<'signal' | 'fate'>;
+  readonly handOverSeconds: Histogram<'signal' | 'outcome'>;
   readonly keyFetches: Counter<'outcome'>;
   readonly forwards: Counter<'outcome'>;
 
@@ -17,7 +17,7 @@ export class WebhookMetrics {
     this.notifications = new Counter({
       name: 'call_moderation_notifications_total',
       help: 'Notifications by kind and by what became of them.',
-      labelNames: ['kind', 'fate'],
+      labelNames: ['kind', 'outcome'],
       registers,
     });
     this.answers = new Counter({
@@ -35,7 +35,7 @@ export class WebhookMetrics {
     this.handOverSeconds = new Histogram({
       name: 'call_moderation_hand_over_seconds',
       help: 'Time that Temporal took for a signal. Merged rosters are one signal.',
-      labelNames: ['signal', 'fate'],
+      labelNames: ['signal', 'outcome'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     });
@@ -53,7 +53,7 @@ export class WebhookMetrics {
     });
     // There from the start, so that the first one is seen as an increase.
     for (const kind of Object.values(SIGNAL).filter((name) => name !== SIGNAL.supersede)) {
-      this.notifications.inc({ kind, fate: 'failed' }, 0);
+      this.notifications.inc({ kind, outcome: 'failed' }, 0);
     }
     for (const outcome of ['fetched', 'failed']) this.keyFetches.inc({ outcome }, 0);
   }

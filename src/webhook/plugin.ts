@@ -2,7 +2,7 @@ import { context, SpanKind } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerErrors, HttpError, notFound, notJson, refuseOtherMethods } from '../http/http-error.ts';
 import { inSpan } from '../tracing/span.ts';
-import type { Answer } from './bot.ts';
+import type { Answer } from './bot/bot.ts';
 import { belowOf, canonicalPath, pathnameOf } from './callback-path.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 

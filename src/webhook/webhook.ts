@@ -1,18 +1,18 @@
 import type { Client } from '@temporalio/client';
 import { canonicalTenantId, isTenantId } from '../contract/tenant.ts';
 import { HttpError, type Log } from '../http/http-error.ts';
-import { ArrivalOrder } from './arrival-order.ts';
-import { BodyError, entriesOf, parseJson } from './body.ts';
-import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot.ts';
+import { ArrivalOrder } from './delivery/arrival-order.ts';
+import { BodyError, notificationsIn, parseJson } from './parse/envelope.ts';
+import { botOf, type Answer, type Bot, type BotRequest, type OnNotifications } from './bot/bot.ts';
 import { canonicalPath } from './callback-path.ts';
-import { forwardTo, type Forward } from './forward.ts';
-import { handOverTo, type HandOver } from './hand-over.ts';
+import { forwardTo, type Forward } from './bot/forward.ts';
+import { deliverTo, type Deliver } from './delivery/signal-workflows.ts';
 import { WebhookMetrics } from './metrics.ts';
-import { toNotification, type Notification } from './notification.ts';
-import { NotHandedOver, Router } from './router.ts';
-import { KeysUnavailable, SigningKeys } from './signing-keys.ts';
-import { TokenBucket } from './token-bucket.ts';
-import { TokenRefused, TokenVerifier, type VerifiedToken } from './token.ts';
+import { toNotification, type Notification } from './parse/notification.ts';
+import { NotDelivered, Router } from './delivery/router.ts';
+import { KeysUnavailable, SigningKeys } from './auth/signing-keys.ts';
+import { TokenBucket } from './auth/rate-limit.ts';
+import { TokenRefused, TokenVerifier, type VerifiedToken } from './auth/token-verifier.ts';
 
 /**
  * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size. No JSON is
@@ -26,8 +26,7 @@ const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
 /** `taskQueue` is that of the workers, for the calls that become known; `call-moderation` where absent. */
-export type WebhookOptions = WebhookRules &
-  ({ client: Client; taskQueue?: string | undefined } | { handOver: HandOver });
+export type WebhookOptions = WebhookRules & ({ client: Client; taskQueue?: string | undefined } | { deliver: Deliver });
 
 export interface WebhookRules {
   path: string;
@@ -69,7 +68,7 @@ export class Webhook {
     this.keys = new SigningKeys({ openIdUrl, log, onRefresh: (outcome) => metrics.keyFetches.inc({ outcome }) });
     this.#verifier = new TokenVerifier(this.keys, options);
     this.#router = new Router(
-      'client' in options ? handOverTo(options.client, options.taskQueue) : options.handOver,
+      'client' in options ? deliverTo(options.client, options.taskQueue) : options.deliver,
       metrics,
     );
     this.#forward = forwardUrl === undefined ? undefined : forwardTo(forwardUrl, metrics);
@@ -101,7 +100,7 @@ export class Webhook {
     const answered = this.#bot?.(request);
     // Should the hand-over fail first, nobody waits for the bot's answer any more.
     answered?.catch(() => undefined);
-    if (!isFault) await this.#handOver(notifications, deadline);
+    if (!isFault) await this.#deliver(notifications, deadline);
     const answer = await answered;
     if (answer === undefined && isFault) throw notifications;
     return answer ?? { statusCode: 202 };
@@ -127,11 +126,11 @@ export class Webhook {
     }
   }
 
-  async #handOver(notifications: readonly Notification[], deadline: number): Promise<void> {
+  async #deliver(notifications: readonly Notification[], deadline: number): Promise<void> {
     try {
       await this.#router.take(notifications, deadline);
     } catch (error) {
-      if (!(error instanceof NotHandedOver)) throw error;
+      if (!(error instanceof NotDelivered)) throw error;
       const message = 'Temporal cannot be reached. Nothing was lost: send it again.';
       const log = { callIds: error.callIds.slice(0, 10) };
       throw new HttpError(503, 'temporal-unavailable', message, { headers: RETRY_AFTER, cause: error.cause, log });
@@ -141,7 +140,7 @@ export class Webhook {
 
 function notificationsOf(body: Buffer, token: VerifiedToken): Notification[] | HttpError {
   try {
-    return entriesOf(parseJson(body)).map((entry) => withTenant(toNotification(entry), token));
+    return notificationsIn(parseJson(body)).map((entry) => withTenant(toNotification(entry), token));
   } catch (error) {
     if (error instanceof BodyError) return new HttpError(400, `body-${error.code}`, error.message);
     throw error;

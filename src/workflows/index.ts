@@ -1,17 +1,17 @@
 import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import type { LiveCallInput, LiveCallStatus } from '../contract/live-call.ts';
-import type { ModerationResult, OthersResult } from '../contract/operation.ts';
+import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
 import type { Policy, PolicyReport } from '../contract/policy.ts';
 import type { ModerationRequest } from '../contract/request.ts';
-import { runPolicy } from './apply-policy.ts';
-import { hold } from './hold.ts';
-import { runLiveCall } from './live-call.ts';
-import { moderate } from './moderate.ts';
-import { muteOnEntry } from './mute-on-entry.ts';
+import { runPolicy } from './policy/apply-policy.ts';
+import { keepMuted } from './standing/mute-lock.ts';
+import { runLiveCall } from './live-call/live-call.ts';
+import { moderate } from './operation/operation.ts';
+import { muteOnEntry } from './standing/mute-on-entry.ts';
 
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
- * and fails with one of the contract's types. With a `target` it mutes others instead (`others.ts`). `inherited` is set by
+ * and fails with one of the contract's types. With a `target` it mutes others instead (`participants-mute.ts`). `inherited` is set by
  * a run that was superseded, and by nothing else.
  *
  * https://learn.microsoft.com/graph/api/call-mute
@@ -19,7 +19,7 @@ import { muteOnEntry } from './mute-on-entry.ts';
 export async function mute(
   request: ModerationRequest,
   ...inherited: unknown[]
-): Promise<ModerationResult | OthersResult> {
+): Promise<ModerationResult | ParticipantsMuteResult> {
   return await moderate('mute', request, inherited);
 }
 
@@ -31,7 +31,7 @@ export async function mute(
 export async function unmute(
   request: ModerationRequest,
   ...inherited: unknown[]
-): Promise<ModerationResult | OthersResult> {
+): Promise<ModerationResult | ParticipantsMuteResult> {
   return await moderate('unmute', request, inherited);
 }
 
@@ -45,7 +45,7 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
   return await runPolicy(policy, carried);
 }
 
-export { hold, muteOnEntry };
+export { keepMuted, muteOnEntry };
 
 /**
  * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call
@@ -57,6 +57,6 @@ function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
   return isVersioned ? { versioningBehavior: 'AUTO_UPGRADE' } : {};
 }
 
-setWorkflowOptions(longLived, hold);
+setWorkflowOptions(longLived, keepMuted);
 setWorkflowOptions(longLived, liveCall);
 setWorkflowOptions(longLived, muteOnEntry);

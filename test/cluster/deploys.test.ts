@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test, type TestContext } from 'vitest';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { Environment } from '../../src/config.ts';
 import type { Faults } from '../../src/simulator/index.ts';
 import { setCurrentBuild } from '../../src/temporal/deployment-version.ts';
@@ -44,9 +44,9 @@ beforeAll(async () => {
   changedBundle = join(folder, 'changed.bundle.js');
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('changed-workflows.ts', import.meta.url)),
-    payloadConverterPath: fileURLToPath(new URL('../../src/workflows/payload-converter.ts', import.meta.url)),
+    payloadConverterPath: fileURLToPath(new URL('../../src/workflows/runtime/payload-converter.ts', import.meta.url)),
     workflowInterceptorModules: ['unreadable', 'trace'].map((name) =>
-      fileURLToPath(new URL(`../../src/workflows/${name}.ts`, import.meta.url)),
+      fileURLToPath(new URL(`../../src/workflows/runtime/${name}.ts`, import.meta.url)),
     ),
     logger: new DefaultLogger('WARN'),
   });
@@ -188,7 +188,7 @@ describe('a rolling deploy', { retry: 0 }, () => {
     expect(await handle.result()).toMatchObject({ isMuted: false });
     expect(await buildOf(handle)).toBe('b');
     // What has ended there is told from Temporal's records, and nobody is left to tell more.
-    const latest = await cluster.moderation.latest(oldCalls[2]?.id ?? '');
+    const latest = await cluster.moderation.getLatestOperation(oldCalls[2]?.id ?? '');
     expect(latest?.record.outcome).toBe('Confirmed');
     expect(latest?.status).toBeUndefined();
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { goPrograms, TEMPORAL_SERVER } from '../../cluster/go-programs.ts';
-import { bundleWorkflows } from '../../src/workflow-bundle.ts';
+import { bundleWorkflows } from '../../src/temporal/workflow-bundle.ts';
 
 /** The workflows' bundle, and Temporal's server, whose build may take minutes and is no part of any test. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { Faults, LogEntry } from '../../src/simulator/index.ts';
 import { evidenceOf } from '../faults/evidence.ts';
 import { judge } from '../faults/judge.ts';

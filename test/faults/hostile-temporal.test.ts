@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { isFailureType } from '../../src/contract/failure.ts';
-import { holdIdOf } from '../../src/contract/hold.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import { Service } from '../support/service.ts';
@@ -42,7 +42,7 @@ const json = (value: unknown): RawPayload => ({
 const TYPES = {
   mute: workflowIdOf,
   unmute: workflowIdOf,
-  hold: holdIdOf,
+  hold: muteLockIdOf,
   muteOnEntry: muteOnEntryIdOf,
   liveCall: liveWorkflowIdOf,
   applyPolicy: (callId: string) => `raw-policy/${callId}`,

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toCallEstablished } from '../../src/contract/live-call.ts';
 import { toCallEnd, toOperationUpdate, toRosterUpdate } from '../../src/contract/signals.ts';
-import type { Handed } from '../../src/webhook/hand-over.ts';
+import type { Deliverable } from '../../src/webhook/delivery/signal-workflows.ts';
 import { payloadsOf, strictJson } from '../support/payloads.ts';
 import {
   AUDIENCE,
@@ -21,7 +21,7 @@ import {
   rosterEntry,
   signToken,
   type Rig,
-} from '../webhook-kit.ts';
+} from '../support/webhook-kit.ts';
 import { tell } from './tried.ts';
 
 /**
@@ -71,7 +71,7 @@ const READERS = {
 };
 
 /** Nothing goes on that a workflow would refuse, or that the contract does not name. */
-function expectFits({ kind, payload }: Handed): void {
+function expectFits({ kind, payload }: Deliverable): void {
   expect(READERS[kind](payload)).toStrictEqual(payload);
 }
 

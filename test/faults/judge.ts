@@ -68,7 +68,7 @@ export interface Evidence {
 }
 
 /** What a run may take at most beside confirming: reading, requesting and restoring with one attempt more each, verifying. */
-const MOST_MS = 3 * (60_000 + 10_000) + 10_000 + 5_000;
+const MAX_MS = 3 * (60_000 + 10_000) + 10_000 + 5_000;
 
 /** Clocks of the processes are one clock here, but moments are taken a little apart. */
 const SLACK_MS = 50;
@@ -123,7 +123,7 @@ export function judge(evidence: Evidence): Verdict {
     // (c)
     const end = run.closedAt;
     if (end === undefined) blame('c', run, 'never closed');
-    else if (end - run.startedAt > MOST_MS + run.confirmWithinSeconds * 1_000 + (evidence.outageMs ?? 0))
+    else if (end - run.startedAt > MAX_MS + run.confirmWithinSeconds * 1_000 + (evidence.outageMs ?? 0))
       blame('c', run, `took ${end - run.startedAt} ms`);
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import { isFailureType } from '../../src/contract/failure.ts';
 import { ModerationError } from '../../src/client/errors.ts';
 import type { GraphSimulator, NewCall } from '../../src/simulator/index.ts';

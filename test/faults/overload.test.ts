@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { request } from 'undici';
 import { Deployment } from '../support/deployment.ts';
 import type { Process } from '../support/process.ts';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { TestCall } from '../support/service.ts';
 import { Throttle } from '../support/throttle.ts';
 import { evidenceOf } from './evidence.ts';

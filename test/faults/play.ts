@@ -1,4 +1,4 @@
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import type { ModerationRequest } from '../../src/contract/request.ts';
 import type { Service, TestCall } from '../support/service.ts';

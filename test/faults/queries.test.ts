@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import { QUERY, SIGNAL } from '../../src/contract/names.ts';
 import type { Faults } from '../../src/simulator/index.ts';
 import { Service, type TestCall } from '../support/service.ts';

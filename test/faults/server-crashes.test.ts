@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test, type TestContext } from 'vitest';
-import { freePort } from '../../src/free-port.ts';
+import { freePort } from '../../src/lib/free-port.ts';
 import type { Faults, NewCall } from '../../src/simulator/index.ts';
 import { startDevServer, type DevServer } from '../../src/temporal/dev-server.ts';
 import { Deployment } from '../support/deployment.ts';

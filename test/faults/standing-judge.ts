@@ -4,7 +4,7 @@ import type { LogEntry } from '../../src/simulator/index.ts';
  * The judge of what lasts. It reads Graph's log and state, Temporal's account of each run, and what was asked for and when.
  *
  * (g) Once everything has ended and Graph has recovered, the call is as the last wish says. A wish is an operation that was
- *     confirmed, the end of a hold or pause, or what an organizer did. Wishes that are so close that nobody can tell their
+ *     confirmed, the end of a mute lock or timed mute, or what an organizer did. Wishes that are so close that nobody can tell their
  *     order decide nothing, and are counted apart.
  * (h) A mute on entry mutes nobody who was there when it began.
  * (i) What has ended sends nothing later: no POST begins after the last run of the call has closed.

@@ -6,7 +6,7 @@ import { standingScenario } from './standing-scenario.ts';
 import { tell } from './tried.ts';
 
 /**
- * Random scenarios of what lasts, on the real worker, webhook and Temporal server, judged afterwards: holds, pauses, mutes on
+ * Random scenarios of what lasts, on the real worker, webhook and Temporal server, judged afterwards: mute locks, timed mutes, mutes on
  * entry and releases, with single operations, an organizer, people who come and go, and faults. `STANDING` says how many
  * scenarios; `SEED` repeats a run that failed. Beside them another deployment in the same namespace holds calls, which
  * nothing here may touch.
@@ -30,7 +30,7 @@ afterAll(async () => {
 test(`${SCENARIOS} scenarios, and no invariant is violated`, { timeout: 3_600_000 }, async (context) => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const held = Array.from({ length: HELD_BY_OTHERS }, () => other.call());
-  const holds = await Promise.all(held.map(async ({ id }) => await other.moderation.hold({ callId: id })));
+  const holds = await Promise.all(held.map(async ({ id }) => await other.moderation.keepMuted({ callId: id })));
   await Promise.all(held.map(async (call) => await call.until(() => call.self.serverMuted)));
 
   const found: string[] = [];

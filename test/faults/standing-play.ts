@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
-import type { HoldHandle } from '../../src/client/holds.ts';
-import type { MuteOnEntryHandle } from '../../src/client/mutes-on-entry.ts';
-import { holdIdOf } from '../../src/contract/hold.ts';
+import type { MuteLockHandle } from '../../src/client/standing/mute-locks.ts';
+import type { MuteOnEntryHandle } from '../../src/client/standing/mutes-on-entry.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import type { Service, TestCall } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -19,7 +19,7 @@ export interface PlayedStanding extends StandingVerdict {
 /** How long everything may take to end once Graph has recovered: the longest pause between two attempts, and an operation. */
 const ENDS_WITHIN_MS = 90_000;
 
-/** An unmute at the end of a hold is asked for so long before it closes, at most. */
+/** An unmute at the end of a mute lock is asked for so long before it closes, at most. */
 const UNMUTES_WITHIN_MS = 4_000;
 
 /** Plays a scenario on a call of its own, lets everything end, and has it judged. */
@@ -49,22 +49,22 @@ class Player {
     const { graph, moderation, client } = this.#service;
     const { id: callId, participantId } = this.#call;
     switch (step.kind) {
-      case 'hold': {
+      case 'keepMuted': {
         const { forSeconds, enforce } = step;
         const terms = { callId, ...(forSeconds !== undefined && { forSeconds }) };
-        if (enforce) await this.#held(moderation.hold(terms));
-        else await this.#held(moderation.pause({ ...terms, forSeconds: forSeconds ?? 5 }));
+        if (enforce) await this.#held(moderation.keepMuted(terms));
+        else await this.#held(moderation.muteFor({ ...terms, forSeconds: forSeconds ?? 5 }));
         return;
       }
       case 'releaseHold':
-        return await ignoringEnds((await moderation.held(callId))?.release());
+        return await ignoringEnds((await moderation.getMuteLock(callId))?.release());
       case 'cancelHold':
-        return await ignoringEnds(client.workflow.getHandle(holdIdOf(callId)).cancel());
+        return await ignoringEnds(client.workflow.getHandle(muteLockIdOf(callId)).cancel());
       case 'muteOnEntry':
         this.#muteOnEntryAt ??= Date.now();
         return await this.#entered(moderation.muteOnEntry({ callId }));
       case 'releaseMuteOnEntry':
-        return await ignoringEnds((await moderation.mutingOnEntry(callId))?.release());
+        return await ignoringEnds((await moderation.getMuteOnEntry(callId))?.release());
       case 'ask':
         return await this.#ask(step.action);
       case 'releaseCall':
@@ -98,11 +98,11 @@ class Player {
     const { graph, moderation } = this.#service;
     const { id: callId } = this.#call;
     await graph.clearFaults(callId);
-    await ignoringEnds((await moderation.held(callId))?.release());
-    await ignoringEnds((await moderation.mutingOnEntry(callId))?.release());
+    await ignoringEnds((await moderation.getMuteLock(callId))?.release());
+    await ignoringEnds((await moderation.getMuteOnEntry(callId))?.release());
     const late: string[] = [];
     await within(Promise.allSettled(this.#pending), 'what was asked for', late);
-    for (const workflowId of [holdIdOf(callId), muteOnEntryIdOf(callId), this.#call.workflowId]) {
+    for (const workflowId of [muteLockIdOf(callId), muteOnEntryIdOf(callId), this.#call.workflowId]) {
       await within(this.#closed(workflowId), workflowId, late);
     }
     await this.#call.settled();
@@ -121,18 +121,18 @@ class Player {
     return { ...verdict, operations, faults, ends: this.#ends };
   }
 
-  async #held(asked: Promise<HoldHandle>): Promise<void> {
+  async #held(asked: Promise<MuteLockHandle>): Promise<void> {
     const from = Date.now();
     try {
       const handle = await asked;
-      if (handle.joined) return;
+      if (handle.attached) return;
       this.#pending.push(
         handle.result().then(
           ({ endedBy }) => this.#ends.push(endedBy),
           // A first mute that fails restores what was there before it: that may be older than what others did since.
           () => {
             this.#ends.push('failed');
-            this.#wish(from, undefined, 'hold');
+            this.#wish(from, undefined, 'keepMuted');
           },
         ),
       );
@@ -182,7 +182,7 @@ class Player {
 
   async #listed(): Promise<void> {
     const { client } = this.#service;
-    for (const id of [this.#call.workflowId, holdIdOf(this.#call.id)]) {
+    for (const id of [this.#call.workflowId, muteLockIdOf(this.#call.id)]) {
       const newest = await client.workflow
         .getHandle(id)
         .describe()
@@ -211,23 +211,23 @@ class Player {
     let operations = 0;
     let lastClosedAt = 0;
     const holdEnds: Wish[] = [];
-    const query = `ModerationCallId = '${this.#call.id}' AND WorkflowType IN ('mute', 'unmute', 'hold')`;
+    const query = `ModerationCallId = '${this.#call.id}' AND WorkflowType IN ('mute', 'unmute', 'keepMuted')`;
     for await (const { workflowId, runId, type } of client.workflow.list({ query })) {
       const run = client.workflow.getHandle(workflowId, runId, { followRuns: false });
       const { closeTime } = await run.describe();
       if (closeTime === undefined) continue;
       lastClosedAt = Math.max(lastClosedAt, closeTime.getTime());
-      if (type !== 'hold') operations += 1;
+      if (type !== 'keepMuted') operations += 1;
       else if (await hasUnmuted(run)) {
         const at = closeTime.getTime();
-        holdEnds.push({ from: at - UNMUTES_WITHIN_MS, at, isMuted: false, who: 'end of a hold' });
+        holdEnds.push({ from: at - UNMUTES_WITHIN_MS, at, isMuted: false, who: 'end of a mute lock' });
       }
     }
     return { operations, lastClosedAt, holdEnds };
   }
 }
 
-/** Whether a hold has ended with an unmute. One that was released before it muted has nothing to undo. */
+/** Whether a mute lock has ended with an unmute. One that was released before it muted has nothing to undo. */
 async function hasUnmuted(run: WorkflowHandle): Promise<boolean> {
   return (await hasEndedWell(run)) && (await hasOrdered(run));
 }

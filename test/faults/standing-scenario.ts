@@ -3,7 +3,7 @@ import type { Faults } from '../../src/simulator/index.ts';
 
 /** What may happen around one call that is held, paused or muted on entry, as data that fast-check makes and shrinks. */
 export type StandingStep =
-  | { kind: 'hold'; forSeconds: number | undefined; enforce: boolean }
+  | { kind: 'keepMuted'; forSeconds: number | undefined; enforce: boolean }
   | { kind: 'releaseHold' }
   | { kind: 'muteOnEntry' }
   | { kind: 'releaseMuteOnEntry' }
@@ -55,7 +55,7 @@ const step: fc.Arbitrary<StandingStep> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constant('hold' as const),
+      kind: fc.constant('keepMuted' as const),
       forSeconds: fc.constantFrom(1, 3, 6, 600, undefined),
       enforce: fc.boolean(),
     }),

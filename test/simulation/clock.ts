@@ -22,7 +22,7 @@ export interface Owner {
   isDead: boolean;
 }
 
-/** In whose name code runs, and until when its requests may take. Handed on as Node hands on what is async. */
+/** In whose name code runs, and until when its requests may take. Deliverable on as Node hands on what is async. */
 export interface Scope {
   owner: Owner;
   deadline?: number | undefined;

@@ -1,6 +1,6 @@
-import type { Call as GraphCall, Success } from '../../src/graph/client.ts';
+import type { Call as GraphCall, GraphResponse } from '../../src/graph/client.ts';
 import { fromAnswer, GraphError } from '../../src/graph/errors.ts';
-import type { RosterEntry, RosterUpdate } from '../../src/contract/signals.ts';
+import type { RosterParticipant, RosterUpdate } from '../../src/contract/signals.ts';
 import { scopes, type Clock } from './clock.ts';
 import type { Random } from './random.ts';
 
@@ -67,7 +67,7 @@ export type LogEntry =
     };
 
 interface Settle {
-  resolve: (success: Success) => void;
+  resolve: (success: GraphResponse) => void;
   reject: (error: Error) => void;
   back: (settle: () => void) => void;
 }
@@ -169,7 +169,7 @@ export class Graph {
     if (call.state === 'terminated') return;
     call.sequence += 1;
     person.sequence = call.sequence;
-    const entry = (one: Person): RosterEntry => ({
+    const entry = (one: Person): RosterParticipant => ({
       id: one.id,
       isMuted: one.clientMuted || one.serverMuted,
       ...(call.isDelta && { sequence: one.sequence }),
@@ -185,8 +185,8 @@ export class Graph {
 
   /** In place of a `GraphClient`. */
   get client(): {
-    get: (call: GraphCall) => Promise<Success>;
-    post: (call: GraphCall, body: object) => Promise<Success>;
+    get: (call: GraphCall) => Promise<GraphResponse>;
+    post: (call: GraphCall, body: object) => Promise<GraphResponse>;
   } {
     return {
       get: async (call) => await this.#request(call, undefined),
@@ -194,7 +194,7 @@ export class Graph {
     };
   }
 
-  async #request(asked: GraphCall, body: { clientContext?: string } | undefined): Promise<Success> {
+  async #request(asked: GraphCall, body: { clientContext?: string } | undefined): Promise<GraphResponse> {
     const owner = scopes.getStore()?.owner;
     const [, , callId = '', collection, participantId] = asked.path;
     const verb = verbOf(asked.path);
@@ -254,13 +254,13 @@ export class Graph {
   }
 
   /** Q2. */
-  #answer(asked: GraphCall, verb: Verb, how?: GraphFault['how']): Success | GraphError {
+  #answer(asked: GraphCall, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
     const [, , callId = '', , participantId = ''] = asked.path;
     const call = this.calls.get(callId);
     const gone = (): GraphError =>
       fromAnswer(asked.what, { status: 404, clientRequestId: 'c', headers: {}, body: undefined }, asked.permission);
     if (call === undefined || call.state === 'terminated') return gone();
-    const found = (body: unknown): Success => ({ status: 200, clientRequestId: 'c', headers: {}, body });
+    const found = (body: unknown): GraphResponse => ({ status: 200, clientRequestId: 'c', headers: {}, body });
     const person = call.people.find(({ id }) => id === participantId);
     switch (verb) {
       case 'getCall':

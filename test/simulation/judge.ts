@@ -1,7 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { DateTime } from 'luxon';
 import { callIdOf, callIdOfLive, workflowIdOf } from '../../src/contract/call-id.ts';
-import { holdIdOf } from '../../src/contract/hold.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { scheduleIdOf, type Policy } from '../../src/contract/policy.ts';
 import { callIdAt, type Played, type Told } from './play.ts';
@@ -13,10 +13,10 @@ import type { ISchedule } from './temporal/schedules.ts';
  * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
  * faults are over and nothing was asked for CALM_MS. `test/faults/judge.ts` has (a) to (f), of single operations.
  *
- * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a hold,
+ * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a mute lock,
  *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
  *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
- * (e) What a hold has muted is unmuted when it has ended, if nobody else has asked for a mute since then. So it is also where
+ * (e) What a mute lock has muted is unmuted when it has ended, if nobody else has asked for a mute since then. So it is also where
  *     (g) says nothing, because nobody knows what came of the last wish.
  * (h) A mute on entry mutes nobody who was there when it was asked for.
  * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
@@ -40,11 +40,11 @@ const OPERATION_MS = (3 * 70 + 15 + 30) * 1_000;
 const LASTING_MS = 15 * 60_000;
 const UNDISTURBED_MS = 120_000;
 /** A schedule may fire so early if the server's tables of zones are others. */
-const MOST_EARLY_MS = 3 * 3_600_000;
+const MAX_EARLY_MS = 3 * 3_600_000;
 const POLICY_RUN_MS = 60 * 60_000;
 const TOMBSTONE_MS = 60_000;
 
-/** A hold looks by itself after a minute, and an operation may be under way. */
+/** A mute lock looks by itself after a minute, and an operation may be under way. */
 const RESIST_MS = 180_000;
 
 /** From the last fault on. */
@@ -62,19 +62,19 @@ const DAY_MS = 86_400_000;
 const SIGNAL_EVENTS = 4;
 
 /** Of what lasts, signals aside. A look takes some 15, and an operation that is waited for some 25. */
-const MOST_EVENTS = 500;
-const MOST_EVENTS_A_MINUTE = 60;
+const MAX_EVENTS = 500;
+const MAX_EVENTS_A_MINUTE = 60;
 
 /** What was on its way when something closed. */
 const SLACK_MS = 1_500;
 
-/** A hold gives up to unmute where it does not show, after so many operations. */
-const MOST_UNMUTES = 3;
+/** A mute lock gives up to unmute where it does not show, after so many operations. */
+const MAX_UNMUTES = 3;
 
-/** Wishes of a hold itself. */
-const HELD: ReadonlySet<string> = new Set(['a hold', 'a hold that was not taken', 'extend']);
+/** Wishes of a mute lock itself. */
+const HELD: ReadonlySet<string> = new Set(['a mute lock', 'a mute lock that was not taken', 'extend']);
 
-/** What says nothing of the application's own mute, or is what a hold is there for. */
+/** What says nothing of the application's own mute, or is what a mute lock is there for. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['talk', 'organizer', 'others', 'join', 'leave']);
 
 interface Wish {
@@ -150,7 +150,7 @@ class Judge {
       (wish) => wish !== last && wish.to >= last.from && (wish.isMuted !== last.isMuted || !wish.isSure),
     );
     if (isContested) return;
-    const hold = this.#openRun(holdIdOf(callId));
+    const hold = this.#openRun(muteLockIdOf(callId));
     const isHeld = hold !== undefined && (inputOf(hold) as { enforce?: boolean }).enforce !== false;
     const touched = world.graph.log.findLast(
       (entry) => entry.type === 'change' && entry.participantId === call.own.id && entry.by === 'other',
@@ -165,10 +165,10 @@ class Judge {
     }
   }
 
-  /** An unmute that was asked for ends a hold. Where quiet hours end under one, two rules meet, and nothing is said. */
+  /** An unmute that was asked for ends a mute lock. Where quiet hours end under one, two rules meet, and nothing is said. */
   #isClear(wishes: readonly Wish[], last: Wish): boolean {
     return (
-      !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a hold that goes on')
+      !last.why.includes('quiet hours') || last.isMuted || !wishes.some(({ why }) => why === 'a mute lock that goes on')
     );
   }
 
@@ -180,7 +180,7 @@ class Judge {
       if (step.kind === 'ask' && step.call === index) {
         wishes.push(...wishOfAsk(one, step.action, step.onConflict));
       }
-      if (step.kind === 'hold' && step.call === index) wishes.push(...this.#wishesOfHold(one));
+      if (step.kind === 'keepMuted' && step.call === index) wishes.push(...this.#wishesOfHold(one));
       else if ((step.kind === 'extend' || step.kind === 'terminate') && step.call === index)
         wishes.push(this.#openWish(one));
       else if (step.kind === 'release' && step.call === index)
@@ -209,28 +209,34 @@ class Judge {
 
   #wishesOfHold(told: Told): Wish[] {
     const { step, askedAt, acceptedAt, endedAt, outcome } = told;
-    if (acceptedAt === undefined || step.kind !== 'hold') {
+    if (acceptedAt === undefined || step.kind !== 'keepMuted') {
       return [
-        { isMuted: true, from: askedAt, to: endedAt ?? this.#end, isSure: false, why: 'a hold that was not taken' },
+        {
+          isMuted: true,
+          from: askedAt,
+          to: endedAt ?? this.#end,
+          isSure: false,
+          why: 'a mute lock that was not taken',
+        },
       ];
     }
     const begins = { isMuted: true, from: askedAt, to: acceptedAt, isSure: true };
-    if (outcome === undefined) return [{ ...begins, why: 'a hold that goes on' }];
+    if (outcome === undefined) return [{ ...begins, why: 'a mute lock that goes on' }];
     if (!this.#hasActed(callIdAt(step.call), askedAt)) return []; // Its time was over before a worker came.
     const ends = this.#endOfHold(told, outcome === 'released');
     switch (outcome) {
       case 'expired':
       case 'released':
         return [
-          { ...begins, why: 'a hold' },
-          { ...ends, isMuted: false, isSure: true, why: `the end of a hold (${outcome})` },
+          { ...begins, why: 'a mute lock' },
+          { ...ends, isMuted: false, isSure: true, why: `the end of a mute lock (${outcome})` },
         ];
       case 'unmuted':
-        return [{ ...begins, why: 'a hold' }];
+        return [{ ...begins, why: 'a mute lock' }];
       default:
         return [
-          { ...begins, isSure: false, why: 'a hold' },
-          { ...ends, isMuted: false, isSure: false, why: `a hold that ended as ${outcome}` },
+          { ...begins, isSure: false, why: 'a mute lock' },
+          { ...ends, isMuted: false, isSure: false, why: `a mute lock that ended as ${outcome}` },
         ];
     }
   }
@@ -242,16 +248,16 @@ class Judge {
         isReleased &&
         one.askedAt >= askedAt &&
         one.step.kind === 'letGo' &&
-        step.kind === 'hold' &&
+        step.kind === 'keepMuted' &&
         one.step.call === step.call &&
         one.acceptedAt !== undefined,
     );
     if (release !== undefined) return { from: release.askedAt, to: release.acceptedAt ?? endedAt };
-    const until = isReleased || step.kind !== 'hold' ? undefined : this.#endedUntil(callIdAt(step.call), endedAt);
+    const until = isReleased || step.kind !== 'keepMuted' ? undefined : this.#endedUntil(callIdAt(step.call), endedAt);
     return until === undefined ? { from: endedAt, to: endedAt } : { from: until - SLACK_MS, to: until + SLACK_MS };
   }
 
-  /** Whether any hold of the call has asked for anything. */
+  /** Whether any mute lock of the call has asked for anything. */
   #hasActed(callId: string, since: number): boolean {
     return this.#runs.some(
       (run) =>
@@ -262,10 +268,10 @@ class Judge {
     );
   }
 
-  /** The time of the hold that has ended then. */
+  /** The time of the mute lock that has ended then. */
   #endedUntil(callId: string, endedAt: number): number | undefined {
     const last = this.#runs.findLast(
-      ({ start, closedAt = Infinity }) => start.workflowId === holdIdOf(callId) && closedAt <= endedAt,
+      ({ start, closedAt = Infinity }) => start.workflowId === muteLockIdOf(callId) && closedAt <= endedAt,
     );
     const first = this.#runs.find(({ runId }) => runId === last?.firstRunId);
     return last && first && this.#untilOf(last, first.startedAt);
@@ -430,7 +436,7 @@ class Judge {
     if (last?.type !== 'change' || last.by === 'other' || asked?.type !== 'post') return;
     const mute = this.#runs.find(({ runId }) => runId === asked.clientContext);
     const isOfHold = mute !== undefined && reasonOf(mute)?.startsWith('hold at') === true;
-    const hold = this.#runs.findLast(({ start }) => start.workflowId === holdIdOf(callId));
+    const hold = this.#runs.findLast(({ start }) => start.workflowId === muteLockIdOf(callId));
     if (!isOfHold || hold === undefined || hold.isOpen) return;
     const isWanted = this.#wishesOf(index).some(
       ({ isMuted, isSure, to, why }) => isMuted && isSure && !HELD.has(why) && to >= mute.startedAt,
@@ -439,8 +445,8 @@ class Judge {
       ({ start, startedAt }) =>
         start.type === 'unmute' && callIdOf(start.workflowId) === callId && startedAt >= last.at,
     );
-    if (isWanted || unmutes.length >= MOST_UNMUTES) return;
-    this.#blame('e', `${callId} is left muted by its hold, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
+    if (isWanted || unmutes.length >= MAX_UNMUTES) return;
+    this.#blame('e', `${callId} is left muted by its mute lock, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
   }
 
   // (s)
@@ -539,7 +545,7 @@ class Judge {
   /** The runs for which an operation may have been started. */
   #originsOf(reason: string, { start }: Run): readonly Run[] {
     const callId = callIdOf(start.workflowId) ?? '';
-    if (reason.startsWith('hold at')) return this.#runs.filter((run) => run.start.workflowId === holdIdOf(callId));
+    if (reason.startsWith('hold at')) return this.#runs.filter((run) => run.start.workflowId === muteLockIdOf(callId));
     if (reason.startsWith('entry at'))
       return this.#runs.filter((run) => run.start.workflowId === muteOnEntryIdOf(callId));
     if (!reason.startsWith('Policy ')) return [];
@@ -572,7 +578,7 @@ class Judge {
   /** Nothing that lasts works without a pause. */
   #judgePace(): void {
     const chains = new Map<string, Run[]>();
-    for (const run of this.#runs.filter(({ start }) => start.type === 'hold' || start.type === 'muteOnEntry')) {
+    for (const run of this.#runs.filter(({ start }) => start.type === 'keepMuted' || start.type === 'muteOnEntry')) {
       chains.set(run.firstRunId, [...(chains.get(run.firstRunId) ?? []), run]);
     }
     for (const runs of chains.values()) {
@@ -580,7 +586,7 @@ class Judge {
       if (first === undefined) continue;
       const events = runs.reduce((sum, run) => sum + run.events - run.signals * SIGNAL_EVENTS, 0);
       const minutes = ((runs.at(-1)?.closedAt ?? this.#end) - first.startedAt) / 60_000;
-      if (events > MOST_EVENTS + MOST_EVENTS_A_MINUTE * minutes)
+      if (events > MAX_EVENTS + MAX_EVENTS_A_MINUTE * minutes)
         this.#blame('j', `${first.start.workflowId} has worked without a pause: ${events} events in ${minutes} min`);
     }
   }
@@ -589,7 +595,7 @@ class Judge {
     const { start, startedAt } = run;
     if (isOperation(run)) return this.#excused(startedAt, OPERATION_MS, callIdOf(start.workflowId));
     if (start.type === 'applyPolicy') {
-      const early = this.#played.scenario.serverZones === undefined ? 0 : MOST_EARLY_MS;
+      const early = this.#played.scenario.serverZones === undefined ? 0 : MAX_EARLY_MS;
       return this.#excused(startedAt, POLICY_RUN_MS + early);
     }
     if (start.type === 'liveCall') {
@@ -603,14 +609,14 @@ class Judge {
     return isDisturbed ? this.#excused(until, LASTING_MS + OPERATION_MS, input.callId) : until + UNDISTURBED_MS;
   }
 
-  /** When a hold or a mute on entry was to end, as its last terms say. */
+  /** When a mute lock or a mute on entry was to end, as its last terms say. */
   #untilOf(run: Run, startedAt = run.startedAt): number | undefined {
-    const isHold = run.start.type === 'hold';
+    const isHold = run.start.type === 'keepMuted';
     const { told, start } = this.#played;
     let until: number | undefined;
-    const workflowIdAt = isHold ? holdIdOf : muteOnEntryIdOf;
+    const workflowIdAt = isHold ? muteLockIdOf : muteOnEntryIdOf;
     for (const { step, acceptedAt, askedAt } of told) {
-      if (step.kind !== 'hold' && step.kind !== 'extend' && step.kind !== 'entry') continue;
+      if (step.kind !== 'keepMuted' && step.kind !== 'extend' && step.kind !== 'entry') continue;
       if (isHold === (step.kind === 'entry')) continue;
       if (acceptedAt === undefined || askedAt > (run.closedAt ?? Infinity)) continue;
       if (run.start.workflowId !== workflowIdAt(callIdAt(step.call))) continue;
@@ -653,7 +659,7 @@ class Judge {
         this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
     }
     for (const { step, outcome, endedAt = 0 } of told) {
-      if (step.kind !== 'hold' || outcome !== 'released') continue;
+      if (step.kind !== 'keepMuted' || outcome !== 'released') continue;
       const deployment = scenario.calls[step.call]?.deployment ?? 0;
       const isMeant = told.some(
         (one) =>
@@ -663,7 +669,7 @@ class Judge {
       if (!isMeant)
         this.#blame(
           'k',
-          `the hold of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`,
+          `the mute lock of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`,
         );
     }
   }
@@ -695,12 +701,12 @@ class Judge {
   #judgeResistance(): void {
     for (const { start, closeEvent } of this.#runs) {
       const message = closeEvent?.workflowExecutionFailedEventAttributes?.failure?.message ?? '';
-      if (start.type !== 'hold' || !message.includes('another operation, so this one was not started')) continue;
+      if (start.type !== 'keepMuted' || !message.includes('another operation, so this one was not started')) continue;
       this.#blame('w', `${start.workflowId} has ended because another operation was under way`);
     }
     const { told, calls, world, scenario, start } = this.#played;
     for (const { step, acceptedAt, endedAt = this.#end } of told) {
-      if (step.kind !== 'hold' || !step.enforce || acceptedAt === undefined) continue;
+      if (step.kind !== 'keepMuted' || !step.enforce || acceptedAt === undefined) continue;
       const call = calls.find(({ id }) => id === callIdAt(step.call));
       const own = world.graph.log
         .filter((entry) => entry.type === 'change')
@@ -717,7 +723,7 @@ class Judge {
         const isFaulty = this.#isFaulty(at - WELL_MS, at + RESIST_MS, ['graph for others']);
         const isLeft = until - at > RESIST_MS && !isMeant && !isFaulty;
         const isOtherHold = told.some(
-          (other) => other.step !== step && other.step.kind === 'hold' && other.step.call === step.call,
+          (other) => other.step !== step && other.step.kind === 'keepMuted' && other.step.call === step.call,
         );
         if (isLeft && !isOtherHold)
           this.#blame(

@@ -130,17 +130,17 @@ export const KNOWN: readonly Known[] = [
     45,
     [
       ...Array.from({ length: 20 }, (_, index) =>
-        at(index / 10, { kind: 'hold', call: index, enforce: false, seconds: 900 - index / 10 }),
+        at(index / 10, { kind: 'keepMuted', call: index, enforce: false, seconds: 900 - index / 10 }),
       ),
     ],
     { calls: Array.from({ length: 20 }, () => call()), slots: 5, orders: 2 },
   ),
   known(
     '6',
-    'a hold beside an operation that stands still keeps its history short',
+    'a mute lock beside an operation that stands still keeps its history short',
     110,
     [
-      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true }),
       at(60, { kind: 'strand', call: 0, action: 'unmute', seconds: 4_500 }),
       at(120, { kind: 'organizer', call: 0, isMuted: false }),
     ],
@@ -148,17 +148,17 @@ export const KNOWN: readonly Known[] = [
   ),
   known(
     '6',
-    'a hold that cannot unmute takes every roster of a call that talks',
+    'a mute lock that cannot unmute takes every roster of a call that talks',
     60,
     [
-      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 60 }),
       at(30, { kind: 'strand', call: 0, action: 'mute', seconds: 2_400 }),
       at(90, { kind: 'talk', call: 0, everyMs: 100, seconds: 1_800 }),
     ],
     { orders: 1 },
   ),
-  known('7', 'a release wakes a hold that waits to try again', 60, [
-    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+  known('7', 'a release wakes a mute lock that waits to try again', 60, [
+    at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 60 }),
     refused(50, ['mute', 'unmute'], 503, 700),
     at(900, { kind: 'release', call: 0 }),
   ]),
@@ -166,7 +166,7 @@ export const KNOWN: readonly Known[] = [
     '8',
     "a release everywhere leaves another deployment's hold alone",
     45,
-    [at(0, { kind: 'hold', call: 1, enforce: true }), at(600, { kind: 'releaseEverywhere', deployment: 0 })],
+    [at(0, { kind: 'keepMuted', call: 1, enforce: true }), at(600, { kind: 'releaseEverywhere', deployment: 0 })],
     { calls: [call(), call({ deployment: 1 })] },
   ),
   known(
@@ -198,21 +198,21 @@ export const KNOWN: readonly Known[] = [
     ],
     { orders: 60 },
   ),
-  known('15', 'a hold is released while lists are down', 60, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+  known('15', 'a mute lock is released while lists are down', 60, [
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(30, { kind: 'others', call: 0 }),
     at(280, { kind: 'lists', lagMs: 300, isFailing: true, seconds: 1_800 }),
     at(300, { kind: 'organizer', call: 0, isMuted: false }),
     at(600, { kind: 'release', call: 0 }),
   ]),
-  known('15', 'a hold that cannot ask the lists expires all the same', 90, [
-    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 900 }),
+  known('15', 'a mute lock that cannot ask the lists expires all the same', 90, [
+    at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 900 }),
     at(30, { kind: 'others', call: 0 }),
     at(280, { kind: 'lists', lagMs: 300, isFailing: true, seconds: 4_200 }),
     at(300, { kind: 'organizer', call: 0, isMuted: false }),
   ]),
-  known('17', 'a list that lags makes no hold mute against an unmute', 60, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+  known('17', 'a list that lags makes no mute lock mute against an unmute', 60, [
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(100, { kind: 'notices', drop: 1, copies: 0, delayMs: 30, seconds: 200 }),
     at(100, { kind: 'lists', lagMs: 200_000, isFailing: false, seconds: 200 }),
     at(120, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
@@ -230,8 +230,8 @@ export const KNOWN: readonly Known[] = [
     at(50, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 60 }),
     at(60, { kind: 'others', call: 0 }),
   ]),
-  known('18', 'a hold mutes again where the list is empty', 40, [
-    at(10, { kind: 'hold', call: 0, enforce: true }),
+  known('18', 'a mute lock mutes again where the list is empty', 40, [
+    at(10, { kind: 'keepMuted', call: 0, enforce: true }),
     at(60, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 3_600 }),
     at(600, { kind: 'organizer', call: 0, isMuted: false }),
   ]),
@@ -331,41 +331,41 @@ export const KNOWN: readonly Known[] = [
     { calls: callsOf(100), orders: 3 },
   ),
   known('holds', 'the unmute at the end is no older than the mute that it undoes', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(20, { kind: 'extend', call: 0, untilSeconds: -5 }),
   ]),
   known('holds', 'an unmute at the end yields to no mute that then fails', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     refused(59, ['unmute'], 503, 20),
     at(60, { kind: 'letGo', call: 0 }),
     refused(60.5, ['mute'], 503, 120),
     at(63, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
   known('holds', 'an unmute at the end yields to no mute that is then refused', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 60 }),
     refused(59, ['unmute'], 503, 20),
     refused(63, ['mute'], 403, 120),
     at(64, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
   known(
     'holds',
-    'a hold supersedes no unmute that was asked for just after it',
+    'a mute lock supersedes no unmute that was asked for just after it',
     30,
     [
       at(0, { kind: 'slow', ms: 400, seconds: 10 }),
       at(0, { kind: 'graph', call: 0, on: ['unmute'], how: 'slow', probability: 1, seconds: 10 }),
-      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true }),
       at(0.4, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     ],
     { orders: 60 },
   ),
   known(
     'holds',
-    'a hold that has muted over an unmute asked for just after it unmutes again',
+    'a mute lock that has muted over an unmute asked for just after it unmutes again',
     30,
     [
       at(0, { kind: 'slow', ms: 400, seconds: 10 }),
-      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true }),
       at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     ],
     { orders: 60 },
@@ -376,43 +376,43 @@ export const KNOWN: readonly Known[] = [
     30,
     [
       at(0, { kind: 'slow', ms: 400, seconds: 10 }),
-      at(0, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: false, seconds: 3_600 }),
       at(0.5, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     ],
     { orders: 60 },
   ),
-  known('holds', 'a hold waits after an unmute that nobody could confirm', 10, [
+  known('holds', 'a mute lock waits after an unmute that nobody could confirm', 10, [
     at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     at(2, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
     refused(4, ['list', 'getParticipant'], 503, 40),
   ]),
-  known('holds', 'a hold waits after an unmute that was terminated', 10, [
+  known('holds', 'a mute lock waits after an unmute that was terminated', 10, [
     at(0, { kind: 'graph', call: 0, on: ['mute'], how: 'slow', probability: 1, seconds: 8 }),
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(1.2, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     at(1.2, { kind: 'graph', call: 0, on: ['unmute'], how: 'lostAnswer', probability: 1, seconds: 20 }),
     at(13, { kind: 'terminate', call: 0 }),
   ]),
   known('holds', 'a pause that is extended while Graph does not answer mutes again', 60, [
-    at(0, { kind: 'hold', call: 0, enforce: false, seconds: 600 }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: false, seconds: 600 }),
     at(30, { kind: 'organizer', call: 0, isMuted: false }),
     refused(39, ['getCall', 'list', 'getParticipant'], 503, 90),
-    at(40, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+    at(40, { kind: 'keepMuted', call: 0, enforce: false, seconds: 3_600 }),
   ]),
-  known('holds', 'a hold whose first mute was neither confirmed nor put back unmutes', 40, [
+  known('holds', 'a mute lock whose first mute was neither confirmed nor put back unmutes', 40, [
     at(0, { kind: 'graph', call: 0, on: ['list'], how: 'empty', probability: 1, seconds: 45 }),
     refused(0, ['getParticipant'], 404, 45),
     at(0, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 45 }),
-    at(1, { kind: 'hold', call: 0, enforce: true }),
+    at(1, { kind: 'keepMuted', call: 0, enforce: true }),
   ]),
   known(
     'holds',
-    'a hold unmutes though workers were away for a day at its end, and Graph refuses at first',
+    'a mute lock unmutes though workers were away for a day at its end, and Graph refuses at first',
     27 * 60,
     [
-      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 60 }),
       at(50, { kind: 'away', deployment: 0, seconds: 25 * 3_600 }),
       refused(25 * 3_600, ['unmute'], 503, 200),
     ],
@@ -436,10 +436,10 @@ export const KNOWN: readonly Known[] = [
   ),
   known(
     'holds',
-    'a call that talks keeps no hold from reading what has become of its unmute',
+    'a call that talks keeps no mute lock from reading what has become of its unmute',
     40,
     [
-      at(0, { kind: 'hold', call: 0, enforce: true, seconds: 60 }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 60 }),
       at(30, { kind: 'talk', call: 0, everyMs: 60, seconds: 600 }),
       at(59, { kind: 'graph', call: 0, on: ['unmute'], how: 'silent', probability: 1, seconds: 20 }),
       at(63, { kind: 'terminate', call: 0 }),
@@ -447,42 +447,42 @@ export const KNOWN: readonly Known[] = [
     { orders: 2, endsBy: 120 },
   ),
   known('holds', 'a release that waited for workers goes over no mute that was asked for after it', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(50, { kind: 'away', deployment: 0, seconds: 60 }),
     at(60, { kind: 'letGo', call: 0 }),
     at(80, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
   ]),
   known('holds', 'an extension that waited for workers goes over no unmute that was asked for after it', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(50, { kind: 'away', deployment: 0, seconds: 60 }),
-    at(60, { kind: 'hold', call: 0, enforce: true }),
+    at(60, { kind: 'keepMuted', call: 0, enforce: true }),
     at(80, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
   ]),
   known('holds', 'an extension that waited for workers goes over an unmute that was asked for before it', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     at(50, { kind: 'away', deployment: 0, seconds: 60 }),
     at(60, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
-    at(80, { kind: 'hold', call: 0, enforce: true }),
+    at(80, { kind: 'keepMuted', call: 0, enforce: true }),
   ]),
   known('holds', 'an unmute that waited for workers ends no pause that was asked for after it', 8, [
-    at(0, { kind: 'hold', call: 0, enforce: true, seconds: 5 }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true, seconds: 5 }),
     at(60, { kind: 'away', deployment: 0, seconds: 90 }),
     at(60.1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(70, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
-    at(125, { kind: 'hold', call: 0, enforce: false, seconds: 3_600 }),
+    at(125, { kind: 'keepMuted', call: 0, enforce: false, seconds: 3_600 }),
   ]),
   known('holds', 'a release counts although the unmute of an older one still waits', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: true }),
+    at(0, { kind: 'keepMuted', call: 0, enforce: true }),
     refused(20, ['mute', 'unmute'], 503, 30),
     at(20.1, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(21, { kind: 'letGo', call: 0 }),
     at(22, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
     at(23, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
-    at(24, { kind: 'hold', call: 0, enforce: true }),
+    at(24, { kind: 'keepMuted', call: 0, enforce: true }),
     at(26, { kind: 'letGo', call: 0 }),
   ]),
-  known('holds', 'a hold that is let go while it unmutes goes over a mute that was asked for in between', 40, [
-    at(0, { kind: 'hold', call: 0, enforce: false, seconds: 30 }),
+  known('holds', 'a mute lock that is let go while it unmutes goes over a mute that was asked for in between', 40, [
+    at(0, { kind: 'keepMuted', call: 0, enforce: false, seconds: 30 }),
     refused(25.5, ['getCall', 'list', 'getParticipant'], 503, 60),
     at(40.5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
     at(50, { kind: 'letGo', call: 0 }),
@@ -552,10 +552,10 @@ export const KNOWN: readonly Known[] = [
   ),
   known(
     'holds',
-    'a hold mutes again though one mute of others follows the other',
+    'a mute lock mutes again though one mute of others follows the other',
     10,
     [
-      at(0, { kind: 'hold', call: 0, enforce: true }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: true }),
       at(200, { kind: 'graph', call: 0, on: ['muteParticipant'], how: 'slow', probability: 1, seconds: 240 }),
       ...placesOf(29).map((place) => at(200 + place * 8, { kind: 'others', call: 0 })),
       at(205, { kind: 'organizer', call: 0, isMuted: false }),
@@ -564,10 +564,10 @@ export const KNOWN: readonly Known[] = [
   ),
   known(
     'holds',
-    'the end of a hold goes over no mute that was asked for after it, though that has joined one from before',
+    'the end of a mute lock goes over no mute that was asked for after it, though that has joined one from before',
     10,
     [
-      at(0, { kind: 'hold', call: 0, enforce: false, seconds: 55 }),
+      at(0, { kind: 'keepMuted', call: 0, enforce: false, seconds: 55 }),
       at(20, { kind: 'organizer', call: 0, isMuted: false }),
       at(49, { kind: 'notices', drop: 1, copies: 0, delayMs: 0, seconds: 18 }),
       refused(51, ['list', 'getParticipant'], 503, 16),
@@ -577,11 +577,11 @@ export const KNOWN: readonly Known[] = [
   ),
   known(
     'holds',
-    'a hold ends that was extended and let go before any worker took it',
+    'a mute lock ends that was extended and let go before any worker took it',
     10,
     [
       at(0, { kind: 'away', deployment: 0, seconds: 20 }),
-      at(1, { kind: 'hold', call: 0, enforce: true }),
+      at(1, { kind: 'keepMuted', call: 0, enforce: true }),
       at(5, { kind: 'extend', call: 0, untilSeconds: 500 }),
       at(10, { kind: 'letGo', call: 0 }),
     ],

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
 import type { ModerationClient } from '../../src/client/moderation-client.ts';
-import type { PolicyChange } from '../../src/client/policies.ts';
+import type { PolicyChange } from '../../src/client/policies/policies.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import { simulate } from './clock.ts';
 import type { Call } from './graph.ts';
@@ -169,12 +169,12 @@ class Play {
       case 'others':
         return await this.#of(step.call).ask(async (moderation) => {
           const request = { callId: callIdAt(step.call), target: 'others' as const, confirmWithinSeconds: 20 };
-          const operation = await moderation.mute(request, { onConflict: 'queue' });
+          const operation = await moderation.muteParticipants(request, { onConflict: 'queue' });
           accept();
           const { isRosterComplete } = await operation.result();
           told.outcome = isRosterComplete ? 'Confirmed' : 'incomplete';
         });
-      case 'hold': {
+      case 'keepMuted': {
         const { enforce, seconds } = step;
         const request = {
           callId: callIdAt(step.call),
@@ -183,7 +183,7 @@ class Play {
           ...(seconds !== undefined && { forSeconds: seconds }),
         };
         return await this.#of(step.call).ask(async (moderation) => {
-          const hold = await moderation.hold(request);
+          const hold = await moderation.keepMuted(request);
           accept();
           told.outcome = (await hold.result()).endedBy;
         });
@@ -191,7 +191,7 @@ class Play {
       case 'extend':
       case 'letGo':
         return await this.#of(step.call).ask(async (moderation) => {
-          const hold = await moderation.held(callIdAt(step.call));
+          const hold = await moderation.getMuteLock(callIdAt(step.call));
           if (hold === undefined) return;
           if (step.kind === 'letGo') await hold.release();
           else await hold.extend({ until: new Date(this.#start + step.untilSeconds * 1_000).toISOString() });

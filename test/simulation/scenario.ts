@@ -37,10 +37,10 @@ export type Act =
   | { kind: 'ask'; call: number; action: 'mute' | 'unmute'; onConflict: 'supersede' | 'queue' | 'reject' }
   /** A mute of all others in the call. */
   | { kind: 'others'; call: number }
-  | { kind: 'hold'; call: number; seconds?: number; enforce: boolean }
-  /** Other terms for the hold that runs, until so many seconds after the start; that may be over already. */
+  | { kind: 'keepMuted'; call: number; seconds?: number; enforce: boolean }
+  /** Other terms for the mute lock that runs, until so many seconds after the start; that may be over already. */
   | { kind: 'extend'; call: number; untilSeconds: number }
-  /** Ends the hold that runs by its handle, which only signals it. */
+  /** Ends the mute lock that runs by its handle, which only signals it. */
   | { kind: 'letGo'; call: number }
   /** Somebody ends the operation that runs in Temporal. */
   | { kind: 'terminate'; call: number }
@@ -123,9 +123,9 @@ export function isFault(step: Step): step is { at: number } & Fault {
 
 /** How often each comes. */
 const THEMES = [
-  'hold',
-  'hold',
-  'hold',
+  'keepMuted',
+  'keepMuted',
+  'keepMuted',
   'burst',
   'burst',
   'ending',
@@ -177,7 +177,7 @@ class Maker {
     const random = this.#random;
     const theme = random.pick(...THEMES);
     const count =
-      theme === 'hold' || theme === 'burst' || theme === 'ending' || theme === 'takeover' || theme === 'talk'
+      theme === 'keepMuted' || theme === 'burst' || theme === 'ending' || theme === 'takeover' || theme === 'talk'
         ? 1
         : random.int(1, 3);
     this.#calls = Array.from({ length: count }, () => ({
@@ -188,7 +188,7 @@ class Maker {
     }));
     let start = '2027-02-01T21:00:00Z';
     switch (theme) {
-      case 'hold':
+      case 'keepMuted':
         this.#hold();
         break;
       case 'burst':
@@ -346,7 +346,7 @@ class Maker {
     const enforce = random.chance(0.7);
     const isOpen = enforce && random.chance(0.2);
     this.#add(random.int(0, 10) * SECOND, {
-      kind: 'hold',
+      kind: 'keepMuted',
       call: 0,
       enforce,
       ...(!isOpen && { seconds: lasts / 1_000 }),
@@ -360,7 +360,7 @@ class Maker {
     if (random.chance(0.2)) this.#add(random.int(0, lasts), { kind: 'others', call: 0 });
     if (random.chance(0.2))
       this.#add(random.int(0, lasts), {
-        kind: 'hold',
+        kind: 'keepMuted',
         call: 0,
         enforce: random.chance(0.7),
         seconds: random.int(60, lasts / 1_000),
@@ -380,7 +380,7 @@ class Maker {
         const at = begin + random.int(0, 12_000);
         const kind = random.int(0, 5);
         if (kind === 0)
-          this.#add(at, { kind: 'hold', call: 0, enforce: random.chance(0.6), seconds: random.pick(5, 30, 300) });
+          this.#add(at, { kind: 'keepMuted', call: 0, enforce: random.chance(0.6), seconds: random.pick(5, 30, 300) });
         else if (kind === 1)
           this.#add(at, {
             kind: 'policy',
@@ -404,13 +404,13 @@ class Maker {
     this.#until(40 * MINUTE);
   }
 
-  /** A hold that begins or ends while Graph refuses, Temporal is slow, or workers are away, and others ask for something. */
+  /** A mute lock that begins or ends while Graph refuses, Temporal is slow, or workers are away, and others ask for something. */
   #ending(): void {
     const random = this.#random;
     const lasts = random.pick(30, 60, 120) * SECOND;
     const enforce = random.chance(0.5);
     const isOpen = enforce && random.chance(0.4);
-    this.#add(0, { kind: 'hold', call: 0, enforce, ...(!isOpen && { seconds: lasts / 1_000 }) });
+    this.#add(0, { kind: 'keepMuted', call: 0, enforce, ...(!isOpen && { seconds: lasts / 1_000 }) });
     const around = random.chance(0.3) ? 0 : lasts;
     const at = (least: number, most: number): number => around + random.int(least, most);
     if (random.chance(0.5)) this.#add(at(-3_000, 3_000), { kind: 'slow', ms: random.pick(100, 400), seconds: 10 });
@@ -437,7 +437,7 @@ class Maker {
       this.#add(at(-10_000, 2_000), { kind: 'away', deployment: 0, seconds: isDay ? 90_000 : random.pick(10, 60) });
     if (random.chance(0.4)) this.#add(at(-5_000, 20_000), { kind: 'letGo', call: 0 });
     if (random.chance(0.3))
-      this.#add(at(-5_000, 20_000), { kind: 'hold', call: 0, enforce, ...(!isOpen && { seconds: 300 }) });
+      this.#add(at(-5_000, 20_000), { kind: 'keepMuted', call: 0, enforce, ...(!isOpen && { seconds: 300 }) });
     if (random.chance(0.15)) {
       const untilSeconds = random.pick(-5, 0, (lasts + 60_000) / 1_000);
       this.#add(at(-10_000, 5_000), { kind: 'extend', call: 0, untilSeconds });
@@ -466,7 +466,7 @@ class Maker {
     this.#add(at, { kind: 'ask', call: 0, action: first, onConflict: 'supersede' });
     const taken = at + random.int(200, 1_500);
     if (random.chance(0.3))
-      this.#add(taken, { kind: 'hold', call: 0, enforce: random.chance(0.5), seconds: random.pick(30, 300) });
+      this.#add(taken, { kind: 'keepMuted', call: 0, enforce: random.chance(0.5), seconds: random.pick(30, 300) });
     else
       this.#add(taken, {
         kind: 'policy',
@@ -692,7 +692,7 @@ class Maker {
       const at = random.int(0, 10) * MINUTE;
       if (random.chance(0.5))
         this.#add(at, {
-          kind: 'hold',
+          kind: 'keepMuted',
           call,
           enforce: random.chance(0.7),
           ...(random.chance(0.5) && { seconds: 3_600 }),
@@ -717,7 +717,7 @@ class Maker {
     this.#add(
       0,
       random.chance(0.7)
-        ? { kind: 'hold', call: 0, enforce: true, seconds: seconds + 300 }
+        ? { kind: 'keepMuted', call: 0, enforce: true, seconds: seconds + 300 }
         : { kind: 'entry', call: 0, seconds: seconds + 300 },
     );
     this.#add(5_000, { kind: 'talk', call: 0, everyMs: random.pick(300, 1_000, 2_000, 5_000), seconds });
@@ -738,7 +738,7 @@ class Maker {
     const random = this.#random;
     this.#calls = [0, 1].map((deployment) => ({ people: 3, isDelta: random.chance(0.3), deployment, isLive: true }));
     this.#add(random.int(0, 60) * SECOND, {
-      kind: 'hold',
+      kind: 'keepMuted',
       call: 1,
       enforce: true,
       ...(random.chance(0.5) && { seconds: 1_500 }),

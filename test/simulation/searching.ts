@@ -15,7 +15,7 @@ const SHARDS = 2;
 
 /** Of each kind so many are made smaller and told whole. */
 const TOLD = 1;
-const MOST_KINDS = 8;
+const MAX_KINDS = 8;
 const SHRINKS = 60;
 
 export function searching(shard: number): void {
@@ -66,7 +66,7 @@ async function told(found: readonly Found[]): Promise<string> {
         .slice(0, 12)
         .join(', ')}`,
     );
-    if (index < MOST_KINDS) for (const one of all.slice(0, TOLD)) lines.push(tell(await shrunk(one, SHRINKS)));
+    if (index < MAX_KINDS) for (const one of all.slice(0, TOLD)) lines.push(tell(await shrunk(one, SHRINKS)));
   }
   return lines.join('\n');
 }

@@ -16,7 +16,7 @@ test('a seed goes the same way each time, whatever was played before', async () 
   expect(new Set(first).size).toBe(3);
 });
 
-test('where nothing goes wrong, a hold mutes, mutes again and unmutes', async () => {
+test('where nothing goes wrong, a mute lock mutes, mutes again and unmutes', async () => {
   const { world, told, calls } = await play({
     seed: 1,
     theme: 'known',
@@ -24,7 +24,7 @@ test('where nothing goes wrong, a hold mutes, mutes again and unmutes', async ()
     minutes: 40,
     calls: [{ people: 2, isDelta: false, deployment: 0, isLive: false }],
     steps: [
-      { at: 0, kind: 'hold', call: 0, enforce: true, seconds: 600 },
+      { at: 0, kind: 'keepMuted', call: 0, enforce: true, seconds: 600 },
       { at: 300_000, kind: 'organizer', call: 0, isMuted: false },
     ],
   });
@@ -43,7 +43,7 @@ test('a run whose worker has died is replayed by another one, and goes on', asyn
     minutes: 40,
     calls: [{ people: 2, isDelta: false, deployment: 0, isLive: false }],
     steps: [
-      { at: 0, kind: 'hold', call: 0, enforce: true, seconds: 600 },
+      { at: 0, kind: 'keepMuted', call: 0, enforce: true, seconds: 600 },
       { at: 200_000, kind: 'away', deployment: 0, seconds: 30 },
     ],
   });

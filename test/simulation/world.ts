@@ -2,8 +2,8 @@ import type { Client } from '@temporalio/client';
 import { createActivities } from '../../src/activities/index.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
 import type { CallEnd, RosterUpdate } from '../../src/contract/signals.ts';
-import { handOverTo, type HandOver, type Handed } from '../../src/webhook/hand-over.ts';
-import { mergeRosters } from '../../src/webhook/roster.ts';
+import { deliverTo, type Deliver, type Deliverable } from '../../src/webhook/delivery/signal-workflows.ts';
+import { mergeRosters } from '../../src/webhook/delivery/merge-rosters.ts';
 import { Clock, scopes, type Owner } from './clock.ts';
 import { Graph, type Call } from './graph.ts';
 import { Random } from './random.ts';
@@ -20,7 +20,7 @@ import type { Worker } from './temporal/worker.ts';
 const WORKERS = 2;
 
 /** Graph gives up a notification after so many tries. */
-const MOST_DELIVERIES = 5;
+const MAX_DELIVERIES = 5;
 
 export interface Notices {
   /** Of each notification. */
@@ -88,7 +88,7 @@ export class Deployment {
   readonly #world: World;
   readonly #slots: number;
   readonly #webhook: Owner;
-  readonly #handOver: HandOver;
+  readonly #deliver: Deliver;
   readonly #lanes = new Map<string, RosterUpdate[]>();
   #workers = 0;
 
@@ -100,7 +100,7 @@ export class Deployment {
     this.#webhook = { name: `${taskQueue} webhook`, isDead: false };
     this.client = clientOf(world.server, this.owner);
     this.moderation = new ModerationClient({ client: this.client, taskQueue });
-    this.#handOver = handOverTo(clientOf(world.server, this.#webhook), taskQueue);
+    this.#deliver = deliverTo(clientOf(world.server, this.#webhook), taskQueue);
     for (let started = 0; started < WORKERS; started += 1) this.startWorker();
   }
 
@@ -174,7 +174,7 @@ export class Deployment {
     this.#world.clock.after(100, () => this.#next(callId));
   }
 
-  deliver(notification: Handed): void {
+  deliver(notification: Deliverable): void {
     const { clock, random } = this.#world;
     const { drop, copies, delayMs } = this.#notices();
     if (random.chance(drop)) return;
@@ -186,14 +186,13 @@ export class Deployment {
     return this.#world.clock.now < this.#world.noticesUntil ? this.#world.notices : GOOD;
   }
 
-  #hand(notification: Handed, delivery = 1): void {
+  #hand(notification: Deliverable, delivery = 1): void {
     const { clock } = this.#world;
     const attempt = async (): Promise<void> => {
       try {
-        await this.#handOver(notification, clock.now + 5_000);
+        await this.#deliver(notification, clock.now + 5_000);
       } catch {
-        if (delivery < MOST_DELIVERIES)
-          clock.after(1_000 * 3 ** delivery, () => this.#hand(notification, delivery + 1));
+        if (delivery < MAX_DELIVERIES) clock.after(1_000 * 3 ** delivery, () => this.#hand(notification, delivery + 1));
       }
     };
     void scopes.run({ owner: this.#webhook }, attempt);

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { ModerationError, type ModerationErrorType } from '../../src/client/errors.ts';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 
 /** Waits for the operation and gives the error that it fails with, which must be of `type`. */
 export async function failureOf(handle: OperationHandle<unknown>, type: ModerationErrorType): Promise<ModerationError> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
 import { startDevServer } from '../../src/temporal/dev-server.ts';
-import { bundleWorkflows } from '../../src/workflow-bundle.ts';
+import { bundleWorkflows } from '../../src/temporal/workflow-bundle.ts';
 
 /** One Temporal dev server and one bundle of the workflows for all test files; each file has its own task queue. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,4 +1,4 @@
-import type { Policies } from '../../src/client/policies.ts';
+import type { Policies } from '../../src/client/policies/policies.ts';
 import type { PolicyReport } from '../../src/contract/policy.ts';
 import { until } from './until.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { vi } from 'vitest';
 import { stringify } from 'yaml';
-import { freePort } from '../../src/free-port.ts';
+import { freePort } from '../../src/lib/free-port.ts';
 
 const run = promisify(execFile);
 

@@ -4,7 +4,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import type { OperationHandle } from '../../src/client/operation-handle.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import { loadClientConfig, loadWebhookConfig, loadWorkerConfig, type Environment } from '../../src/config.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import type { OperationStatus, Phase } from '../../src/contract/operation.ts';

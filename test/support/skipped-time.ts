@@ -26,7 +26,7 @@ import { environmentFor, log, silenceTemporal, TestCall } from './service.ts';
  *     runs as the real one again.
  * T2. Only workflows live by that clock. The activities, the simulator and the webhook have the real one: what they do
  *     takes moments, and tokens are checked against the day on which the test runs.
- * T3. It keeps no lists, from which the webhook knows the holds and mutes on entry. So these never hear of a roster, as if
+ * T3. It keeps no lists, from which the webhook knows the mute locks and mutes on entry. So these never hear of a roster, as if
  *     each notification to them were lost, and look by themselves; operations and live calls hear of all.
  * T4. It has no schedules, so that live calls cannot ask whether a policy mutes them, and go on without an answer. A
  *     policy is run by hand.

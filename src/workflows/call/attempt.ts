@@ -1,8 +1,8 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
-import { fromActivity, type Failure } from '../failures.ts';
+import { fromActivity, type Failure } from '../lib/failures.ts';
 
 /** What a step throws if it cannot go on. */
-export class Failed {
+export class OperationFailed {
   readonly failure: Failure;
 
   constructor(failure: Failure) {
@@ -12,10 +12,10 @@ export class Failed {
 
 /**
  * Runs an activity until it ends, or until `isLetGo` returns true. Temporal then makes no further attempt. What becomes of the
- * attempt that is under way depends on the activity: a read is abandoned, a POST is waited for (`activities.ts`).
+ * attempt that is under way depends on the activity: a read is abandoned, a POST is waited for (`activity-proxies.ts`).
  *
  * @returns the result, or `undefined` if the activity was let go without one
- * @throws {Failed} if the activity failed and was not let go
+ * @throws {OperationFailed} if the activity failed and was not let go
  */
 export async function attempt<T>(isLetGo: () => boolean, activity: () => Promise<T>): Promise<T | undefined> {
   const scope = new CancellationScope();
@@ -29,7 +29,7 @@ export async function attempt<T>(isLetGo: () => boolean, activity: () => Promise
     return await scope.run(activity);
   } catch (error) {
     if (isLetGo()) return undefined;
-    throw new Failed(fromActivity(error));
+    throw new OperationFailed(fromActivity(error));
   } finally {
     isOver = true;
   }

@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { CallReading, FirstAttempt } from '../../activities/types.ts';
-import { REQUEST_MS, RETRY_MS } from '../activities.ts';
-import { fromActivity, type Failure } from '../failures.ts';
+import { REQUEST_MS, RETRY_MS } from '../activity-proxies.ts';
+import { fromActivity, type Failure } from '../lib/failures.ts';
 
 /**
  * What the workflow knows after the first attempt at an operation, which reads and POSTs in one activity

@@ -8,9 +8,9 @@ import type {
   RosterTarget,
 } from '../../activities/types.ts';
 import type { Action } from '../../contract/names.ts';
-import { ATTEMPT_MS, firstAttempts, posts, reads } from '../activities.ts';
-import { about, callEnded, fromActivity, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../failures.ts';
-import { attempt, Failed } from './attempt.ts';
+import { ATTEMPT_MS, firstAttempts, posts, reads } from '../activity-proxies.ts';
+import { about, callEnded, fromActivity, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../lib/failures.ts';
+import { attempt, OperationFailed } from './attempt.ts';
 import { failed, succeeded, type FirstOutcome } from './first-attempt.ts';
 
 /** What is known of a call when a run begins. */
@@ -45,7 +45,7 @@ export interface PostOptions {
  *
  * A request is let go once `isLetGo` returns true. It then returns `undefined`, or what it had come to by then.
  *
- * @throws {Failed} from every method, with the reason why Graph did not do it
+ * @throws {OperationFailed} from every method, with the reason why Graph did not do it
  */
 export class GraphCall {
   readonly #target: CallTarget;
@@ -87,7 +87,7 @@ export class GraphCall {
    * no failure.
    *
    * @returns `undefined` if Graph did not answer, `unheard` if no worker did
-   * @throws {Failed} only if the call has ended
+   * @throws {OperationFailed} only if the call has ended
    */
   async readSelf(
     participantId: string | undefined,
@@ -99,7 +99,7 @@ export class GraphCall {
     try {
       return await this.#attempt(isLetGo, () => reads.readParticipant.executeWithOptions(options, [target]));
     } catch (stop) {
-      if (!(stop instanceof Failed) || stop.failure.type === 'CallEnded') throw stop;
+      if (!(stop instanceof OperationFailed) || stop.failure.type === 'CallEnded') throw stop;
       return stop.failure.isUnheard === true ? 'unheard' : undefined;
     }
   }
@@ -167,8 +167,8 @@ export class GraphCall {
     try {
       return await attempt(isLetGo, activity);
     } catch (stop) {
-      if (!(stop instanceof Failed)) throw stop;
-      throw new Failed(this.#told(stop.failure));
+      if (!(stop instanceof OperationFailed)) throw stop;
+      throw new OperationFailed(this.#told(stop.failure));
     }
   }
 

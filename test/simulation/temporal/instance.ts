@@ -5,8 +5,8 @@ import { activate, concludeActivation, tryUnblockConditions } from '@temporalio/
 import { setActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import * as workflows from '../../../src/workflows/index.ts';
-import { payloadConverter } from '../../../src/workflows/payload-converter.ts';
-import { interceptors } from '../../../src/workflows/trace.ts';
+import { payloadConverter } from '../../../src/workflows/runtime/payload-converter.ts';
+import { interceptors } from '../../../src/workflows/runtime/trace.ts';
 import type { Clock } from '../clock.ts';
 
 /**

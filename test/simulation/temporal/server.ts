@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { LASTING_SIGNAL } from '../../../src/contract/lasting.ts';
+import { STANDING_MUTE_SIGNAL } from '../../../src/contract/standing-mute.ts';
 import { scopes, type Clock, type Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { Activity, msOf } from './activity.ts';
@@ -28,10 +28,10 @@ import { TaskQueue, type Worker } from './worker.ts';
  *     (`limit.historyCount.error`, `limit.historySize.error`, `history.maximumSignalsPerExecution`, `limit.blobSize.error`).
  * S7. Whoever asks for a run by its ID is told the truth; lists lag (`visibility.ts`).
  */
-const MOST_EVENTS = 51_200;
-const MOST_BYTES = 50 * 1024 * 1024;
-const MOST_SIGNALS = 10_000;
-const MOST_BLOB = 2 * 1024 * 1024;
+const MAX_EVENTS = 51_200;
+const MAX_BYTES = 50 * 1024 * 1024;
+const MAX_SIGNALS = 10_000;
+const MAX_BLOB = 2 * 1024 * 1024;
 const TASK_MS = 10_000;
 
 /** What a worker has beside the workflows. */
@@ -163,14 +163,14 @@ export class Server {
   signal(workflowId: string, runId: string | null | undefined, name: string, input: Payload[], headers: Fields): void {
     const run = this.#open(workflowId, runId);
     // S6
-    if (sizeOf(input) > MOST_BLOB) throw grpcError(GRPC.invalidArgument, 'Blob data size exceeds limit.');
-    if (run.signals >= MOST_SIGNALS) {
+    if (sizeOf(input) > MAX_BLOB) throw grpcError(GRPC.invalidArgument, 'Blob data size exceeds limit.');
+    if (run.signals >= MAX_SIGNALS) {
       run.overLimit = 'It takes no more signals.';
       throw grpcError(GRPC.invalidArgument, 'exceeded workflow execution limit for signal events');
     }
     run.signals += 1;
-    if (name === LASTING_SIGNAL.release) run.releasedAt ??= this.clock.now;
-    if (name === LASTING_SIGNAL.extend) run.releasedAt = undefined;
+    if (name === STANDING_MUTE_SIGNAL.release) run.releasedAt ??= this.clock.now;
+    if (name === STANDING_MUTE_SIGNAL.extend) run.releasedAt = undefined;
     run.count(1, input);
     const signalWorkflow = { signalName: name, input, headers };
     this.happened(run, { variant: 'signalWorkflow', signalWorkflow });
@@ -199,9 +199,9 @@ export class Server {
 
   /** S6. */
   #isOverLimit(run: Run): boolean {
-    if (run.events < MOST_EVENTS && run.bytes < MOST_BYTES) return false;
+    if (run.events < MAX_EVENTS && run.bytes < MAX_BYTES) return false;
     const reason =
-      run.events >= MOST_EVENTS ? 'Workflow history count exceeds limit.' : 'Workflow history size exceeds limit.';
+      run.events >= MAX_EVENTS ? 'Workflow history count exceeds limit.' : 'Workflow history size exceeds limit.';
     run.overLimit = reason;
     this.#close(run, STATUS.terminated, { workflowExecutionTerminatedEventAttributes: { reason } });
     return true;

@@ -1,0 +1,174 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { callIdOfLive, liveWorkflowIdOf } from '../../contract/call-id.ts';
+import { CALL_ID, object, oneOf, TENANT_ID } from '../../contract/check.ts';
+import { quote } from '../../contract/list-filter.ts';
+import {
+  CALL_STATES,
+  LABEL,
+  LABELS,
+  liveCallStart,
+  type CallState,
+  type Labelling,
+  type LiveCallInput,
+  type LiveCallStatus,
+} from '../../contract/live-call.ts';
+import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { invalid, valid } from '../errors.ts';
+import { listedRuns, type ListedRun } from '../listed-runs.ts';
+import { requireOwnDeployment } from '../own-deployment.ts';
+import { andTenant } from '../operations/records.ts';
+
+/** A call that is alive, as Temporal lists it. */
+export interface CallRecord {
+  callId: string;
+  state: CallState;
+  tenantId?: string;
+  labels: string[];
+  /** When it was first heard of; in a call that lives very long, when its workflow last continued as new. ISO 8601, UTC. */
+  since: string;
+  workflowId: string;
+  runId: string;
+}
+
+export interface CallFilter {
+  tenantId?: string;
+  label?: string;
+  /** @default 'established' */
+  state?: CallState;
+}
+
+export interface LabelChange extends Partial<Labelling> {
+  /** The tenant of the call, where it was not heard of yet. */
+  tenantId?: string;
+}
+
+/** The calls that are alive, as the webhook's notifications and reads of Graph tell. */
+export class Calls {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /**
+   * Calls that are alive, the latest first, as many as the caller takes. Temporal's lists may be a second or so behind.
+   *
+   * @throws {ModerationError} `InvalidRequest` where the filter does not hold
+   */
+  async *list(filter: CallFilter = {}): AsyncIterable<CallRecord> {
+    for await (const info of listedRuns(this.#client, liveCallListFilter(filter, this.#taskQueue))) {
+      const record = toCallRecord(info);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  /**
+   * What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago.
+   *
+   * @throws {ModerationError} `OtherDeployment` if the call is known to another task queue
+   */
+  async get(callId: string): Promise<LiveCallStatus | undefined> {
+    try {
+      const workflowId = liveWorkflowIdOf(valid(CALL_ID, callId));
+      requireOwnDeployment(await this.#describe(callId), this.#taskQueue, callId);
+      return await this.#client.workflow.getHandle(workflowId).query<LiveCallStatus>(QUERY.liveCall);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a call is known to have ended; of a call that was never heard of, or by another deployment only, nobody can
+   * tell.
+   */
+  async hasEnded(callId: string): Promise<boolean> {
+    try {
+      const { status, taskQueue, typedSearchAttributes } = await this.#describe(callId);
+      if (taskQueue !== this.#taskQueue) return false;
+      const state = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callState, type: 'KEYWORD' });
+      return status.name === 'COMPLETED' || state === 'terminated';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
+   * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.
+   *
+   * @throws {ModerationError} `InvalidRequest`, or `OtherDeployment` if the call is known to another task queue
+   */
+  async label(callId: string, change: LabelChange): Promise<void> {
+    const { add = [], remove = [], ...input } = valid(CHANGE, { ...change, callId });
+    if (add.length + remove.length === 0) throw invalid(['add or remove must name at least one label']);
+    await this.#requireOwn(input.callId);
+    await this.#client.workflow.signalWithStart(LIVE_CALL, {
+      ...liveCallStart(input, this.#taskQueue),
+      signal: LIVE_CALL_SIGNAL.label,
+      signalArgs: [{ add, remove }],
+    });
+  }
+
+  /** A live call of another deployment that has ended is no obstacle: a new one is started, and it is ours. */
+  async #requireOwn(callId: string): Promise<void> {
+    try {
+      const described = await this.#describe(callId);
+      if (described.closeTime === undefined) requireOwnDeployment(described, this.#taskQueue, callId);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  async #describe(callId: string) {
+    return await this.#client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
+  }
+}
+
+const FILTER = object<CallFilter>({
+  rules: { tenantId: TENANT_ID, label: LABEL, state: oneOf(CALL_STATES, `must be one of ${CALL_STATES.join(', ')}`) },
+  otherwise: 'the filter must be one object',
+  of: 'of a filter',
+});
+
+const CHANGE = object<LabelChange & LiveCallInput>({
+  rules: { callId: CALL_ID, add: LABELS, remove: LABELS, tenantId: TENANT_ID },
+  otherwise: 'the change must be one object with add, remove or both',
+  of: 'of a change of labels',
+});
+
+/**
+ * The list filter of Temporal's visibility for live calls: those of one deployment, for another one in the same namespace,
+ * with a task queue of its own, may serve another application.
+ */
+export function liveCallListFilter(filter: CallFilter, taskQueue: string): string {
+  const { tenantId, label, state = 'established' } = valid(FILTER, filter);
+  const terms = [
+    `WorkflowType = '${LIVE_CALL}'`,
+    `TaskQueue = ${quote(taskQueue)}`,
+    "ExecutionStatus = 'Running'",
+    `${SEARCH_ATTRIBUTE.callState} = '${state}'`,
+    ...(label === undefined ? [] : [`${SEARCH_ATTRIBUTE.labels} = ${quote(label)}`]),
+  ];
+  return terms.join(' AND ') + andTenant(tenantId);
+}
+
+function toCallRecord({ workflowId, runId, startTime, typedSearchAttributes }: ListedRun) {
+  const callId = callIdOfLive(workflowId);
+  if (callId === undefined) return undefined;
+  const word = (name: string): string | undefined => typedSearchAttributes.get({ name, type: 'KEYWORD' });
+  const tenantId = word(SEARCH_ATTRIBUTE.tenantId);
+  const record: CallRecord = {
+    callId,
+    state: CALL_STATES.find((state) => state === word(SEARCH_ATTRIBUTE.callState)) ?? 'establishing',
+    ...(tenantId !== undefined && { tenantId }),
+    labels: typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.labels, type: 'KEYWORD_LIST' }) ?? [],
+    since: startTime.toISOString(),
+    workflowId,
+    runId,
+  };
+  return record;
+}

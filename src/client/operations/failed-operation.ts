@@ -1,0 +1,63 @@
+import { WorkflowContinuedAsNewError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { CANCELLED, isFailureType, type FailureDetails } from '../../contract/failure.ts';
+import { ModerationError, type ModerationErrorType } from '../errors.ts';
+import type { OperationRecord } from './records.ts';
+
+/** The typed error for what a run's `result()` has thrown; what is no outcome of the run is thrown on as it is. */
+export async function toModerationError(error: unknown, callId: string, run: WorkflowHandle): Promise<ModerationError> {
+  if (error instanceof WorkflowContinuedAsNewError) {
+    return new ModerationError('Superseded', `Another operation on call ${callId} has taken over.`, { callId }, error);
+  }
+  if (!(error instanceof WorkflowFailedError)) throw error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
+    return new ModerationError(cause.type, cause.message, toDetails(cause.details?.[0]), error);
+  }
+  if (cause instanceof CancelledFailure) {
+    const { message, ...details } = toDetails((await run.describe()).memo?.[CANCELLED]);
+    const said = typeof message === 'string' ? message : `The operation on call ${callId} was cancelled.`;
+    return new ModerationError(CANCELLED, said, { callId, ...details }, error);
+  }
+  if (cause instanceof TerminatedFailure) {
+    const message = `The operation on call ${callId} was terminated in Temporal. Look at the call, for nothing was put back.`;
+    return new ModerationError('Terminated', message, { callId }, error);
+  }
+  if (cause instanceof TimeoutFailure) {
+    const message = `Temporal ended the operation on call ${callId} at a timeout that its starter had set. Look at the call, for nothing was put back.`;
+    return new ModerationError('TimedOut', message, { callId }, error);
+  }
+  throw error;
+}
+
+function toDetails(value: unknown): FailureDetails & { message?: unknown } {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+/** Why an ended operation has no result, as its error tells it. */
+export interface FailedOperation {
+  type: ModerationErrorType;
+  message: string;
+  details: FailureDetails;
+}
+
+/** Nothing for an operation that runs, or that was confirmed. */
+export async function failureOf(
+  { callId, closedAt }: OperationRecord,
+  run: WorkflowHandle,
+): Promise<FailedOperation | undefined> {
+  if (closedAt === undefined) return undefined;
+  try {
+    await run.result();
+    return undefined;
+  } catch (error) {
+    try {
+      const { type, message, details } = await toModerationError(error, callId, run);
+      return { type, message, details };
+    } catch (other) {
+      // A run that somebody else's code has failed has no outcome of ours to tell.
+      if (other instanceof WorkflowFailedError) return undefined;
+      throw other;
+    }
+  }
+}

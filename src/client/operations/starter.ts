@@ -1,0 +1,293 @@
+import { randomUUID } from 'node:crypto';
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowContinuedAsNewError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { attributesOf } from '../../contract/attributes.ts';
+import { workflowIdOf } from '../../contract/call-id.ts';
+import {
+  CONTINUES_MEMO,
+  isAction,
+  SIGNAL,
+  START_ID_MEMO,
+  STARTER_ID_MEMO,
+  WATCHER_MEMO,
+  WISHED_AT_MEMO,
+  type Action,
+} from '../../contract/names.ts';
+import { JOINABLE_PHASES } from '../../contract/operation.ts';
+import type { ModerationRequest } from '../../contract/request.ts';
+import { detailsOf, summaryOf } from '../../contract/summary.ts';
+import type { Successor, Watch } from '../../contract/signals.ts';
+import { sameTarget } from '../../contract/target.ts';
+import { ModerationError, NotSetUpError } from '../errors.ts';
+import { readWorkflowInput } from './workflow-input.ts';
+import type { Run } from './operation-handle.ts';
+import { requireOwnDeployment } from '../own-deployment.ts';
+import { RequestIdIndex } from './request-id-index.ts';
+import type { Runs } from './runs.ts';
+import { sameStart } from './start-id.ts';
+
+/**
+ * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
+ * is decided here:
+ *
+ * C1. The same action on the same target joins the running one, as long as that is reading, requesting or confirming and
+ *     is not being cancelled. Its other fields stay as the running one has them. The running one hears when it was wished for
+ *     again, so that no older wish goes over it.
+ * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
+ *     `queue` waits here until it has ended and tries again; `reject` throws.
+ * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
+ *     callers the last one wins and the others hear `Superseded`; none asks again, and there is no chase.
+ * C4. Where the running operation ends before it has heard of its successor, there is no conflict any more, and the
+ *     operation is started as if there had been none.
+ * C5. A request with a `requestId` is a run of its own, so that the ID has a result of its own (`request-id-index.ts`): it joins
+ *     no operation but the one with the same ID. The same action of another is waited for, as with `queue`.
+ * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
+ *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
+ * C7. A start that is asked for again with the same `startId` is the same run, running or ended, as long as nothing newer
+ *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no search attribute, and joins.
+ */
+
+export type OnConflict = 'supersede' | 'queue' | 'reject';
+
+/** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
+const MAX_STARTS = 20;
+
+/** gRPC's `INVALID_ARGUMENT`. */
+const INVALID_ARGUMENT = 3;
+
+export interface Running {
+  handle: WorkflowHandle;
+  runId: string;
+  action: Action;
+  isBeingCancelled: boolean;
+  /** The opposite action is being asked of Graph. */
+  isRestoring: boolean;
+}
+
+/** Of a start on behalf of a workflow. */
+export interface Marks {
+  /** Names the start over all its retries. */
+  startId: string;
+  /** When it was wished for, in ms since the epoch. */
+  wishedAt: number;
+  /** The workflow that hears of the end. */
+  watcher?: string;
+}
+
+/** What one attempt at a start comes to. */
+export type Step =
+  | { kind: 'started'; run: Run }
+  | { kind: 'superseding'; running: Running; successor: Successor }
+  /** That one must end first. */
+  | { kind: 'busy'; running: Running };
+
+export class Starter {
+  readonly #runs: Runs;
+  readonly #requested: RequestIdIndex;
+  readonly #taskQueue: string;
+  readonly #eagerStart: boolean;
+
+  constructor(runs: Runs, taskQueue: string, eagerStart = false) {
+    this.#runs = runs;
+    this.#requested = new RequestIdIndex(runs);
+    this.#taskQueue = taskQueue;
+    this.#eagerStart = eagerStart;
+  }
+
+  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
+  async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
+    for (;;) {
+      const step = await this.step(action, request, onConflict);
+      if (step.kind === 'started') return () => Promise.resolve(step.run);
+      if (step.kind === 'superseding') return () => this.#successorRun(step.running, step.successor); // C3
+      await ended(step.running.handle); // C2, C5, C6
+    }
+  }
+
+  /** One attempt at a start. Waits for no operation. */
+  async step(action: Action, request: ModerationRequest, onConflict: OnConflict, marks?: Marks): Promise<Step> {
+    for (let starts = 1; starts <= MAX_STARTS; starts += 1) {
+      const asked = await this.#asked(action, request);
+      if (asked !== undefined) return { kind: 'started', run: asked }; // C5
+      const started = await this.#startNew(action, request, marks);
+      if (started !== undefined) return { kind: 'started', run: started };
+      const running = await this.#running(request.callId);
+      if (running === undefined) continue; // C4
+      const isSameTarget = await this.#isSameTarget(running, request);
+      const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
+      if (isJoinable && request.requestId === undefined) {
+        const { watcher, wishedAt = Date.now() } = marks ?? {};
+        await this.#tell(running, { ...(watcher !== undefined && { workflowId: watcher }), wishedAt });
+        const { handle, runId } = running;
+        return { kind: 'started', run: { handle, runId, attached: true } }; // C1
+      }
+      if (onConflict === 'reject') throw inProgress(request.callId, running.action);
+      if (onConflict === 'queue' || isJoinable || !isSameTarget) return { kind: 'busy', running }; // C2, C5, C6
+      const { startId, wishedAt = Date.now(), watcher } = marks ?? {};
+      const successor: Successor = {
+        action,
+        request,
+        id: startId ?? request.requestId ?? randomUUID(),
+        wishedAt,
+        ...(watcher !== undefined && { watcher }),
+      };
+      if (await this.#supersede(running, successor)) return { kind: 'superseding', running, successor }; // C3
+      // C4
+    }
+    throw inProgress(request.callId, action);
+  }
+
+  /** Has the operation signal its end to a workflow. One that has ended meanwhile is found by that workflow's own read. */
+  async watch({ handle }: Pick<Running, 'handle'>, workflowId: string | undefined): Promise<void> {
+    if (workflowId !== undefined) await this.#tell({ handle }, { workflowId });
+  }
+
+  async #tell({ handle }: Pick<Running, 'handle'>, watch: Watch): Promise<void> {
+    try {
+      await handle.signal(SIGNAL.watch, watch);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  /** The operation that the request's ID already has. */
+  async #asked(action: Action, request: ModerationRequest): Promise<Run | undefined> {
+    const { requestId } = request;
+    return requestId === undefined ? undefined : await this.#requested.find(action, { ...request, requestId });
+  }
+
+  /** The new run, or nothing where one is running. */
+  async #startNew(action: Action, request: ModerationRequest, marks?: Marks): Promise<Run | undefined> {
+    const workflowId = workflowIdOf(request.callId);
+    try {
+      const { firstExecutionRunId: runId } = await this.#runs.client.workflow.start(action, {
+        workflowId,
+        workflowIdConflictPolicy: 'FAIL',
+        taskQueue: this.#taskQueue,
+        requestEagerStart: this.#eagerStart,
+        args: [request],
+        typedSearchAttributes: attributesOf(action, request),
+        staticSummary: summaryOf(action, request),
+        staticDetails: detailsOf(action, request),
+        ...(marks !== undefined && { memo: memoOf(marks) }),
+        ...sameStart(marks?.startId ?? request.requestId),
+      });
+      // The server does not say whether the run was there already.
+      if (request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
+      return { handle: this.#runs.of(workflowId, runId), runId, attached: false };
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      if (isUnknownAttribute(error)) throw new NotSetUpError(this.#runs.client.options.namespace, error);
+      throw error;
+    }
+  }
+
+  /** The operation that runs on the call, if one still does. */
+  async #running(callId: string): Promise<Running | undefined> {
+    const workflowId = workflowIdOf(callId);
+    try {
+      const { closeTime, type, runId, raw, taskQueue } = await this.#runs.client.workflow
+        .getHandle(workflowId)
+        .describe();
+      if (closeTime !== undefined) return undefined;
+      requireOwnDeployment({ workflowId, taskQueue }, this.#taskQueue, callId);
+      if (!isAction(type)) {
+        const message = `A workflow of type ${type} runs as ${workflowId}, which is for mute and unmute. End it.`;
+        throw new ModerationError('OperationInProgress', message, { callId });
+      }
+      const isBeingCancelled = raw.workflowExtendedInfo?.cancelRequested === true;
+      const undoes = type === 'mute' ? 'postUnmute' : 'postMute';
+      const isRestoring = raw.pendingActivities?.some(({ activityType }) => activityType?.name === undoes) === true;
+      return { handle: this.#runs.of(workflowId, runId), runId, action: type, isBeingCancelled, isRestoring };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** What runs was asked for; one whose input is no request will fail, and is waited for neither way. */
+  async #isSameTarget({ handle: { workflowId }, runId }: Running, { target }: ModerationRequest): Promise<boolean> {
+    const asked = await readWorkflowInput(this.#runs.client, { workflowId, runId });
+    return sameTarget(asked?.request.target, target);
+  }
+
+  /** Where no worker tells the phase, what is asked of Graph just now does. */
+  async #isJoinable({ handle, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
+    if (isBeingCancelled) return false;
+    const status = await this.#runs.statusOf(handle);
+    if (status === undefined) return !isRestoring;
+    return status.supersededBy === undefined && JOINABLE_PHASES.includes(status.phase);
+  }
+
+  /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */
+  async #supersede({ handle }: Running, successor: Successor): Promise<boolean> {
+    try {
+      await handle.signal(SIGNAL.supersede, successor);
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** The run that the superseded one has continued as. */
+  async #successorRun({ handle }: Pick<Running, 'handle'>, successor: Successor): Promise<Run> {
+    const { action, request, id } = successor;
+    const runId = await continuation(handle);
+    // It was ended from outside before it could hand over.
+    if (runId === undefined) return await (await this.start(action, request, 'supersede'))();
+    const next = this.#runs.of(handle.workflowId, runId);
+    const { type, memo } = await next.describe();
+    if (memo?.[CONTINUES_MEMO] === true) return await this.#successorRun({ handle: next }, successor);
+    const isOurs = memo?.[STARTER_ID_MEMO] === id;
+    if (!isOurs && type !== action) {
+      const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
+      throw new ModerationError('Superseded', message, { callId: request.callId });
+    }
+    if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
+    return { handle: next, runId, attached: !isOurs };
+  }
+}
+
+/** The server knows no search attribute of a name that was given. It has no code of its own for that, only words. */
+function isUnknownAttribute(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : undefined;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
+}
+
+/** The run ID that a run has continued as, or nothing where it has ended for good. */
+async function continuation(handle: WorkflowHandle): Promise<string | undefined> {
+  try {
+    await handle.result();
+  } catch (error) {
+    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
+    if (!(error instanceof WorkflowFailedError)) throw error;
+  }
+  return undefined;
+}
+
+async function ended(handle: WorkflowHandle): Promise<void> {
+  await continuation(handle);
+}
+
+function memoOf({ startId, wishedAt, watcher }: Marks): Record<string, unknown> {
+  return {
+    [START_ID_MEMO]: startId,
+    [WISHED_AT_MEMO]: wishedAt,
+    ...(watcher !== undefined && { [WATCHER_MEMO]: watcher }),
+  };
+}
+
+function inProgress(callId: string, action: Action): ModerationError {
+  const message = `Call ${callId} is being ${action}d by another operation, so this one was not started. Wait for it, or let this one supersede it.`;
+  return new ModerationError('OperationInProgress', message, { callId });
+}

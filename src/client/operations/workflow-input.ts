@@ -1,0 +1,63 @@
+import type { Client } from '@temporalio/client';
+import { decode } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { isAction, type Action } from '../../contract/names.ts';
+import { checkRequest, type ModerationRequest } from '../../contract/request.ts';
+import { UnreadablePayload, unreadableIn } from '../../contract/unreadable.ts';
+
+/** What a run was asked for. */
+export interface WorkflowInput {
+  action: Action;
+  request: ModerationRequest;
+}
+
+/**
+ * Reads a run's input from the first event of its history: there it stands for every run, also for those that were
+ * started without our client and for those that have ended, and no worker is needed.
+ *
+ * @returns nothing where the input is no request of ours, and never will be
+ * @throws {UnreadablePayload} if the input is encrypted with a key that is missing here, so that nobody can tell
+ */
+export async function readWorkflowInput(
+  client: Client,
+  { workflowId, runId }: { workflowId: string; runId: string },
+): Promise<WorkflowInput | undefined> {
+  const { history } = await client.workflow.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  });
+  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const action = started?.workflowType?.name;
+  const checked = checkRequest(await readFirst(client, started?.input?.payloads?.slice(0, 1) ?? []));
+  return isAction(action) && checked.ok ? { action, request: checked.request } : undefined;
+}
+
+export type Payloads = Parameters<typeof decode>[1];
+
+/**
+ * The first argument; nothing if no process will ever read it, as the workflow will find, too.
+ *
+ * @throws {UnreadablePayload} if its key is missing here
+ */
+export async function readFirst(client: Client, encoded: Payloads): Promise<unknown> {
+  const { payloadCodecs, payloadConverter } = client.workflow.options.loadedDataConverter;
+  try {
+    const [payload] = await decode(payloadCodecs, encoded);
+    if (payload === undefined) return undefined;
+    // A worker's codec has marked it, and a client that has none has passed it.
+    const unreadable = unreadableIn(payload);
+    if (unreadable !== undefined) throw unreadable;
+    return readableOf(() => payloadConverter.fromPayload(payload));
+  } catch (error) {
+    if (error instanceof UnreadablePayload && error.missingKey === undefined) return undefined;
+    throw error;
+  }
+}
+
+function readableOf(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,173 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { callIdOf, callIdOfLive } from '../../contract/call-id.ts';
+import { quote } from '../../contract/list-filter.ts';
+import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { liveCallListFilter } from '../calls/calls.ts';
+import type { MuteLocks } from '../standing/mute-locks.ts';
+import type { MutesOnEntry } from '../standing/mutes-on-entry.ts';
+import { andTenant } from '../operations/records.ts';
+import type { Runs } from '../operations/runs.ts';
+
+/**
+ * Finds the calls that a release has to look at, in Temporal's lists. A list only names candidates: what is done to a call
+ * is decided by its runs.
+ *
+ * F1. Several lists name candidates, because a list shows a run some time after it was started, seconds on Elasticsearch
+ *     and Temporal Cloud. A call that is alive is listed since it was established, so its newest mute is found even if no
+ *     list shows that mute yet.
+ * F2. What began just before the release is found by listing again, until the lists are as new as the release: they show
+ *     the unmutes that it has started itself, or SETTLE_MS have passed without one. That is given up after CATCH_UP_MS.
+ * F3. A page is asked for several times. A list that cannot be read is a gap, and so is one that does not catch up: the
+ *     other lists are worked on, and the caller hears of the gap.
+ */
+
+/** A call, and whether a list says that we have acted on it; a live call alone does not. */
+export interface Candidate {
+  callId: string;
+  isNamed: boolean;
+}
+
+const PAGE_SIZE = 1_000;
+const PAGE_WITHIN_MS = 5_000;
+const PAGE_PAUSES_MS = [300, 1_000] as const;
+
+const SETTLE_MS = 3_000;
+const CATCH_UP_MS = 10_000;
+const LIST_AGAIN_MS = 250;
+
+/** Listing again leaves out what is older than this before the release: the first list has it. */
+const RECENT_MS = 600_000;
+
+/** So many of the release's own unmutes, the first ones, show how new the lists are. */
+const MAX_OWN = 10;
+
+interface List {
+  name: string;
+  query: string;
+  callIdOf: (workflowId: string) => string | undefined;
+  isNaming: boolean;
+  isRead: boolean;
+}
+
+export class ReleaseCandidates {
+  readonly #runs: Runs;
+  readonly #lists: readonly List[];
+  readonly #began = Date.now();
+  readonly #own: string[] = [];
+  readonly #gaps = new Set<string>();
+
+  constructor(
+    runs: Runs,
+    taskQueue: string,
+    muteLocks: MuteLocks,
+    mutesOnEntry: MutesOnEntry,
+    tenantId: string | undefined,
+  ) {
+    this.#runs = runs;
+    const mutes = `WorkflowType = 'mute' AND TaskQueue = ${quote(taskQueue)} AND ${SEARCH_ATTRIBUTE.target} IS NULL`;
+    const withSuffix = (suffix: string) => (workflowId: string) =>
+      workflowId.endsWith(suffix) ? callIdOf(workflowId.slice(0, -suffix.length)) : undefined;
+    const lists: Omit<List, 'isRead'>[] = [
+      { name: 'mute locks', query: muteLocks.queryOf(tenantId), callIdOf: withSuffix('/keep-muted'), isNaming: true },
+      { name: 'mutes on entry', query: mutesOnEntry.queryOf(tenantId), callIdOf: withSuffix('/entry'), isNaming: true },
+      { name: 'mutes', query: mutes + andTenant(tenantId), callIdOf, isNaming: true },
+      {
+        name: 'live calls',
+        query: liveCallListFilter({ ...(tenantId !== undefined && { tenantId }) }, taskQueue),
+        callIdOf: callIdOfLive,
+        isNaming: false,
+      },
+    ];
+    this.#lists = lists.map((list) => ({ ...list, isRead: false }));
+  }
+
+  /** An unmute that the release has started. */
+  started(runId: string): void {
+    if (this.#own.length < MAX_OWN) this.#own.push(runId);
+  }
+
+  /** Hands over each candidate, some more than once; returns what could not be read. */
+  async find(found: (candidate: Candidate) => void): Promise<readonly string[]> {
+    const deadline = this.#began + CATCH_UP_MS;
+    await this.#list(found);
+    for (;;) {
+      const isFresh = await this.#isFresh();
+      const isLate = Date.now() >= deadline;
+      await this.#list(found); // F2
+      if (isFresh) break;
+      if (isLate) {
+        this.#gaps.add(
+          `calls that were muted in the last seconds: the lists are more than ${CATCH_UP_MS / 1_000} s old`,
+        );
+        break;
+      }
+      await pause(LIST_AGAIN_MS);
+    }
+    return [...this.#gaps];
+  }
+
+  async #list(found: (candidate: Candidate) => void): Promise<void> {
+    const since = new Date(this.#began - RECENT_MS).toISOString();
+    const read = this.#lists.map(async (list) => {
+      const query = list.isRead ? `${list.query} AND StartTime > '${since}'` : list.query;
+      try {
+        for await (const workflowId of this.#workflowIds(query)) {
+          const callId = list.callIdOf(workflowId);
+          if (callId !== undefined) found({ callId, isNamed: list.isNaming });
+        }
+        list.isRead = true;
+        this.#gaps.delete(list.name);
+      } catch {
+        this.#gaps.add(list.name); // F3
+      }
+    });
+    await Promise.all(read);
+  }
+
+  async *#workflowIds(query: string): AsyncGenerator<string> {
+    const { client } = this.#runs;
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const page = await this.#tried(async () => {
+        const { namespace } = client.options;
+        return await client.workflowService.listWorkflowExecutions({
+          namespace,
+          query,
+          pageSize: PAGE_SIZE,
+          nextPageToken,
+        });
+      });
+      for (const { execution } of page.executions) yield execution?.workflowId ?? '';
+      ({ nextPageToken } = page);
+    } while (nextPageToken.length > 0);
+  }
+
+  async #tried<T>(ask: () => Promise<T>): Promise<T> {
+    for (const ms of PAGE_PAUSES_MS) {
+      try {
+        return await this.#runs.client.withDeadline(Date.now() + PAGE_WITHIN_MS, ask);
+      } catch {
+        await pause(ms);
+      }
+    }
+    return await this.#runs.client.withDeadline(Date.now() + PAGE_WITHIN_MS, ask);
+  }
+
+  async #isFresh(): Promise<boolean> {
+    if (this.#own.length === 0) return Date.now() - this.#began >= SETTLE_MS;
+    const own = [...this.#own];
+    const shown = new Set<string>();
+    const { client } = this.#runs;
+    const { namespace } = client.options;
+    const query = own.map((runId) => `RunId = ${quote(runId)}`).join(' OR ');
+    try {
+      const ask = async () =>
+        await client.workflowService.listWorkflowExecutions({ namespace, query, pageSize: own.length });
+      const { executions } = await client.withDeadline(Date.now() + PAGE_WITHIN_MS, ask);
+      for (const { execution } of executions) shown.add(execution?.runId ?? '');
+    } catch {
+      return false;
+    }
+    return own.every((runId) => shown.has(runId));
+  }
+}

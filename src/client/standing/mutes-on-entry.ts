@@ -1,0 +1,34 @@
+import {
+  checkMuteOnEntryTerms,
+  checkMuteOnEntry,
+  MUTE_ON_ENTRY,
+  MUTE_ON_ENTRY_QUERY,
+  muteOnEntryIdOf,
+  type MuteOnEntryRequest,
+  type MuteOnEntryResult,
+  type MuteOnEntryStatus,
+  type MuteOnEntryTerms,
+} from '../../contract/mute-on-entry.ts';
+import type { StandingMuteHandle } from './standing-mute-handle.ts';
+import type { StandingMuteDefinition, StandingMutes } from './standing-mutes.ts';
+
+/** The mute of whoever comes into a call. */
+export type MuteOnEntryHandle = StandingMuteHandle<MuteOnEntryTerms, MuteOnEntryStatus, MuteOnEntryResult>;
+
+export type MutesOnEntry = StandingMutes<MuteOnEntryRequest, MuteOnEntryTerms, MuteOnEntryStatus, MuteOnEntryResult>;
+
+export const MUTES_ON_ENTRY: StandingMuteDefinition<MuteOnEntryRequest, MuteOnEntryTerms> = {
+  workflowType: MUTE_ON_ENTRY,
+  workflowIdOf: muteOnEntryIdOf,
+  query: MUTE_ON_ENTRY_QUERY,
+  check: checkMuteOnEntry,
+  checkTerms: checkMuteOnEntryTerms,
+  termsOf: ({ until, forSeconds, except }) => ({
+    ...(until !== undefined && { until }),
+    ...(forSeconds !== undefined && { forSeconds }),
+    ...(except !== undefined && { except }),
+  }),
+  summaryOf: ({ callId }) => `Mute on entry of call ${callId}`,
+  takenOf: (callId) =>
+    `Who comes into call ${callId} is muted already. Release that mute on entry, or give it other terms.`,
+};

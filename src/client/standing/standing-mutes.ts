@@ -1,0 +1,183 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
+import { keyword } from '../../contract/attributes.ts';
+import { canonicalId, workflowIdOf as operationIdOf } from '../../contract/call-id.ts';
+import { quote } from '../../contract/list-filter.ts';
+import type { CheckedFields, StandingMuteTerms, OfCall } from '../../contract/standing-mute.ts';
+import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { wishedAtOf } from '../../contract/wish.ts';
+import { invalid, ModerationError } from '../errors.ts';
+import { StandingMuteHandle, type Spoken } from './standing-mute-handle.ts';
+import { listedRuns } from '../listed-runs.ts';
+import { requireOwnDeployment } from '../own-deployment.ts';
+import { andTenant } from '../operations/records.ts';
+import type { Runs } from '../operations/runs.ts';
+import { sameStart } from '../operations/start-id.ts';
+
+/** What lasts on a call, and what of it is its own. */
+export interface StandingMuteDefinition<Request, Terms> extends Spoken<Terms> {
+  workflowType: string;
+  workflowIdOf: (callId: string) => string;
+  check: (input: unknown) => CheckedFields<Request>;
+  /** What of a request a running one can take. */
+  termsOf: (request: Request) => Terms;
+  /** The line in Temporal's lists. */
+  summaryOf: (request: Request) => string;
+  /** Says that one runs already. */
+  takenOf: (callId: string) => string;
+}
+
+/** What to do if one runs on the call already: give it the new terms, or throw `OperationInProgress`. */
+export type OnStandingConflict = 'extend' | 'reject';
+
+/** Of a start on behalf of a policy. */
+export interface StartMarks {
+  /** Names the start where it may be asked for twice: the same run, running or ended (C7 of `starter.ts`). */
+  startId: string;
+  /** Stands in the run's memo, also when it continues as new. */
+  policyId: string;
+}
+
+/** A release or an extension does not wait for longer to learn what it is newer than. */
+const SEE_WITHIN_MS = 1_000;
+
+/** Those that end just when they are to be extended: more in a row than this is no accident. */
+const MAX_STARTS = 10;
+
+/**
+ * Starts those of one kind, and finds what runs. At most one runs on a call, which Temporal enforces by the workflow ID. One
+ * of another deployment is never extended or handed out (`own-deployment.ts`).
+ */
+export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms extends object, Status, Result> {
+  readonly #runs: Runs;
+  readonly #taskQueue: string;
+  readonly #kind: StandingMuteDefinition<Request, Terms>;
+
+  constructor(runs: Runs, taskQueue: string, kind: StandingMuteDefinition<Request, Terms>) {
+    this.#runs = runs;
+    this.#taskQueue = taskQueue;
+    this.#kind = kind;
+  }
+
+  /** Where one runs on the call already it is given these terms, or, with `reject`, the start throws. */
+  async start(
+    input: Request,
+    onConflict: OnStandingConflict,
+    marks?: StartMarks,
+  ): Promise<StandingMuteHandle<Terms, Status, Result>> {
+    const { check, termsOf, takenOf } = this.#kind;
+    const checked = check(input);
+    if (!checked.ok) throw invalid(checked.issues);
+    const { request } = checked;
+    if (request.until !== undefined && Date.parse(request.until) <= Date.now()) {
+      throw invalid([`until ${request.until} has passed; name a time to come`]);
+    }
+    for (let starts = 1; starts <= MAX_STARTS; starts += 1) {
+      const started = await this.#startNew(request, marks);
+      if (started !== undefined) return started;
+      const running = await this.running(request.callId);
+      if (onConflict === 'reject') break;
+      if (running !== undefined && (await isTaken(running.extend(termsOf(request))))) return running;
+    }
+    const { callId } = request;
+    throw new ModerationError('OperationInProgress', takenOf(callId), { callId });
+  }
+
+  /**
+   * The one that runs on a call, if one does.
+   *
+   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   */
+  async running(callId: string): Promise<StandingMuteHandle<Terms, Status, Result> | undefined> {
+    try {
+      const described = await this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)).describe();
+      if (described.closeTime !== undefined) return undefined;
+      requireOwnDeployment(described, this.#taskQueue, callId);
+      return this.#last(canonicalId(callId));
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The last one of a call, running or ended. Asks nothing of Temporal. */
+  last(callId: string): StandingMuteHandle<Terms, Status, Result> {
+    return this.#last(canonicalId(callId));
+  }
+
+  /** The list filter for those that run, of one tenant or of all. */
+  queryOf(tenantId?: string): string {
+    const { workflowType } = this.#kind;
+    return `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}${andTenant(tenantId)}`;
+  }
+
+  /** The calls where one runs that a policy has started, as Temporal's lists show them. */
+  async *callsOfPolicy(policyId: string): AsyncIterable<string> {
+    for await (const { callId, memo } of this.#listed()) if (memo?.[POLICY_MEMO] === policyId) yield callId;
+  }
+
+  async *#listed(): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
+    const { workflowIdOf } = this.#kind;
+    const query = this.queryOf();
+    for await (const { typedSearchAttributes, workflowId, memo } of listedRuns(this.#runs.client, query)) {
+      const callId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.callId, type: 'KEYWORD' });
+      if (callId !== undefined && workflowIdOf(callId) === workflowId) yield { callId, memo };
+    }
+  }
+
+  async #startNew(
+    request: Request,
+    marks: StartMarks | undefined,
+  ): Promise<StandingMuteHandle<Terms, Status, Result> | undefined> {
+    const { workflowType, workflowIdOf, summaryOf } = this.#kind;
+    const { callId, tenantId } = request;
+    try {
+      const handle = await this.#runs.client.workflow.start(workflowType, {
+        workflowId: workflowIdOf(callId),
+        workflowIdConflictPolicy: 'FAIL',
+        taskQueue: this.#taskQueue,
+        args: [request],
+        typedSearchAttributes: [
+          keyword(SEARCH_ATTRIBUTE.callId, callId),
+          keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
+          ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+        ],
+        staticSummary: summaryOf(request),
+        ...(marks !== undefined && { memo: { [POLICY_MEMO]: marks.policyId }, ...sameStart(marks.startId) }),
+      });
+      return this.#handle(callId, handle, false);
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      throw error;
+    }
+  }
+
+  #last(callId: string): StandingMuteHandle<Terms, Status, Result> {
+    return this.#handle(callId, this.#runs.client.workflow.getHandle(this.#kind.workflowIdOf(callId)), true);
+  }
+
+  #handle(callId: string, handle: WorkflowHandle, attached: boolean): StandingMuteHandle<Terms, Status, Result> {
+    return new StandingMuteHandle({ callId, handle, wish: async () => await this.#wish(callId) }, attached, this.#kind);
+  }
+
+  /** When something is wished for now: this clock may be slow, but it is newer than what runs on the call, or last did. */
+  async #wish(callId: string): Promise<number> {
+    const { client } = this.#runs;
+    const described = client.withDeadline(
+      Date.now() + SEE_WITHIN_MS,
+      async () => await client.workflow.getHandle(operationIdOf(callId)).describe(),
+    );
+    const seen = await described.then(wishedAtOf, () => 0);
+    return Math.max(Date.now(), seen);
+  }
+}
+
+/** Whether a signal found what it was for still running. */
+export async function isTaken(signalled: Promise<void>): Promise<boolean> {
+  try {
+    await signalled;
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+import { workflowIdOf } from './call-id.ts';
+import { flag, isFields, isWithin, object, type Rule, type Rules } from './check.ts';
+import {
+  checkStandingMute,
+  STANDING_MUTE_RULES,
+  OF_CALL,
+  type CheckedFields,
+  type StandingMuteTerms,
+  type OfCall,
+} from './standing-mute.ts';
+import type { MuteState } from './operation.ts';
+
+/** The workflow type of mute locks and timed mutes. */
+export const MUTE_LOCK = 'keepMuted';
+
+/** The query of a mute lock, which it answers with a `MuteLockStatus`. */
+export const MUTE_LOCK_QUERY = 'keepMuted';
+
+/** One mute lock a call, as there is one operation a call. */
+export function muteLockIdOf(callId: string): string {
+  return `${workflowIdOf(callId)}/keep-muted`;
+}
+
+/** How long a mute lock lasts, and how it goes about it. */
+export interface MuteLockTerms extends StandingMuteTerms {
+  /** Mute again whenever the roster shows the application unmuted (a mute lock), or do not (a pause). Default true. */
+  enforce?: boolean;
+  /** How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400). Default 10 in 600. */
+  atMost?: { mutes: number; withinSeconds: number };
+}
+
+/** Input of the workflow `hold`. */
+export type MuteLockRequest = OfCall & MuteLockTerms;
+
+export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
+
+/** More than this no mute lock mutes again, however slowly: it is for moderation, not for a war. */
+export const MAX_MUTES = 100;
+
+export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
+
+/**
+ * Why a mute lock has ended:
+ *
+ * - `expired`, `released`: as it was to; the application was unmuted
+ * - `unmuted`: somebody unmuted the application with an operation of ours, so that nothing was left to hold
+ * - `gaveUp`: it was unmuted by others more often than `atMost` allows, and is left so
+ * - `callEnded`
+ */
+export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
+
+export type MuteLockEnd = (typeof MUTE_LOCK_ENDS)[number];
+
+/** Answer of the query `keepMuted`. Times are ISO 8601 in UTC. */
+export interface MuteLockStatus {
+  phase: MuteLockPhase;
+  request: MuteLockRequest;
+  startedAt: string;
+  /** Absent where it lasts until it is released. */
+  until?: string;
+  enforce: boolean;
+  /** How often it has muted again. */
+  mutesAgain: number;
+  /** Rosters that it was told of. */
+  rosters: number;
+  participantId?: string;
+  lastSeen?: MuteState;
+}
+
+export interface MuteLockResult {
+  callId: string;
+  endedBy: MuteLockEnd;
+  mutesAgain: number;
+  startedAt: string;
+  endedAt: string;
+}
+
+const AT_MOST_RULE = 'must be { mutes: 1 to 100, withinSeconds: 1 to 86400 }; leave it out for 10 in 600';
+
+const atMost: Rule<Required<MuteLockTerms>['atMost']> = (value, at, issues) => {
+  const { mutes, withinSeconds } = isFields(value) && Object.keys(value).length === 2 ? value : {};
+  if (isWithin(mutes, 1, MAX_MUTES) && Number.isInteger(mutes) && isWithin(withinSeconds, 1, 86_400)) {
+    return { mutes, withinSeconds };
+  }
+  issues.add(at, AT_MOST_RULE);
+  return undefined;
+};
+
+const TERMS: Rules<MuteLockTerms> = {
+  ...STANDING_MUTE_RULES,
+  enforce: flag('must be true or false; leave it out for true'),
+  atMost,
+};
+
+const otherwise = 'the input must be one object';
+
+const MUTE_LOCK_RULE = object<MuteLockRequest>({
+  rules: { ...OF_CALL, ...TERMS },
+  required: ['callId'],
+  otherwise,
+  of: 'here',
+});
+
+const TERMS_RULE = object<MuteLockTerms>({ rules: TERMS, otherwise, of: 'here' });
+
+/** Checks the input of a mute lock, as `checkRequest` does that of an operation. */
+export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
+  const checked = checkStandingMute(input, MUTE_LOCK_RULE);
+  if (!checked.ok) return checked;
+  const { enforce, until, forSeconds } = checked.request;
+  if (enforce === false && until === undefined && forSeconds === undefined) {
+    const fault = 'a pause (enforce: false) needs forSeconds or until; what is to last until a release is a mute lock';
+    return { ok: false, issues: [fault] };
+  }
+  return checked;
+}
+
+/** Checks the payload of `extend`: the terms that take the place of those before. */
+export function checkTerms(input: unknown): CheckedFields<MuteLockTerms> {
+  return checkStandingMute(input, TERMS_RULE);
+}

@@ -1,0 +1,82 @@
+import { CALL_ID, check, isFields, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
+
+/** What lasts on a call, a mute lock or a mute on entry: until when, for whom, and the check of both. */
+
+export interface StandingMuteTerms {
+  /** When it ends, ISO 8601 with a time zone. Not together with `forSeconds`; until it is released where both are absent. */
+  until?: string;
+  /** Seconds from its start, 1 to 2,592,000 (30 days). */
+  forSeconds?: number;
+}
+
+export interface OfCall {
+  callId: string;
+  tenantId?: string;
+  /** For the audit trail, as in an operation's request, and given to the operations that come of it. */
+  requestedBy?: string;
+  reason?: string;
+}
+
+/** What its operations have in common with it: the call, and for whom they are. */
+export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCall {
+  return {
+    callId,
+    ...(tenantId !== undefined && { tenantId }),
+    ...(requestedBy !== undefined && { requestedBy }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
+export const STANDING_MUTE_SIGNAL = { release: 'release', extend: 'extend' } as const;
+
+/**
+ * When such a signal was wished for, in ms since the epoch: both may say so by the field `wishedAt`, beside what else they
+ * say, because a signal may wait for a worker. Who sends one takes care that it is no older than what it knows of the call.
+ */
+export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown } {
+  if (!isFields(payload)) return { rest: payload };
+  const { wishedAt, ...rest } = payload;
+  if (wishedAt === undefined || wishedAt === null) return { rest };
+  return Number.isFinite(wishedAt) ? { wishedAt: Number(wishedAt), rest } : { rest: payload };
+}
+
+/** `ModerationOutcome` of what has ended so, such as `GaveUp`. */
+export function outcomeOf(end: string): string {
+  return end.replace(/^./, (letter) => letter.toUpperCase());
+}
+
+const MAX_SECONDS = 30 * 24 * 3600;
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/;
+
+/** A day that the month does not have, such as 30 February, would be read as one of the next month. */
+function isTime(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > 64 || !ISO.test(value) || Number.isNaN(Date.parse(value)))
+    return false;
+  const [year, month, day] = value.slice(0, 10).split('-').map(Number);
+  return day !== undefined && day <= new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
+}
+
+export const STANDING_MUTE_RULES: Rules<StandingMuteTerms> = {
+  until: matching(isTime, "must be a time as in '2026-11-24T17:30:00Z', with its zone"),
+  forSeconds: number(1, MAX_SECONDS, `must be a number of seconds from 1 to ${MAX_SECONDS}`),
+};
+
+export const OF_CALL: Rules<OfCall> = {
+  callId: CALL_ID,
+  tenantId: TENANT_ID,
+  requestedBy: text(128),
+  reason: text(256, { lines: true }),
+};
+
+export type CheckedFields<T> = { ok: true; request: T } | { ok: false; issues: readonly string[] };
+
+/** Checks an input that may have one end at most. */
+export function checkStandingMute<T extends StandingMuteTerms>(input: unknown, rule: Rule<T>): CheckedFields<T> {
+  const checked = check(rule, input);
+  if (!checked.ok) return checked;
+  const { value: request } = checked;
+  if (request.until === undefined || request.forSeconds === undefined) return { ok: true, request };
+  const fault = 'until and forSeconds are two ways to say when it ends: give one of them, or neither';
+  return { ok: false, issues: [fault] };
+}

@@ -1,0 +1,54 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { HttpError } from '../../http/http-error.ts';
+import { withTimeout } from '../../lib/with-timeout.ts';
+
+/**
+ * Graph knows one callback for each call, and that is the bot's. So what passes our checks goes to the bot as well, as
+ * it came: by HTTP (`forward.ts`) or, where the bot has mounted the webhook, by a function call.
+ */
+
+export interface BotRequest {
+  /** Path and query, as requested. */
+  url: string;
+  /** What the path has below the webhook's own, such as `/0`; empty if it is just that. */
+  below: string;
+  headers: IncomingHttpHeaders;
+  /** Names and values in turn, as received. */
+  rawHeaders: readonly string[];
+  /** The bytes, as received. They need not be `commsNotifications`: Graph sends the bot older forms too. */
+  body: Buffer;
+}
+
+export interface Answer {
+  statusCode: number;
+  headers?: Readonly<Record<string, string | string[]>>;
+  body?: Buffer | string;
+}
+
+/** Takes a request to the bot and brings its answer back; none where the bot leaves the answer to us. */
+export type Bot = (request: BotRequest) => Promise<Answer | undefined>;
+
+/** The bot's own function, where it has mounted the webhook: gets what the bot's route would have got. */
+export type OnNotifications = (body: Buffer, request: BotRequest) => Answer | void | Promise<Answer | void>;
+
+export const BOT_TIMEOUT_MS = 10_000;
+
+export function botUnavailable(cause: unknown): HttpError {
+  const message = 'The bot behind this webhook did not answer. Send it again.';
+  return new HttpError(503, 'bot-unavailable', message, { cause, headers: { 'retry-after': '2' } });
+}
+
+function tooSlow(): HttpError {
+  return botUnavailable(new Error('onNotifications took over 10 s'));
+}
+
+export function botOf(onNotifications: OnNotifications): Bot {
+  return async (request) => {
+    try {
+      return (await withTimeout(BOT_TIMEOUT_MS, () => onNotifications(request.body, request), tooSlow)) ?? undefined;
+    } catch (error) {
+      if (error instanceof HttpError) throw error;
+      throw new HttpError(500, 'bot-failed', 'The bot failed on this. Send it again later.', { cause: error });
+    }
+  };
+}

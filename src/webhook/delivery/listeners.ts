@@ -1,0 +1,85 @@
+import type { Client } from '@temporalio/client';
+import { MUTE_LOCK, muteLockIdOf } from '../../contract/mute-lock.ts';
+import { quote } from '../../contract/list-filter.ts';
+import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../contract/mute-on-entry.ts';
+import { withTimeout } from '../../lib/with-timeout.ts';
+
+/**
+ * Who listens to a call beside its operation: a mute lock, a mute on entry, or both, as this process knows it. A notification
+ * costs one more signal for each of them, and one of any other call costs what it always does: nothing is asked of
+ * Temporal for it.
+ *
+ * Only those of the webhook's own task queue count: another deployment in the namespace hears its calls by a webhook of its
+ * own. The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come. A
+ * notification that finds it older than that waits for the next one, beside the signal to the operation: in a quiet call it
+ * may be the only one for long. So the list is FRESH_MS out of date at the most, and what Temporal's own lists lag. That is
+ * enough: one that has just begun has read the call, and looks at the roster by itself (H6 of `workflows/holding.ts`, E7 of
+ * `workflows/entry.ts`), and a signal to one that has just ended finds nobody. Where the list cannot be fetched, or not soon,
+ * the one before it stays.
+ */
+
+const FRESH_MS = 3_000;
+
+/** A query that takes longer is given up. */
+const FETCH_WITHIN_MS = 3_000;
+
+/** Nor does a notification wait for it longer than this. */
+const WAIT_MS = 500;
+
+/** With more than this their list is not kept, and every call counts as having both. */
+const MAX_LISTENERS = 10_000;
+
+export class Listeners {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+  #workflowIds: ReadonlySet<string> | 'any' = new Set();
+  #fetchedAt = Number.NEGATIVE_INFINITY;
+  #fetching: Promise<void> | undefined;
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /** Their workflow IDs. */
+  async of(callId: string): Promise<readonly string[]> {
+    if (performance.now() - this.#fetchedAt > FRESH_MS) {
+      const fetching = (this.#fetching ??= this.#fetch());
+      const late = (): Error => new Error('the list is late');
+      await withTimeout(WAIT_MS, () => fetching, late).catch(() => undefined);
+    }
+    const running = this.#workflowIds;
+    if (running !== 'any' && running.size === 0) return [];
+    return [muteLockIdOf(callId), muteOnEntryIdOf(callId)].filter((id) => running === 'any' || running.has(id));
+  }
+
+  async #fetch(): Promise<void> {
+    try {
+      await this.#client.withDeadline(Date.now() + FETCH_WITHIN_MS, async () => {
+        const found = new Set<string>();
+        const query = `WorkflowType IN ('${MUTE_LOCK}', '${MUTE_ON_ENTRY}') AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}`;
+        for await (const workflowId of this.#list(query)) {
+          if (found.add(workflowId).size > MAX_LISTENERS) break;
+        }
+        this.#workflowIds = found.size > MAX_LISTENERS ? 'any' : found;
+      });
+    } catch {
+      // Temporal cannot be reached: the hand-over tells that, and the next notification asks again.
+    } finally {
+      this.#fetchedAt = performance.now();
+      this.#fetching = undefined;
+    }
+  }
+
+  /** Asked for without the SDK's list, which decodes memos, and throws if this process does not have the key of one. */
+  async *#list(query: string): AsyncIterable<string> {
+    const { workflowService, options } = this.#client.workflow;
+    const { namespace } = options;
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const page = await workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
+      for (const { execution } of page.executions ?? []) if (execution?.workflowId) yield execution.workflowId;
+      nextPageToken = page.nextPageToken ?? new Uint8Array();
+    } while (nextPageToken.length > 0);
+  }
+}

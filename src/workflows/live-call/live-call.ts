@@ -1,0 +1,270 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  defineQuery,
+  makeContinueAsNewFunc,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { EstablishedCall } from '../../activities/types.ts';
+import { keyword, keywordList } from '../../contract/attributes.ts';
+import { liveWorkflowIdOf } from '../../contract/call-id.ts';
+import {
+  checkLiveCall,
+  MAX_LABELS,
+  toCallEstablished,
+  toLabelling,
+  type CallState,
+  type Labelling,
+  type LiveCallInput,
+  type LiveCallStatus,
+} from '../../contract/live-call.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { toCallEnd } from '../../contract/signals.ts';
+import { reads } from '../activity-proxies.ts';
+import { delayOf } from '../call/polling.ts';
+import { invalidRequest } from '../lib/failures.ts';
+import { LiveCallPolicies, type PoliciesState } from './live-call-policies.ts';
+import { onSignals } from '../lib/on-signals.ts';
+import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
+import { ensureAttributes } from '../lib/visibility.ts';
+
+/**
+ * One call that is alive, so that it can be listed, labelled and addressed by policies.
+ *
+ *     establishing ──▶ established ──▶ terminated ──(TOMBSTONE_MS)──▶ the run ends
+ *          └────────────────────────────────▲
+ *
+ * It hears of the call itself and of nothing in it: no roster comes here, so its history grows with time and not with talk.
+ *
+ * L1. `terminated` is final. An `established` that comes late or twice changes nothing for TOMBSTONE_MS; one that comes
+ *     even later begins anew, and the first read tells that there is no such call.
+ * L2. The call is read at growing intervals (READ_PAUSES_MS). One that is gone, or terminated, has ended, so that a lost
+ *     `terminated` costs one interval.
+ * L3. A call that neither a notification nor a read has shown for MAX_SILENCE_MS has ended, as far as anyone can tell:
+ *     also one that Graph does not let us read any more is not alive for ever.
+ * L4. A run continues as new after MAX_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
+ *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
+ * L5. What policies want of the call goes on beside the rest (`live-call-policies.ts`): it delays neither a read nor the end of
+ *     the run.
+ */
+
+/** Pauses before the reads of the call, from its start on. The last one repeats. */
+const READ_PAUSES_MS = [10_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
+
+const TOMBSTONE_MS = 60_000;
+const MAX_SILENCE_MS = 24 * 3_600_000;
+const MAX_SIGNALS = 500;
+
+/** So many signals, or events, end a run even while an operation is waited for. That goes on by itself. */
+const MAX_SIGNALS_WAITING = 5_000;
+const MAX_EVENTS_WAITING = 20_000;
+
+/** What a run leaves to the one that it continues as. */
+interface Carried {
+  state: CallState;
+  labels: string[];
+  since: number;
+  seenAt: number;
+  round: number;
+  reads: number;
+  /** When it was last known not to be established, before it was. */
+  notBefore: number;
+  policies: PoliciesState;
+  tenantId?: string;
+  endedAt?: number;
+  endedBy?: LiveCallStatus['endedBy'];
+}
+
+export async function runLiveCall(input: unknown, rest: readonly unknown[]): Promise<LiveCallStatus> {
+  const checked = checkLiveCall(input);
+  if (typeof checked === 'string') throw closing(invalidRequest([checked]));
+  const { callId } = checked;
+  const issues = faultsOfStart('live call', liveWorkflowIdOf(callId), rest);
+  if (issues.length > 0) throw closing(invalidRequest(issues, callId));
+  return await new LiveCall(checked, carriedOf(rest) as Carried | undefined).run();
+}
+
+class LiveCall {
+  readonly #input: LiveCallInput;
+  readonly #now: Carried;
+  readonly #policies: LiveCallPolicies;
+  #signals = 0;
+
+  constructor(input: LiveCallInput, carried: Carried | undefined) {
+    const { tenantId } = input;
+    const now = Date.now();
+    this.#input = input;
+    // Workers may have been away since the start.
+    const notBefore = workflowInfo().startTime.getTime();
+    this.#now = carried ?? {
+      state: 'establishing',
+      labels: [],
+      since: now,
+      notBefore,
+      seenAt: now,
+      round: 0,
+      reads: 0,
+      policies: {},
+    };
+    if (tenantId !== undefined) this.#now.tenantId = tenantId;
+    this.#policies = new LiveCallPolicies(() => this.#call(), this.#now.policies);
+    this.#listen();
+    this.#show();
+  }
+
+  async run(): Promise<LiveCallStatus> {
+    const now = this.#now;
+    const policies = this.#policies;
+    for (;;) {
+      if (this.#isLong()) {
+        policies.cancel(); // What was decided, and what is to be looked at, is carried.
+        await this.#continue(); // L4
+      }
+      if (now.state === 'established') policies.attend(now.notBefore);
+      const { endedAt } = now;
+      if (endedAt !== undefined) policies.cancel();
+      const due = endedAt === undefined ? this.#pause() : endedAt + TOMBSTONE_MS - Date.now();
+      if (endedAt !== undefined && due <= 0) return this.#status();
+      const isNew = (): boolean => now.state === 'established' && !policies.isAttending;
+      const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isNew();
+      const summary = endedAt === undefined ? 'Until the call is read' : 'Until nobody tells of the call any more';
+      if (!(await condition(isStirred, due, { summary })) && endedAt === undefined) await this.#read();
+    }
+  }
+
+  #call(): EstablishedCall {
+    const { labels, tenantId } = this.#now;
+    return { callId: this.#input.callId, labels, ...(tenantId !== undefined && { tenantId }) };
+  }
+
+  #pause(): number {
+    return delayOf(READ_PAUSES_MS, this.#now.round);
+  }
+
+  /** What was ordered is waited for as long as that may be: what comes of it belongs to the call. */
+  #isLong(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (this.#policies.isOrdering) return this.#signals >= MAX_SIGNALS_WAITING || historyLength >= MAX_EVENTS_WAITING;
+    return this.#signals >= MAX_SIGNALS || continueAsNewSuggested;
+  }
+
+  #listen(): void {
+    const heard = <T>(take: (payload: T) => void) => {
+      return (payload: T): void => {
+        this.#signals += 1;
+        take(payload);
+      };
+    };
+    setHandler(defineQuery<LiveCallStatus>(QUERY.liveCall), () => this.#status(), {
+      description: 'What is known of the call',
+    });
+    const descriptions = {
+      [LIVE_CALL_SIGNAL.callEstablished]: 'The call is established (sent by the webhook)',
+      [LIVE_CALL_SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+      [LIVE_CALL_SIGNAL.label]: 'Labels the call: { add: [], remove: [] }',
+    };
+    onSignals(descriptions, (on) => {
+      on(
+        LIVE_CALL_SIGNAL.callEstablished,
+        toCallEstablished,
+        heard(({ tenantId }) => this.#established(tenantId)),
+      );
+      on(
+        LIVE_CALL_SIGNAL.callEnded,
+        toCallEnd,
+        heard(() => this.#end('notification')),
+      );
+      on(
+        LIVE_CALL_SIGNAL.label,
+        toLabelling,
+        heard((labelling) => this.#label(labelling)),
+      );
+    });
+  }
+
+  #established(tenantId?: string): void {
+    const now = this.#now;
+    if (now.state === 'terminated') return; // L1
+    now.state = 'established';
+    now.seenAt = Date.now();
+    if (tenantId !== undefined) now.tenantId = tenantId;
+    this.#show();
+  }
+
+  #end(endedBy: LiveCallStatus['endedBy']): void {
+    if (this.#now.state === 'terminated') return; // L1
+    Object.assign(this.#now, { state: 'terminated', endedAt: Date.now(), endedBy });
+    this.#show();
+  }
+
+  #label({ add, remove }: Labelling): void {
+    const kept = this.#now.labels.filter((label) => !remove.includes(label));
+    this.#now.labels = [...new Set([...kept, ...add])].slice(0, MAX_LABELS);
+    this.#show();
+  }
+
+  /** L2. What Graph does not answer tells nothing, but for too long (L3). */
+  async #read(): Promise<void> {
+    const now = this.#now;
+    now.round += 1;
+    const { callId } = this.#input;
+    const target = { callId, ...(now.tenantId !== undefined && { tenantId: now.tenantId }) };
+    try {
+      const { state } = await reads.readState.executeWithOptions({ summary: `Read call ${callId}` }, [target]);
+      now.reads += 1;
+      if (state === 'terminated') this.#end('read');
+      else if (state === 'established' || state === 'hold') this.#established();
+      else {
+        now.seenAt = Date.now();
+        if (now.state === 'establishing') now.notBefore = now.seenAt;
+      }
+    } catch (error) {
+      if (isCallNotFound(error)) this.#end('read');
+      else if (!(error instanceof ActivityFailure)) throw error;
+      else if (Date.now() - now.seenAt >= MAX_SILENCE_MS) this.#end('silence'); // L3
+    }
+  }
+
+  /** Where lists see it; what stands there already costs nothing. */
+  #show(): void {
+    const { state, labels, tenantId } = this.#now;
+    ensureAttributes([
+      keyword(SEARCH_ATTRIBUTE.callId, this.#input.callId),
+      keyword(SEARCH_ATTRIBUTE.callState, state),
+      ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
+    ]);
+    const shown = workflowInfo().typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.labels, type: 'KEYWORD_LIST' });
+    if (String(shown ?? []) !== String(labels)) upsertSearchAttributes([keywordList(SEARCH_ATTRIBUTE.labels, labels)]);
+  }
+
+  #status(): LiveCallStatus {
+    const { state, labels, since, reads: read, tenantId, endedAt, endedBy } = this.#now;
+    const { onEstablished, onEntry } = this.#now.policies;
+    return {
+      callId: this.#input.callId,
+      state,
+      ...(tenantId !== undefined && { tenantId }),
+      labels,
+      since: new Date(since).toISOString(),
+      reads: read,
+      ...(onEstablished?.policyId !== undefined && { onEstablished }),
+      ...(onEntry !== undefined && { onEntry }),
+      ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
+      ...(endedBy !== undefined && { endedBy }),
+    };
+  }
+
+  async #continue(): Promise<never> {
+    const continueAsNew = makeContinueAsNewFunc<(...args: [LiveCallInput, Carried]) => Promise<never>>();
+    return await continueAsNew(this.#input, this.#now);
+  }
+}
+
+function isCallNotFound(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'CallNotFound'
+  );
+}

@@ -1,0 +1,187 @@
+import {
+  type ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  defineQuery,
+  makeContinueAsNewFunc,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { attributesOf } from '../../contract/attributes.ts';
+import { workflowIdOf } from '../../contract/call-id.ts';
+import { CANCELLED } from '../../contract/failure.ts';
+import {
+  CONTINUES_MEMO,
+  PARTIAL,
+  QUERY,
+  SIGNAL,
+  STARTER_ID_MEMO,
+  WATCHER_MEMO,
+  WISHED_AT_MEMO,
+  type Action,
+} from '../../contract/names.ts';
+import {
+  isEveryoneMuted,
+  type ModerationResult,
+  type OperationStatus,
+  type ParticipantsMuteResult,
+} from '../../contract/operation.ts';
+import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../../contract/request.ts';
+import { kindOf } from '../../contract/target.ts';
+import {
+  toCallEnd,
+  toOperationUpdate,
+  toRosterUpdate,
+  toSuccessor,
+  toWatch,
+  type Successor,
+} from '../../contract/signals.ts';
+import { wishedAtOf } from '../../contract/wish.ts';
+import { invalidRequest, type Failure } from '../lib/failures.ts';
+import type { HandOver, Inheritance } from './inheritance.ts';
+import { onSignals } from '../lib/on-signals.ts';
+import { ParticipantsMute } from './participants-mute.ts';
+import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
+import { Saga } from './self-mute.ts';
+import { reportRefusal } from './ui-details.ts';
+import { ensureAttributes, recordOperation } from '../lib/visibility.ts';
+import { Watchers } from './watchers.ts';
+
+/**
+ * What Temporal sees of an operation: the check of its input, its signals and query, its search attributes, and how the
+ * run closes. The saga of the application's own mute is in `self-mute.ts`, the mute of others in `participants-mute.ts`.
+ */
+export async function moderate(
+  action: Action,
+  input: unknown,
+  rest: readonly unknown[],
+): Promise<ModerationResult | ParticipantsMuteResult> {
+  const { workflowId, runId } = workflowInfo();
+  const checked = checkRequest(input, action);
+  if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
+  const issues = checked.ok ? faultsOfRun(checked.request, rest) : checked.issues;
+  if (!checked.ok || issues.length > 0) {
+    const failure = invalidRequest(issues, checked.ok ? checked.request.callId : undefined);
+    reportRefusal(failure);
+    throw fail(action, failure);
+  }
+
+  const { request } = checked;
+  const inheritance = carriedOf(rest) as Inheritance | undefined;
+  const watchers = watchersOf(inheritance);
+  const saga = isOfOthers(request)
+    ? new ParticipantsMute(request, runId, inheritance)
+    : new Saga(action, request, runId, inheritance);
+  // Before the first await, so that a signal that came with the start finds its handler.
+  listen(saga, watchers, workflowId);
+  const outcome = await CancellationScope.nonCancellable(async () => {
+    const came = await saga.run();
+    if (came.kind === 'continued' && saga.interruptions.successor === undefined) return came;
+    watchers.add(saga.interruptions.successor?.watcher);
+    await watchers.notify(runId);
+    return came;
+  });
+  const handOver = saga.handOver();
+  if (handOver !== undefined) {
+    recordOperation(action, 'Superseded', { by: handOver.successor.action });
+    return await continueAs(handOver);
+  }
+  if (outcome.kind === 'continued') return await goOn(action, request, outcome.inheritance, watchers);
+  if (outcome.kind === 'failed') throw fail(action, outcome.failure);
+  const { result } = outcome;
+  if (!('participants' in result)) {
+    const { confirmedBy, operationId } = result;
+    recordOperation(action, 'Confirmed', { confirmedBy, operationId });
+  } else {
+    const { participants } = result;
+    recordOperation(action, isEveryoneMuted(result) ? 'Confirmed' : PARTIAL, { participants: participants.length });
+  }
+  return result;
+}
+
+function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): string[] {
+  return faultsOfStart('operations of this call', workflowIdOf(callId), rest);
+}
+
+function isOfOthers(request: ModerationRequest): request is ParticipantsMuteRequest {
+  return kindOf(request.target) !== 'self';
+}
+
+/** Who ordered the run, and who waited for the one that it superseded. */
+function watchersOf(inheritance: Inheritance | undefined): Watchers {
+  const watchers = new Watchers();
+  const ordered = workflowInfo().memo?.[WATCHER_MEMO];
+  for (const workflowId of [ordered, ...(inheritance?.watchers ?? [])]) {
+    if (typeof workflowId === 'string') watchers.add(workflowId);
+  }
+  return watchers;
+}
+
+const descriptions = {
+  [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
+  [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
+  [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
+  [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
+  [SIGNAL.watch]: 'Somebody joins this operation, or wants to hear when it ends: { workflowId?, wishedAt? }',
+};
+
+function listen(saga: Saga | ParticipantsMute, watchers: Watchers, workflowId: string): void {
+  CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
+  setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
+    description: 'Where the operation stands, and what it has seen',
+  });
+  const toOwnSuccessor = (payload: unknown): Successor | undefined => {
+    const successor = toSuccessor(payload);
+    return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
+  };
+  onSignals(descriptions, (on) => {
+    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
+    on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
+    on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
+    on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+    on(SIGNAL.watch, toWatch, (watch) => {
+      watchers.add(watch.workflowId);
+      if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
+    });
+  });
+}
+
+/**
+ * The failure that closes the run, after the outcome was recorded. A run that closes as cancelled cannot carry details in
+ * Temporal's TypeScript SDK, so they stand in its memo.
+ */
+function fail(action: Action, { type, message, details }: Failure): ApplicationFailure | CancelledFailure {
+  // What was wrong with a request may quote it.
+  const { issues: _, ...told } = details;
+  recordOperation(action, type, told);
+  if (type !== CANCELLED) return closing({ type, message, details });
+  upsertMemo({ [CANCELLED]: { message, ...details } });
+  return new CancelledFailure(message, [details]);
+}
+
+/** The same operation in another run. Who knows the run by its ID follows it by this memo. */
+async function goOn(
+  action: Action,
+  request: ModerationRequest,
+  inheritance: Inheritance,
+  watchers: Watchers,
+): Promise<never> {
+  const { [WATCHER_MEMO]: _, ...kept } = workflowInfo().memo ?? {};
+  const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
+    workflowType: action,
+    memo: { ...kept, [WISHED_AT_MEMO]: wishedAtOf(workflowInfo()), [CONTINUES_MEMO]: true },
+  });
+  return await continueAsNew(request, { ...inheritance, watchers: watchers.waiting });
+}
+
+async function continueAs({ successor, inheritance }: HandOver): Promise<never> {
+  const { action, request, id, wishedAt, watcher } = successor;
+  const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
+    workflowType: action,
+    typedSearchAttributes: attributesOf(action, request),
+    // Given also without an ID, because a memo that is not given is carried over.
+    memo: { [STARTER_ID_MEMO]: id ?? '', [WISHED_AT_MEMO]: wishedAt ?? Date.now() },
+  });
+  return await continueAsNew(request, { ...inheritance, watchers: watcher === undefined ? [] : [watcher] });
+}

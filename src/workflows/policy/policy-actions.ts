@@ -1,0 +1,144 @@
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import type { OperationOrder, PolicyCall } from '../../activities/types.ts';
+import { isFailureType } from '../../contract/failure.ts';
+import type { MuteOnEntryRule } from '../../contract/mute-on-entry.ts';
+import { wantedIsMuted, type Action } from '../../contract/names.ts';
+import { muteOnEntryRuleOf } from '../../contract/mute-on-entry-check.ts';
+import type { Policy } from '../../contract/policy.ts';
+import { reads, rules } from '../activity-proxies.ts';
+import { iso } from '../lib/iso.ts';
+import { Operations } from '../orders/ordered-operations.ts';
+import { beginMuteOnEntry } from './policy-mutes-on-entry.ts';
+import { muteOnEntryOrder, policyOrder } from './policy-order.ts';
+import { callOutcomeOf, type CallOutcome } from './policy-report.ts';
+
+/**
+ * What a run of a policy does with one call: asks what the rules have against it, orders the operation or the mute on entry,
+ * and says what came of it. Nothing that one call does reaches another (P1 of `apply-policy.ts`, as the other codes here).
+ */
+
+/** A call is waited for no longer than this. */
+export const CALL_MS = 10 * 60_000;
+
+const INCOMPLETE =
+  'Graph gave an incomplete roster, so it is not known how many are in the call, and nobody was muted. The next run looks again.';
+
+/** A call that could not be muted or unmuted yet, and why. */
+export interface Unfinished extends PolicyCall {
+  came: CallOutcome;
+}
+
+/** What the run has decided for all of its calls. Times are in ms. */
+export interface ActionTerms {
+  action: Action;
+  /** When it was wished for (P11). */
+  dueAt: number;
+  /** The end of the quiet hours (P7); infinite if there is none. */
+  until: number;
+  isUnmuteOfHours: boolean;
+  /** A call that nobody asks anything of is left alone (P12). */
+  isLookedAt: boolean;
+  /** Calls that quiet hours of others keep muted (P9). */
+  kept: ReadonlySet<string>;
+}
+
+export class PolicyActions {
+  readonly #policy: Policy;
+  readonly #operations = new Operations();
+  readonly #scope = CancellationScope.current();
+
+  constructor(policy: Policy) {
+    this.#policy = policy;
+  }
+
+  async on(call: PolicyCall | Unfinished, terms: ActionTerms): Promise<CallOutcome> {
+    return (await this.#ruledOut(call, terms)) ?? (await this.#act(call, terms));
+  }
+
+  /** What the rules have against it, if anything. */
+  async #ruledOut(call: PolicyCall | Unfinished, terms: ActionTerms): Promise<CallOutcome | undefined> {
+    const { callId, tenantId } = call;
+    if (terms.kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
+    if (terms.isUnmuteOfHours) {
+      if ('came' in call) {
+        if (!(await this.#isStillMuted(call, terms))) return call.came; // P10
+      } else if (terms.isLookedAt && (await this.#isLeft(callId, terms)) === 'no') return { outcome: 'AlreadyDone' }; // P12
+    }
+    const { moreThan } = this.#policy.rules ?? {};
+    if (moreThan === undefined) return undefined;
+    const target = { callId, ...(tenantId !== undefined && { tenantId }) };
+    return await this.#alone(async () => {
+      const { participants, self, isComplete } = await reads.readParticipantCount.executeWithOptions(
+        { summary: `Count ${callId}` },
+        [target],
+      );
+      const isCrowded = participants > moreThan;
+      if (!isCrowded && isComplete) return { outcome: 'NotCrowded' };
+      // An incomplete roster proves only "at least": nobody is muted on a guess, and nobody is left muted on one.
+      if (!isCrowded && terms.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
+      if (this.#policy.request?.target !== undefined) return undefined; // How the application stands says nothing of others.
+      const isWanted = wantedIsMuted(terms.action);
+      const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
+      return isDone ? { outcome: 'AlreadyDone' } : undefined;
+    });
+  }
+
+  /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
+  async #isStillMuted({ callId, came }: Unfinished, terms: ActionTerms): Promise<boolean> {
+    const isLeft = (await this.#isLeft(callId, terms)) !== 'no';
+    if (!isLeft) came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
+    return isLeft;
+  }
+
+  async #isLeft(callId: string, { dueAt }: ActionTerms): Promise<string> {
+    const until = iso(dueAt);
+    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted({ callId, until }) }));
+    return left.outcome;
+  }
+
+  async #act(call: PolicyCall, terms: ActionTerms): Promise<CallOutcome> {
+    const rule = muteOnEntryRuleOf(this.#policy.rules);
+    if (rule !== undefined) return await this.#muteOnEntry(rule, call);
+    const { action, dueAt, until } = terms;
+    const came = await this.#operate(policyOrder(this.#policy, action, call, until), dueAt);
+    const isTooLate = action === 'mute' && Date.now() >= until;
+    return isTooLate ? ((await this.#takenBack(call, came, until)) ?? came) : came;
+  }
+
+  async #muteOnEntry(rule: MuteOnEntryRule, call: PolicyCall): Promise<CallOutcome> {
+    const order = muteOnEntryOrder(this.#policy, rule, call);
+    return await this.#alone(async () => await beginMuteOnEntry(this.#operations, order));
+  }
+
+  async #operate(order: OperationOrder, wishedAt: number): Promise<CallOutcome> {
+    return await this.#alone(async () => callOutcomeOf(await this.#operations.run(order, wishedAt)));
+  }
+
+  /** P8. */
+  async #takenBack(call: PolicyCall, { runId }: CallOutcome, end: number): Promise<CallOutcome | undefined> {
+    const { callId } = call;
+    const until = iso(end);
+    const look = { callId, until, ...(runId !== undefined && { runId }) };
+    const left = await this.#alone(async () => ({ outcome: await rules.isLeftMuted(look) }));
+    return left.outcome === 'yes' ? await this.#operate(policyOrder(this.#policy, 'unmute', call), end) : undefined;
+  }
+
+  /** P1. What fails is what became of this call. */
+  async #alone<T extends CallOutcome | undefined>(work: () => Promise<T>): Promise<T | CallOutcome> {
+    try {
+      return await work();
+    } catch (error) {
+      if (this.#scope.consideredCancelled) throw error; // P5
+      if (isCancellation(error)) {
+        const message = `It has not ended within ${CALL_MS / 60_000} minutes, and goes on. Look at it in Temporal.`;
+        return { outcome: 'NotEnded', message };
+      }
+      const cause = error instanceof ActivityFailure ? error.cause : undefined;
+      if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
+        return { outcome: cause.type, message: cause.message };
+      }
+      log.warn('A call of a policy came to what nobody has foreseen', { policyId: this.#policy.id });
+      return { outcome: 'Unknown', message: 'It could not be done. The history of this run says why.' };
+    }
+  }
+}

@@ -1,0 +1,445 @@
+import { ActivityFailure } from '@temporalio/workflow';
+import type { LatestOperation, OperationOutcome, OperationOrder } from '../../activities/types.ts';
+import { CALL_ENDED } from '../../contract/failure.ts';
+import {
+  DEFAULT_AT_MOST,
+  MAX_MUTES,
+  type MuteLockEnd,
+  type MuteLockPhase,
+  type MuteLockRequest,
+  type MuteLockResult,
+  type MuteLockStatus,
+  type MuteLockTerms,
+} from '../../contract/mute-lock.ts';
+import { ofCall } from '../../contract/standing-mute.ts';
+import type { Action } from '../../contract/names.ts';
+import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
+import type { RosterUpdate } from '../../contract/signals.ts';
+import { lookups } from '../activity-proxies.ts';
+import { OperationFailed, waitFor } from '../call/attempt.ts';
+import { GraphCall } from '../call/graph-call.ts';
+import { failureOf, mayBeMuted, TRANSIENT, type MuteLockFailure } from './mute-lock-outcome.ts';
+import { verdictOf } from './mute-lock-verdict.ts';
+import { iso } from '../lib/iso.ts';
+import { Lifetime, type LifetimeState } from './lifetime.ts';
+import { Looks, type LooksState } from './looks.ts';
+import { countMuteAgain } from '../lib/metrics.ts';
+import { Operations, type PendingOperation } from '../orders/ordered-operations.ts';
+import { Roster } from '../call/roster.ts';
+import type { StandingMuteOnCall, StandingMuteOutcome } from './standing-mute.ts';
+import { Unmuting, type UnmutingState } from './unmuting.ts';
+
+/**
+ * Keeps the application in a call muted, until a time or until it is released.
+ *
+ *     muting ──▶ holding ──▶ unmuting ──▶ ended
+ *                 ▲  │ ▲         │
+ *      mutes again└──┘ └─────────┘ extended meanwhile
+ *
+ * muting      The first mute, an operation like any other. If it fails, there is nothing to hold, and the mute lock fails with
+ *             its type.
+ * holding     Until the time has come, the release, or the end of the call. A roster that shows the application unmuted is a
+ *             hint, because it may be an old one that comes late: the mute lock then looks, and what a read shows counts. If an
+ *             operation of ours that was asked for after the mute lock has unmuted it, the mute lock is over. If anybody else has, a mute lock
+ *             mutes it again, and a pause leaves it unmuted.
+ * unmuting    The operation that unmutes it, until it is done.
+ *
+ * Invariants:
+ *
+ * H1. **It only reads.** Every mute and unmute is an operation under the call's own workflow ID, so mute locks, timed mutes and single
+ *     operations never interleave.
+ * H2. **The last wish counts.** A mute lock is wished for when it starts and whenever it is extended. Only an unmute that was
+ *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
+ *     mute that somebody wished for after that end. A signal may wait for a worker, so it says itself when it was wished for.
+ *     A mute of its own may have been late, and have run after an unmute that
+ *     is newer: after each it looks for that in the operations before, and if there is one, unmutes and ends as `unmuted`.
+ *     All its mutes are as old as the mute lock's own wish, also those that mute again.
+ * H3. **It never fights for ever**: at most `atMost` in a window and MAX_MUTES in all, failed attempts counted. Then it
+ *     gives up.
+ * H4. **It ends with an unmute** if it may have muted, also by a mute that failed and was not put back, whatever becomes of its
+ *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for a day (`unmuting.ts`); a
+ *     release tries at once.
+ * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
+ *     of the state goes along when the mute lock continues as new, also an operation that it waits for. What has not led to a
+ *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
+ *     Both ask by the same rule what such an unmute is worth (`EFFECTIVE`), so none goes on where the other stops.
+ * H6. **It looks by itself** (`looks.ts`), because notifications get lost and the webhook learns of a mute lock only after a
+ *     moment. A pause has nothing to enforce and looks only after its mute (H2).
+ * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
+ */
+
+/** What an operation of the mute lock is for. */
+type Purpose = 'first' | 'again' | 'unmute';
+
+const PHASE_OF: Readonly<Record<Purpose, MuteLockPhase>> = {
+  first: 'muting',
+  again: 'keepingMuted',
+  unmute: 'unmuting',
+};
+
+/** What goes along when the mute lock continues as new. Times are in ms since the epoch. */
+export interface MuteLockState {
+  life: LifetimeState;
+  looks: LooksState;
+  unmuting: UnmutingState;
+  terms: MuteLockTerms;
+  /** When it was last wished for: its start, or when it was last extended (H2). */
+  wishedAt: number;
+  participantId?: string;
+  /** The operation that it waits for. */
+  pending?: PendingOperation & { purpose: Purpose };
+  /** It may have muted the call, so that it must unmute at the end (H4). */
+  mayHaveMuted: boolean;
+  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
+  isOverruled: boolean;
+  mutesAgain: number;
+  /** When it last muted again. */
+  recent: readonly number[];
+  rosters: number;
+  /** Why it fails once the call is unmuted. */
+  failure?: MuteLockFailure;
+}
+
+/** What the other nouns do not keep. */
+type OwnState = Omit<MuteLockState, 'life' | 'looks' | 'unmuting'>;
+
+/** What a step throws when the mute lock has ended. */
+class Ended {
+  readonly end: MuteLockEnd | MuteLockFailure;
+
+  constructor(end: MuteLockEnd | MuteLockFailure) {
+    this.end = end;
+  }
+}
+
+export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockState, MuteLockStatus, MuteLockResult> {
+  readonly #request: MuteLockRequest;
+  readonly #roster = new Roster();
+  readonly #operations = new Operations();
+  readonly #call: GraphCall;
+  readonly #life: Lifetime;
+  readonly #looks: Looks;
+  readonly #unmuting: Unmuting;
+  #phase: MuteLockPhase;
+  #state: OwnState;
+  /** Counts what may change what is to be done next. */
+  #stirs = 0;
+
+  constructor(request: MuteLockRequest, state: MuteLockState | undefined) {
+    const { life, looks, unmuting, ...rest } = state ?? {};
+    this.#request = request;
+    // Its first operation has read the call.
+    this.#call = new GraphCall(request, { isCallKnown: true, isPosted: false });
+    this.#life = new Lifetime(request, life);
+    this.#looks = new Looks(looks);
+    this.#unmuting = new Unmuting(unmuting);
+    this.#state = {
+      terms: request,
+      wishedAt: this.#life.state.startedAt,
+      mayHaveMuted: false,
+      isOverruled: false,
+      mutesAgain: 0,
+      recent: [],
+      rosters: 0,
+      ...rest,
+    };
+    const { participantId } = this.#state;
+    if (participantId !== undefined) this.#roster.know(participantId);
+    this.#phase = this.#phaseNow();
+  }
+
+  get isCancelled(): boolean {
+    return this.#life.state.isCancelled;
+  }
+
+  rosterUpdated(update: RosterUpdate): void {
+    const before = this.#roster.lastSeen;
+    this.#life.hear();
+    this.#note({ rosters: this.#state.rosters + 1 });
+    this.#roster.take(update);
+    const isHint = this.#roster.lastSeen?.isMuted === false && before?.isMuted !== false;
+    if (!isHint) return; // What tells nothing new changes nothing.
+    this.#looks.now();
+    this.#stirs += 1;
+  }
+
+  callEnded(): void {
+    this.#life.hear({ hasCallEnded: true });
+    this.#stirs += 1;
+  }
+
+  /** While it waits to try to unmute again, it tries at once (H4). */
+  release(wishedAt?: number): void {
+    this.#life.hear({ releasedAt: wish(wishedAt) });
+    this.#unmuting.now();
+    this.#stirs += 1;
+  }
+
+  /** New terms, from now on. They are a new wish, so they undo a release or a cancellation that came before them. */
+  extend(terms: MuteLockTerms, wishedAt?: number): void {
+    this.#life.hear();
+    this.#life.extend(terms);
+    this.#unmuting.renew();
+    this.#looks.renew();
+    const { failure: _, ...state } = this.#state;
+    this.#state = { ...state, terms, wishedAt: Math.max(wish(wishedAt), state.wishedAt), isOverruled: false };
+    this.#stirs += 1;
+  }
+
+  cancel(): void {
+    this.#life.hear({ isCancelled: true, releasedAt: Date.now() });
+    this.#unmuting.now();
+    this.#stirs += 1;
+  }
+
+  status(): MuteLockStatus {
+    const { startedAt, until } = this.#life.state;
+    const { mutesAgain, rosters } = this.#state;
+    const { participantId, lastSeen } = this.#roster;
+    return {
+      phase: this.#phase,
+      request: this.#request,
+      startedAt: iso(startedAt),
+      ...(until !== undefined && { until: iso(until) }),
+      enforce: this.#isEnforced,
+      mutesAgain,
+      rosters,
+      ...(participantId !== undefined && { participantId }),
+      ...(lastSeen !== undefined && { lastSeen }),
+    };
+  }
+
+  /** Runs in a scope that cannot be cancelled; a cancellation is a release. */
+  async run(): Promise<StandingMuteOutcome<MuteLockState, MuteLockResult>> {
+    try {
+      while (!this.#life.isHistoryLong) await this.#step(); // H7
+      return { kind: 'continued', state: this.#carried() };
+    } catch (ended) {
+      if (!(ended instanceof Ended)) throw ended;
+      this.#phase = 'ended';
+      const { end } = ended;
+      return typeof end === 'string' ? { kind: 'ended', result: this.#result(end) } : { kind: 'failed', failure: end };
+    }
+  }
+
+  /** The next thing to do, as the state has it now (H5). */
+  async #step(): Promise<void> {
+    this.#phase = this.#phaseNow();
+    const { pending, wishedAt } = this.#state;
+    if (pending !== undefined) return await this.#settle(pending);
+    if (this.#life.end === 'callEnded') throw new Ended('callEnded');
+    if (this.#phase === 'unmuting') {
+      const { isDue, state } = this.#unmuting;
+      return isDue ? this.#unmute() : await this.#wait(state.at, 'Wait before the next attempt to unmute');
+    }
+    if (this.#phase === 'muting') return this.#order('first', 'mute', 'supersede', wishedAt);
+    return this.#looks.isDue ? await this.#look() : await this.#wait(this.#looks.state.at, 'Mute lock');
+  }
+
+  #phaseNow(): MuteLockPhase {
+    const { pending, mayHaveMuted } = this.#state;
+    if (pending !== undefined) return PHASE_OF[pending.purpose];
+    if (this.#life.isOver) return 'unmuting';
+    return mayHaveMuted ? 'keepingMuted' : 'muting';
+  }
+
+  /** Until a time, at the latest until the end of the mute lock, and no longer than until a signal says something new. */
+  async #wait(time: number, summary: string): Promise<void> {
+    const stirs = this.#stirs;
+    const isDisturbed = (): boolean => this.#stirs !== stirs || this.#life.isHistoryLong;
+    await waitFor(isDisturbed, this.#life.msUntil(time), summary);
+  }
+
+  // operations
+
+  #order(purpose: Purpose, action: Action, onConflict: OperationOrder['onConflict'], wishedAt: number): void {
+    const request = ofCall(this.#request);
+    const order: OperationOrder = { action, request, ...(onConflict !== undefined && { onConflict }) };
+    this.#note({ pending: { ...this.#operations.order(order, wishedAt), purpose } });
+  }
+
+  async #settle(pending: NonNullable<MuteLockState['pending']>): Promise<void> {
+    const outcome = await this.#operations.settle(pending, () => this.#life.isHistoryLong);
+    if (outcome === undefined) return;
+    const { pending: _, ...state } = this.#state;
+    this.#state = state;
+    if (CALL_ENDED.has(outcome.outcome)) throw new Ended('callEnded');
+    if (pending.purpose === 'first') this.#mutedFirst(outcome, pending);
+    else if (pending.purpose === 'again') this.#mutedAgain(outcome);
+    else this.#unmuted(outcome, pending);
+  }
+
+  #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
+    // Somebody wished for something else since then: who, shows in a look.
+    if (outcome.outcome === 'Superseded') {
+      this.#note({ mayHaveMuted: true });
+      return this.#lookAgain();
+    }
+    if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
+    if (!mayBeMuted(failureOf(outcome)) && !this.#state.mayHaveMuted) throw new Ended(failureOf(outcome));
+    this.#failed(outcome);
+  }
+
+  /** It ends with an unmute all the same (H4). */
+  #failed(outcome: OperationOutcome): void {
+    this.#note({ mayHaveMuted: true, failure: failureOf(outcome) });
+    this.#life.release(Date.now());
+    this.#unmuting.now();
+  }
+
+  #mutedAgain(outcome: OperationOutcome): void {
+    if (outcome.outcome === 'OperationInProgress') return this.#lookAgain();
+    countMuteAgain();
+    const now = Date.now();
+    this.#note({ recent: [...this.#state.recent, now], mutesAgain: this.#state.mutesAgain + 1 });
+    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, this.#state.wishedAt);
+    if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
+    if (!mayBeMuted(failureOf(outcome))) throw new Ended(failureOf(outcome)); // It was unmuted, and is so.
+    this.#failed(outcome);
+  }
+
+  #confirmed(result: ModerationResult | ParticipantsMuteResult, wishedAt: number): void {
+    if ('participants' in result) return; // Of others, and nothing here mutes them.
+    const { participantId } = result;
+    this.#roster.know(participantId);
+    this.#roster.see({ isMuted: true });
+    this.#looks.confirmed(wishedAt >= this.#state.wishedAt, this.#isEnforced);
+    this.#note({ participantId, mayHaveMuted: true });
+  }
+
+  // holding
+
+  /** Whether it is unmuted at all, and who has done it. */
+  async #look(): Promise<void> {
+    this.#looks.begin(this.#isEnforced);
+    const isMuted = await this.#isShownMuted();
+    const { terms, wishedAt } = this.#state;
+    if (this.#life.isOver || !this.#looks.isToAsk(isMuted)) return;
+    const { isMet } = this.#looks.state;
+    // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
+    const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
+    // What came meanwhile is newer, and the loop decides anew.
+    if (this.#life.isOver || this.#state.terms !== terms) return;
+    if (newest === 'unknown') return this.#lookAgain(isMuted);
+    const verdict = verdictOf({ isMuted, newest, isMet, isEnforced: this.#isEnforced, wishedAt });
+    if (verdict === 'ask again') this.#lookAgain(isMuted);
+    else if (verdict === 'overruled') this.#overruled(newest?.wishedAt ?? wishedAt);
+    else if (verdict === 'unmuted') throw new Ended('unmuted');
+    else if (verdict === 'mute') this.#order('first', 'mute', 'supersede', wishedAt);
+    else if (verdict === 'mute again') this.#muteAgain();
+    else this.#looks.settled(this.#isEnforced);
+  }
+
+  #overruled(wishedAt: number): void {
+    this.#note({ isOverruled: true });
+    this.#life.release(wishedAt);
+    this.#unmuting.now();
+  }
+
+  #lookAgain(isMuted?: boolean): void {
+    this.#looks.again(isMuted, this.#isEnforced);
+  }
+
+  /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
+  async #isShownMuted(): Promise<boolean | undefined> {
+    try {
+      const reading = await this.#call.readSelf(this.#state.participantId, () => this.#life.isOver);
+      if (reading === undefined || reading === 'unheard') return undefined;
+      this.#roster.read(reading);
+      return this.#roster.lastSeen?.isMuted;
+    } catch (stop) {
+      throw stop instanceof OperationFailed ? new Ended('callEnded') : stop;
+    }
+  }
+
+  /** The newest operation on the application's own mute; `unknown` if Temporal does not answer. */
+  async #newest(since: number | undefined): Promise<LatestOperation | undefined | 'unknown'> {
+    const options = { summary: 'Read the newest operation of the call' };
+    try {
+      const { callId } = this.#request;
+      const args: [string, number?] = since === undefined ? [callId] : [callId, since];
+      return await lookups.readLatestOperation.executeWithOptions(options, args);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      return 'unknown';
+    }
+  }
+
+  #muteAgain(): void {
+    const { mutes, withinSeconds } = this.#state.terms.atMost ?? DEFAULT_AT_MOST;
+    const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
+    if (recent.length >= mutes || this.#state.mutesAgain >= MAX_MUTES) throw new Ended('gaveUp'); // H3
+    this.#note({ recent });
+    this.#order('again', 'mute', 'reject', this.#state.wishedAt); // H2
+  }
+
+  // unmuting
+
+  #unmute(): void {
+    if (!this.#state.mayHaveMuted) throw new Ended(this.#endNow()); // H4
+    this.#unmuting.begin();
+    this.#order('unmute', 'unmute', 'queue', this.#endWishedAt());
+  }
+
+  /** When its end was wished for. Never before the mute lock's own mutes, which the unmute is there to undo (H2). */
+  #endWishedAt(): number {
+    const { releasedAt, until = Date.now() } = this.#life.state;
+    return Math.max(releasedAt ?? until, this.#state.wishedAt);
+  }
+
+  #endNow(): MuteLockEnd | MuteLockFailure {
+    const { failure, isOverruled } = this.#state;
+    if (failure !== undefined) return failure;
+    if (isOverruled) return 'unmuted';
+    return this.#life.state.releasedAt === undefined ? 'expired' : 'released';
+  }
+
+  #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
+    const isDone = outcome.outcome === 'Confirmed';
+    // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
+    if (!this.#life.isOver) {
+      this.#looks.renew();
+      if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
+      return;
+    }
+    // Extended and then ended once more: what came in between is older than that end, and may have muted.
+    if (wishedAt < this.#endWishedAt()) return this.#unmuting.now();
+    if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
+    if (!this.#unmuting.fail(outcome.outcome)) throw new Ended(failureOf(outcome));
+  }
+
+  // the state
+
+  get #isEnforced(): boolean {
+    return this.#state.terms.enforce ?? true;
+  }
+
+  #carried(): MuteLockState {
+    return {
+      ...this.#state,
+      life: this.#life.state,
+      looks: this.#looks.state,
+      unmuting: this.#unmuting.state,
+    };
+  }
+
+  #note(change: Partial<OwnState>): void {
+    this.#state = { ...this.#state, ...change };
+  }
+
+  #result(endedBy: MuteLockEnd): MuteLockResult {
+    return {
+      callId: this.#request.callId,
+      endedBy,
+      mutesAgain: this.#state.mutesAgain,
+      startedAt: iso(this.#life.state.startedAt),
+      endedAt: iso(Date.now()),
+    };
+  }
+}
+
+/** When a signal was wished for: as it says, but not in the future; or now. */
+function wish(wishedAt: number | undefined): number {
+  return Math.min(wishedAt ?? Infinity, Date.now());
+}

@@ -1,0 +1,45 @@
+import {
+  checkMuteLock,
+  checkTerms,
+  MUTE_LOCK_QUERY,
+  muteLockIdOf,
+  type MuteLockRequest,
+  type MuteLockResult,
+  type MuteLockStatus,
+  type MuteLockTerms,
+} from '../../contract/mute-lock.ts';
+import { code, lastsUntil } from '../../contract/summary.ts';
+import { MuteLockLoop, type MuteLockState } from './mute-lock-loop.ts';
+import { countMuteLock } from '../lib/metrics.ts';
+import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
+
+/**
+ * What Temporal sees of a mute lock. How it holds is told in `mute-lock-loop.ts`. `state` is set by a run that continues as new, and by
+ * nothing else.
+ */
+export async function keepMuted(input: MuteLockRequest, ...state: unknown[]): Promise<MuteLockResult> {
+  return await runStandingMute(KIND, input, state);
+}
+
+const KIND: StandingMuteKind<MuteLockRequest, MuteLockTerms, MuteLockState, MuteLockStatus, MuteLockResult> = {
+  name: 'mute lock',
+  workflowIdOf: muteLockIdOf,
+  check: checkMuteLock,
+  checkTerms,
+  query: MUTE_LOCK_QUERY,
+  descriptions: {
+    query: 'Where the mute lock stands, and what it has seen',
+    release: 'Unmute now, and end',
+    extend: 'Other terms from now on: { until?, forSeconds?, enforce?, atMost? }',
+  },
+  begin: (request, state) => new MuteLockLoop(request, state),
+  detailsOf,
+  countEnd: countMuteLock,
+};
+
+function detailsOf({ until, enforce, request }: MuteLockStatus): string {
+  const end = lastsUntil(until);
+  const how = enforce ? 'Muted again whenever it is unmuted' : 'Muted once';
+  const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
+  return [`${how}, ${end}.`, ...why].join('\n\n');
+}

@@ -1,0 +1,59 @@
+import {
+  checkMuteOnEntryTerms,
+  checkMuteOnEntry,
+  MUTE_ON_ENTRY_QUERY,
+  muteOnEntryIdOf,
+  type MuteOnEntryRequest,
+  type MuteOnEntryResult,
+  type MuteOnEntryStatus,
+  type MuteOnEntryTerms,
+} from '../../contract/mute-on-entry.ts';
+import { code, lastsUntil } from '../../contract/summary.ts';
+import { MuteOnEntryLoop, type MuteOnEntryState } from './mute-on-entry-loop.ts';
+import { countMuteOnEntry } from '../lib/metrics.ts';
+import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
+
+/**
+ * What Temporal sees of a mute on entry. How it mutes is told in `mute-on-entry-loop.ts`. `state` is set by a run that continues as new,
+ * and by nothing else.
+ */
+export async function muteOnEntry(input: MuteOnEntryRequest, ...state: unknown[]): Promise<MuteOnEntryResult> {
+  return await runStandingMute(KIND, input, state);
+}
+
+const KIND: StandingMuteKind<
+  MuteOnEntryRequest,
+  MuteOnEntryTerms,
+  MuteOnEntryState,
+  MuteOnEntryStatus,
+  MuteOnEntryResult
+> = {
+  name: 'mute on entry',
+  workflowIdOf: muteOnEntryIdOf,
+  check: checkMuteOnEntry,
+  checkTerms: checkMuteOnEntryTerms,
+  query: MUTE_ON_ENTRY_QUERY,
+  descriptions: {
+    query: 'Where it stands, who was there and what became of those who came, as numbers',
+    release: 'Mute nobody more, and end; who is muted stays so',
+    extend: 'Other terms from now on: { until?, forSeconds?, except? }',
+  },
+  begin: (request, state, tell) => new MuteOnEntryLoop(request, state, tell),
+  detailsOf,
+  countEnd: countMuteOnEntry,
+};
+
+function detailsOf(status: MuteOnEntryStatus): string {
+  const { until, except, request } = status;
+  const end = lastsUntil(until);
+  const but = except.length === 0 ? '' : `, but for ${except.length} who are excepted`;
+  const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
+  return [`Mutes once whoever comes into the call, ${end}${but}.`, ...storyOf(status), ...why].join('\n\n');
+}
+
+function storyOf({ since, wereThere, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string[] {
+  if (since === undefined) return [];
+  return isRosterComplete
+    ? [`${wereThere} were there. Of ${newcomers} who came since, ${muted} were muted.`]
+    : ['**Waiting for a complete roster**: until Graph gives one, nobody knows who was there, and nobody is muted.'];
+}

@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RosterParticipant } from '../../src/contract/signals.ts';
+import { Roster } from '../../src/workflows/call/roster.ts';
+
+/** The rules R1 to R6 of `src/workflows/call/roster.ts`. */
+
+const OWN = '05491616-385f-44a8-9974-18cc5f9933c1';
+
+function known(): Roster {
+  const roster = new Roster();
+  roster.know(OWN);
+  return roster;
+}
+
+function update(entry: Partial<RosterParticipant> = {}, sequenceNumber?: number) {
+  const participants = [{ id: OWN, isMuted: true, ...entry }];
+  return { participants, full: sequenceNumber === undefined, ...(sequenceNumber !== undefined && { sequenceNumber }) };
+}
+
+describe('what a roster says of the application', () => {
+  test('R1: nothing, before the participant is known', () => {
+    const roster = new Roster();
+    roster.ask();
+    roster.take(update());
+    roster.know(OWN);
+    expect(roster.notified).toBeUndefined();
+    expect(roster.lastSeen).toBeUndefined();
+  });
+
+  test('R2: one from before the POST confirms nothing, nor does its repetition', () => {
+    const roster = known();
+    roster.take(update({}, 4));
+    expect(roster.notified).toBeUndefined();
+    roster.ask();
+    roster.take(update({}, 4));
+    expect(roster.notified).toBeUndefined();
+    roster.take(update({}, 5));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R2: nor does one that is no newer than what was known by then', () => {
+    const others = { participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 };
+    const told: ((roster: Roster) => void)[] = [
+      (roster) => roster.take(others),
+      (roster) => roster.see({ isMuted: false, sequence: 6 }),
+      (roster) => roster.inherit(6),
+    ];
+    for (const tell of told) {
+      const roster = known();
+      tell(roster);
+      roster.ask();
+      roster.take(update({}, 6));
+      expect(roster.notified).toBeUndefined();
+      roster.take(update({}, 7));
+      expect(roster.notified).toEqual({ isMuted: true });
+    }
+  });
+
+  test('R2: but one that others have overtaken since does', () => {
+    const roster = known();
+    roster.take(update({ isMuted: false }, 4));
+    roster.ask();
+    roster.take({ participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 });
+    roster.take(update({}, 5));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R3: a sequence of 0 is none in a read and in a full roster, and the first in delta rosters', () => {
+    const roster = known();
+    roster.see({ isMuted: false, sequence: 0 });
+    roster.take(update({ isMuted: false, sequence: 0 }));
+    roster.ask();
+    roster.take(update({ sequence: 0 }));
+    expect(roster.notified).toEqual({ isMuted: true });
+    roster.take(update({ isMuted: false, sequence: 0 }));
+    expect(roster.notified).toEqual({ isMuted: false });
+    roster.take(update({}, 1));
+    roster.take(update({ isMuted: false }, 0));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R3: a delta roster of 0 confirms where nothing came before it', () => {
+    const roster = known();
+    roster.see({ isMuted: false });
+    roster.ask();
+    roster.take(update({}, 0));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R3: an older one is dropped', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ isMuted: true, sequence: 9 }));
+    roster.take(update({ isMuted: false, sequence: 8 }));
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('R4: the newest decides', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ isMuted: true }));
+    roster.take(update({ isMuted: false }));
+    expect(roster.notified).toEqual({ isMuted: false });
+  });
+
+  test('R5: one who was removed is history', () => {
+    const roster = known();
+    roster.ask();
+    roster.take(update({ removed: true }));
+    expect(roster.notified).toBeUndefined();
+  });
+
+  test('R6: what is not told of serverMuted stays as told since the POST, and no longer', () => {
+    const roster = known();
+    roster.see({ isMuted: true, serverMuted: true });
+    roster.ask();
+    roster.take(update());
+    expect(roster.lastSeen).toEqual({ isMuted: true });
+    roster.see({ isMuted: true, serverMuted: false });
+    roster.take(update());
+    expect(roster.lastSeen).toEqual({ isMuted: true, serverMuted: false });
+    roster.take(update({ isMuted: false }));
+    expect(roster.lastSeen).toEqual({ isMuted: false });
+  });
+
+  test('finds the participant in any spelling, and not another one', () => {
+    const roster = known();
+    roster.ask();
+    roster.take({ participants: [{ id: OWN.replaceAll('-', '').toUpperCase(), isMuted: true }], full: true });
+    expect(roster.notified).toEqual({ isMuted: true });
+    roster.take({ participants: [{ id: 'somebody', isMuted: false }], full: true });
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('in whatever order numbered rosters arrive, the one with the highest number stands', () => {
+    const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(numbers, (sequences) => {
+        const roster = known();
+        roster.ask();
+        for (const sequence of sequences) roster.take(update({ sequence, isMuted: sequence % 2 === 0 }));
+        expect(roster.notified?.isMuted).toBe(Math.max(...sequences) % 2 === 0);
+      }),
+    );
+  });
+});
