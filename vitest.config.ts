@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { ELSEWHERE, FAULTS, UNIT } from './test/suites.ts';
+
+/** `npm run test:unit`, `npm test` (unit and service) and `npm run test:faults`: `test/suites.ts` says which test is where. */
+const withServer = ['test/support/global-setup.ts'];
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/faults-reporter.ts', './test/support/count-reporter.ts'],
-    include: ['test/**/*.test.ts'],
-    // They need PostgreSQL and the full server: `npm run test:cluster`; and a clock of their own: `npm run test:simulation`.
-    exclude: ['test/cluster/**', 'test/simulation/**'],
-    globalSetup: ['test/support/global-setup.ts'],
     // Operations wait for real clocks: a read comes 2 s after acceptance, a restore may take longer.
     // On a machine that is busy with something else, too.
     testTimeout: 120_000,
@@ -17,5 +17,18 @@ export default defineConfig({
     pool: 'forks',
     // They keep two processors busy, with the processes that they start.
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: UNIT } },
+      {
+        extends: true,
+        test: {
+          name: 'service',
+          include: ['test/**/*.test.ts'],
+          exclude: [...UNIT, ...FAULTS, ...ELSEWHERE],
+          globalSetup: withServer,
+        },
+      },
+      { extends: true, test: { name: 'faults', include: FAULTS, globalSetup: withServer } },
+    ],
   },
 });
