@@ -88,6 +88,9 @@ export interface WorkerConfig extends CommonConfig {
   version: DeploymentVersion | undefined;
   /** Of all workers of the task queue together. */
   maxActivitiesPerSecond: number | undefined;
+  /** Of one worker at a time. */
+  maxActivities: number | undefined;
+  maxWorkflowTasks: number | undefined;
   /** Records where workflows wait, for the tab *Call Stack* of Temporal's UI. */
   callStacks: boolean;
 }
@@ -297,6 +300,14 @@ const tenantId = z
 
 const identity = z.object({ AZURE_CLIENT_ID: applicationId.optional(), AZURE_TENANT_ID: tenantId.optional() });
 
+const slots = (least: number) =>
+  z
+    .string()
+    .regex(/^\d{1,4}$/, `must be a whole number from ${least} to 1000`)
+    .transform(Number)
+    .refine((count) => count >= least && count <= 1_000, `must be a whole number from ${least} to 1000`)
+    .optional();
+
 const worker = common.extend({
   MODERATION_GRAPH_CLOUD: cloudName.default('global'),
   MODERATION_GRAPH_VERSION: z.enum(['v1.0', 'beta'], 'must be v1.0 or beta').default('v1.0'),
@@ -313,6 +324,9 @@ const worker = common.extend({
     .regex(/^(?=.*[1-9])\d{1,6}(\.\d{1,3})?$/, 'must be a number above 0, such as 500 or 0.5')
     .transform(Number)
     .optional(),
+  MODERATION_MAX_ACTIVITIES: slots(1),
+  // The SDK needs two: one for the queue, one for the runs that it has in its cache.
+  MODERATION_MAX_WORKFLOW_TASKS: slots(2),
   MODERATION_CALL_STACKS: z.enum(['true', 'false'], 'must be true or false').default('false'),
   AZURE_AUTHORITY_HOST: authorityHost.optional(),
   ...version,
@@ -378,6 +392,8 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     health: { host: values.MODERATION_HEALTH_HOST, port: values.MODERATION_HEALTH_PORT },
     version: versionOf(values),
     maxActivitiesPerSecond: values.MODERATION_MAX_ACTIVITIES_PER_SECOND,
+    maxActivities: values.MODERATION_MAX_ACTIVITIES,
+    maxWorkflowTasks: values.MODERATION_MAX_WORKFLOW_TASKS,
     callStacks: values.MODERATION_CALL_STACKS === 'true',
   };
 }

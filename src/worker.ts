@@ -63,7 +63,7 @@ const EXIT_MS = 25_000;
 
 /**
  * Activities at a time. None waits for a workflow, so each holds its place for one request to Graph or Temporal: some 100 ms,
- * and at most 10 s if that does not answer.
+ * and at most 10 s if that does not answer. `MODERATION_MAX_ACTIVITIES` sets fewer.
  */
 const MAX_ACTIVITIES = 1_000;
 
@@ -89,6 +89,7 @@ export interface WorkerProcessOptions {
  */
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
   const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond, callStacks } = config;
+  const { maxActivities = MAX_ACTIVITIES, maxWorkflowTasks } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const metrics = new GraphMetrics();
@@ -105,7 +106,9 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       workflowBundle: bundle ?? (await loadWorkflows({ callStacks })),
       interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
-      maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+      // What a worker has taken is not taken back if something more urgent comes, so fewer at a time mean that less waits.
+      maxConcurrentActivityTaskExecutions: maxActivities,
+      ...(maxWorkflowTasks !== undefined && { maxConcurrentWorkflowTaskExecutions: maxWorkflowTasks }),
       shutdownGraceTime: SHUTDOWN_GRACE,
       shutdownForceTime: SHUTDOWN_FORCE,
       ...dataConverterOf(

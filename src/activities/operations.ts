@@ -44,7 +44,9 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
   if (!checked.ok) return ended(invalid(checked.issues));
   const { request } = checked;
   const watcher = info.workflowExecution?.workflowId;
-  const marks: Marks = { startId, wishedAt, ...(watcher !== undefined && { watcher }) };
+  // The workflow has given it to this activity, for the operation (`workflows/operations.ts`).
+  const { priority = {} } = info;
+  const marks: Marks = { startId, wishedAt, priority, ...(watcher !== undefined && { watcher }) };
   const runs = new Runs(client);
   const starter = new Starter(runs, info.taskQueue, true);
   try {

@@ -31,7 +31,7 @@ export interface DevServerOptions {
    */
   ownGroup?: boolean;
   /** Settings of the server's dynamic configuration beside ours, such as smaller limits. */
-  dynamicConfig?: Readonly<Record<string, number | string>>;
+  dynamicConfig?: Readonly<Record<string, number | string | boolean>>;
 }
 
 export class DevServerFailed extends OperatorError {
@@ -49,6 +49,7 @@ export const DYNAMIC_CONFIG = {
   'history.transferProcessorMaxPollRPS': 500,
   'history.timerProcessorMaxPollRPS': 500,
   'history.timerProcessorMaxTimeShift': '50ms',
+  'matching.enableFairness': true,
 };
 
 const READY_WITHIN_MS = 60_000;

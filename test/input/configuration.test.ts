@@ -62,6 +62,8 @@ describe('without any variable', () => {
       health: { host: '127.0.0.1', port: 9_465 },
       version: undefined,
       maxActivitiesPerSecond: undefined,
+      maxActivities: undefined,
+      maxWorkflowTasks: undefined,
       callStacks: false,
     });
   });
@@ -687,6 +689,23 @@ describe('the version of a worker', () => {
   ])('has a %s that cannot be %s', (variable, value, other) => {
     expect(faultOf(() => worker({ ...other, [variable]: value }))).toMatch(
       new RegExp(`^${variable}: must be 1 to 128`),
+    );
+  });
+});
+
+describe('the tasks at a time', () => {
+  const of = (activities: string, tasks: string) =>
+    worker({ MODERATION_MAX_ACTIVITIES: activities, MODERATION_MAX_WORKFLOW_TASKS: tasks });
+
+  test('are whole numbers up to 1000', () => {
+    expect(of('1', '2')).toMatchObject({ maxActivities: 1, maxWorkflowTasks: 2 });
+    expect(of('1000', '1000')).toMatchObject({ maxActivities: 1_000, maxWorkflowTasks: 1_000 });
+  });
+
+  test.each(['0', '1001', '-1', '1.5', 'many'])('cannot be %s', (value) => {
+    expect(faultOf(() => of(value, '2'))).toContain('MODERATION_MAX_ACTIVITIES: must be a whole number from 1 to 1000');
+    expect(faultOf(() => of('1', value))).toContain(
+      'MODERATION_MAX_WORKFLOW_TASKS: must be a whole number from 2 to 1000',
     );
   });
 });

@@ -221,7 +221,7 @@ describe('what is mounted', () => {
 });
 
 test("Temporal's server is set as the dev server is", async () => {
-  const settings = z.record(z.string(), z.array(z.object({ value: z.union([z.number(), z.string()]) })));
+  const settings = z.record(z.string(), z.array(z.object({ value: z.union([z.number(), z.string(), z.boolean()]) })));
   const deployed = settings.parse(parse(await read('deploy/temporal/dynamicconfig.yaml')));
   const values = Object.fromEntries(
     Object.entries(deployed).map(([key, given]) => [key, given.map(({ value }) => value)]),

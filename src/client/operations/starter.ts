@@ -21,6 +21,7 @@ import {
   type Action,
 } from '../../contract/names.ts';
 import { JOINABLE_PHASES } from '../../contract/operation.ts';
+import { priorityOf, type Priority } from '../../contract/priority.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
 import { detailsOf, summaryOf } from '../../contract/summary.ts';
 import type { Successor, Watch } from '../../contract/signals.ts';
@@ -29,6 +30,7 @@ import { ModerationError, NotSetUpError } from '../errors.ts';
 import { readWorkflowInput } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
+import { raise, rankOf, type Rankable } from '../raise.ts';
 import { RequestIdIndex } from './request-id-index.ts';
 import type { Runs } from './runs.ts';
 import { sameStart } from './start-id.ts';
@@ -52,6 +54,8 @@ import { sameStart } from './start-id.ts';
  *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
  * C7. A start that is asked for again with the same `startId` is the same run, running or ended, as long as nothing newer
  *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no search attribute, and joins.
+ * C8. The running operation gets the priority of whoever joins it, supersedes it or waits for it, if that is more urgent
+ *     (`raise.ts`).
  */
 
 export type OnConflict = 'supersede' | 'queue' | 'reject';
@@ -69,6 +73,7 @@ export interface Running {
   isBeingCancelled: boolean;
   /** The opposite action is being asked of Graph. */
   isRestoring: boolean;
+  rank: Rankable;
 }
 
 /** Of a start on behalf of a workflow. */
@@ -79,6 +84,8 @@ export interface Marks {
   wishedAt: number;
   /** The workflow that hears of the end. */
   watcher?: string;
+  /** That workflow's own, as it is for this start. */
+  priority: Priority;
 }
 
 /** What one attempt at a start comes to. */
@@ -120,15 +127,18 @@ export class Starter {
       if (started !== undefined) return { kind: 'started', run: started };
       const running = await this.#running(request.callId);
       if (running === undefined) continue; // C4
+      const priority = marks?.priority ?? priorityOf(action, request.tenantId);
       const isSameTarget = await this.#isSameTarget(running, request);
       const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
       if (isJoinable && request.requestId === undefined) {
         const { watcher, wishedAt = Date.now() } = marks ?? {};
         await this.#tell(running, { ...(watcher !== undefined && { workflowId: watcher }), wishedAt });
+        await this.#raise(running, priority); // C8
         const { handle, runId } = running;
         return { kind: 'started', run: { handle, runId, attached: true } }; // C1
       }
       if (onConflict === 'reject') throw inProgress(request.callId, running.action);
+      await this.#raise(running, priority); // C8
       if (onConflict === 'queue' || isJoinable || !isSameTarget) return { kind: 'busy', running }; // C2, C5, C6
       const { startId, wishedAt = Date.now(), watcher } = marks ?? {};
       const successor: Successor = {
@@ -147,6 +157,10 @@ export class Starter {
   /** Has the operation signal its end to a workflow. One that has ended meanwhile is found by that workflow's own read. */
   async watch({ handle }: Pick<Running, 'handle'>, workflowId: string | undefined): Promise<void> {
     if (workflowId !== undefined) await this.#tell({ handle }, { workflowId });
+  }
+
+  async #raise({ rank }: Running, priority: Priority): Promise<void> {
+    await raise(this.#runs.client, rank, priority);
   }
 
   async #tell({ handle }: Pick<Running, 'handle'>, watch: Watch): Promise<void> {
@@ -173,6 +187,7 @@ export class Starter {
         taskQueue: this.#taskQueue,
         requestEagerStart: this.#eagerStart,
         args: [request],
+        priority: marks?.priority ?? priorityOf(action, request.tenantId),
         typedSearchAttributes: attributesOf(action, request),
         staticSummary: summaryOf(action, request),
         staticDetails: detailsOf(action, request),
@@ -193,9 +208,8 @@ export class Starter {
   async #running(callId: string): Promise<Running | undefined> {
     const workflowId = workflowIdOf(callId);
     try {
-      const { closeTime, type, runId, raw, taskQueue } = await this.#runs.client.workflow
-        .getHandle(workflowId)
-        .describe();
+      const described = await this.#runs.client.workflow.getHandle(workflowId).describe();
+      const { closeTime, type, runId, raw, taskQueue } = described;
       if (closeTime !== undefined) return undefined;
       requireOwnDeployment({ workflowId, taskQueue }, this.#taskQueue, callId);
       if (!isAction(type)) {
@@ -205,7 +219,8 @@ export class Starter {
       const isBeingCancelled = raw.workflowExtendedInfo?.cancelRequested === true;
       const undoes = type === 'mute' ? 'postUnmute' : 'postMute';
       const isRestoring = raw.pendingActivities?.some(({ activityType }) => activityType?.name === undoes) === true;
-      return { handle: this.#runs.of(workflowId, runId), runId, action: type, isBeingCancelled, isRestoring };
+      const handle = this.#runs.of(workflowId, runId);
+      return { handle, runId, action: type, isBeingCancelled, isRestoring, rank: rankOf(described) };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

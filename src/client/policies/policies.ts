@@ -25,6 +25,7 @@ import {
   type PolicyOverlap,
   type PolicyReport,
 } from '../../contract/policy.ts';
+import { policyPriority } from '../../contract/priority.ts';
 import { UnreadablePayload } from '../../contract/unreadable.ts';
 import type { Calls } from '../calls/calls.ts';
 import { DATE_RULE, toDate } from '../../schedule/dates.ts';
@@ -231,6 +232,7 @@ export class Policies {
       workflowId: `${scheduleIdOf(id)}-closing-${randomUUID()}`,
       taskQueue: this.#taskQueue,
       args: [policy, closing],
+      priority: policyPriority(undefined, tenantOf(policy)),
       typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, 'unmute')],
       staticSummary: `Policy ${id}: unmute what its quiet hours no longer keep muted`,
     });
@@ -394,6 +396,7 @@ export class Policies {
         workflowId: scheduleIdOf(id),
         taskQueue: this.#taskQueue,
         args: [policy],
+        priority: policyPriority(undefined, tenantOf(policy)),
         typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, action)],
         staticSummary: `Policy ${id}: ${muteOnEntryRuleOf(rules) === undefined ? action : 'mute on entry'}`,
       },
@@ -512,6 +515,11 @@ function policyOf(id: string, workflowType: string, given: unknown): Policy {
   if (checked.ok) return checked.policy;
   const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.issues.join('; ')}). Delete it and create it anew.`;
   throw new ModerationError('InvalidRequest', message, { issues: checked.issues });
+}
+
+/** Whose calls it is about, if those are of one tenant. */
+function tenantOf({ target, request }: Policy): string | undefined {
+  return request?.tenantId ?? ('live' in target ? target.live.tenantId : undefined);
 }
 
 function notFound(id: string): ModerationError {

@@ -8,6 +8,7 @@ import type {
   RosterTarget,
 } from '../../activities/types.ts';
 import type { Action } from '../../contract/names.ts';
+import { FIRST, type Priority } from '../../contract/priority.ts';
 import { ATTEMPT_MS, firstAttempts, posts, reads } from '../activity-proxies.ts';
 import { about, callEnded, fromActivity, isRefusedAtOnce, mayBeUnderWay, type Failure } from '../lib/failures.ts';
 import { attempt, OperationFailed } from './attempt.ts';
@@ -50,6 +51,8 @@ export interface PostOptions {
 export class GraphCall {
   readonly #target: CallTarget;
   #known: Required<KnownCall>;
+  /** Where it is not the workflow's own. */
+  #priority: Priority = {};
 
   constructor({ callId, tenantId }: CallTarget, known: KnownCall = { isCallKnown: false, isPosted: false }) {
     this.#target = { callId, ...(tenantId !== undefined && { tenantId }) };
@@ -59,6 +62,11 @@ export class GraphCall {
 
   get known(): Readonly<Required<KnownCall>> {
     return this.#known;
+  }
+
+  /** From now on its requests go before others, because they put back what a mute has changed, however urgent that was. */
+  hurry(): void {
+    this.#priority = FIRST;
   }
 
   /** GET the call and its participants. */
@@ -95,7 +103,7 @@ export class GraphCall {
     deadline?: number,
   ): Promise<ParticipantReading | 'unheard' | undefined> {
     const target = { ...this.#target, ...(participantId !== undefined && { participantId }) };
-    const options = { summary: 'Read the roster', ...limitOf(deadline) };
+    const options = { summary: 'Read the roster', priority: this.#priority, ...limitOf(deadline) };
     try {
       return await this.#attempt(isLetGo, () => reads.readParticipant.executeWithOptions(options, [target]));
     } catch (stop) {
@@ -137,7 +145,8 @@ export class GraphCall {
     this.#known = { ...this.#known, isPosted: true };
     const activity = action === 'mute' ? posts.postMute : posts.postUnmute;
     const limit = deadline === undefined ? {} : { scheduleToCloseTimeout: Math.max(ATTEMPT_MS, deadline - Date.now()) };
-    const options = { summary: `${summaryOf(action, this.#target.callId)} ${why}`.trim(), ...limit };
+    const summary = `${summaryOf(action, this.#target.callId)} ${why}`.trim();
+    const options = { summary, priority: this.#priority, ...limit };
     const target = { ...this.#target, clientContext, ...(attemptsBefore > 0 && { attemptsBefore }) };
     return await this.#attempt(isLetGo, async () => {
       try {

@@ -8,7 +8,7 @@ import { delayOf } from '../call/polling.ts';
 import { iso } from '../lib/iso.ts';
 import { Operations } from '../orders/ordered-operations.ts';
 import { beginMuteOnEntry } from '../policy/policy-mutes-on-entry.ts';
-import { muteOnEntryOrder, policyOrder } from '../policy/policy-order.ts';
+import { muteOnEntryOrder, policyOrder, priorityOfPolicyOrder } from '../policy/policy-order.ts';
 
 /**
  * What policies want of a call that is alive.
@@ -57,7 +57,7 @@ interface Quiet {
 export class LiveCallPolicies {
   readonly #call: () => EstablishedCall;
   readonly #now: PoliciesState;
-  readonly #operations = new Operations();
+  readonly #operations = new Operations(priorityOfPolicyOrder);
   readonly #scope = new CancellationScope();
   #ordered = 0;
   #isAttending = false;

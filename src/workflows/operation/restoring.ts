@@ -59,6 +59,7 @@ export class Restoring {
     const undoing = restoringAction(hasActed ? action : undefined, before);
     if (undoing === undefined) return left('There was nothing to put back.');
     this.#isUnderWay = true;
+    this.#call.hurry();
     this.#uiDetails.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${undoing}.`);
     try {
       const isLetGo = (): boolean => this.#interruptions.isFinal;

@@ -2,6 +2,7 @@ import { ActivityFailure, defineSignal, isCancellation, setHandler, workflowInfo
 import type { OperationOrder, OperationOutcome, OperationReading, OperationStart } from '../../activities/types.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../../contract/request.ts';
 import { OPERATION_ENDED } from '../../contract/names.ts';
+import type { Priority } from '../../contract/priority.ts';
 import { toOperationEnded } from '../../contract/signals.ts';
 import { operationReads, operationStarts } from '../activity-proxies.ts';
 import { waitFor } from '../call/attempt.ts';
@@ -27,7 +28,12 @@ import { delayOf } from '../call/polling.ts';
  * **A cancellation sends nothing later.** Nothing goes on detached: a cancelled wait throws, and an attempt to start that is
  * under way is waited for and not retried.
  * **What is waited for is plain data**, so that it can be carried over continue-as-new.
+ * **The activity that starts an operation has the operation's priority**, and gives it on. That is the workflow's own, unless
+ * `priorityOf` says otherwise.
  */
+
+/** How urgent an order is; what it leaves out is as the workflow itself has it. */
+export type PriorityOfOrder = (order: OperationOrder) => Priority;
 
 export interface PendingOperation {
   order: OperationOrder;
@@ -70,9 +76,11 @@ const MAX_REMEMBERED_ENDS = 1_000;
 
 export class Operations {
   readonly #ended = new Set<string>();
+  readonly #priorityOf: PriorityOfOrder;
   #orders = 0;
 
-  constructor() {
+  constructor(priorityOf: PriorityOfOrder = () => ({})) {
+    this.#priorityOf = priorityOf;
     setHandler(
       defineSignal<[unknown?]>(OPERATION_ENDED),
       (payload) => {
@@ -139,7 +147,9 @@ export class Operations {
     const { order, startId, wishedAt, isRetry } = pending;
     await waitFor(isInterrupted, pending.nextAt - Date.now(), 'Wait before the next attempt to start');
     if (isInterrupted()) return undefined;
-    const started = await start({ ...order, startId, wishedAt, isRetry });
+    // In full, because an activity that is dispatched eagerly does not learn what it has inherited.
+    const priority = { ...workflowInfo().priority, ...this.#priorityOf(order) };
+    const started = await start({ ...order, startId, wishedAt, isRetry }, priority);
     if (started === undefined) {
       pending.isRetry = true;
       putOff(pending, START_DELAYS_MS);
@@ -189,9 +199,12 @@ function putOff(pending: PendingOperation, delays: readonly number[]): void {
 }
 
 /** `undefined` if Temporal did not take it in time. */
-async function start(order: Parameters<typeof operationStarts.startOperation>[0]): Promise<OperationStart | undefined> {
+async function start(
+  order: Parameters<typeof operationStarts.startOperation>[0],
+  priority: Priority,
+): Promise<OperationStart | undefined> {
   const summary = `${order.action === 'mute' ? 'Mute' : 'Unmute'} call ${order.request.callId}`;
-  return await orUndefined(operationStarts.startOperation.executeWithOptions({ summary }, [order]));
+  return await orUndefined(operationStarts.startOperation.executeWithOptions({ summary, priority }, [order]));
 }
 
 async function read(target: Parameters<typeof operationReads.readOperation>[0]): Promise<OperationReading | undefined> {

@@ -9,7 +9,7 @@ import { reads, rules } from '../activity-proxies.ts';
 import { iso } from '../lib/iso.ts';
 import { Operations } from '../orders/ordered-operations.ts';
 import { beginMuteOnEntry } from './policy-mutes-on-entry.ts';
-import { muteOnEntryOrder, policyOrder } from './policy-order.ts';
+import { muteOnEntryOrder, policyOrder, priorityOfPolicyOrder } from './policy-order.ts';
 import { callOutcomeOf, type CallOutcome } from './policy-report.ts';
 
 /**
@@ -44,7 +44,7 @@ export interface ActionTerms {
 
 export class PolicyActions {
   readonly #policy: Policy;
-  readonly #operations = new Operations();
+  readonly #operations = new Operations(priorityOfPolicyOrder);
   readonly #scope = CancellationScope.current();
 
   constructor(policy: Policy) {

@@ -1,5 +1,6 @@
 import { ActivityFailure, isCancellation, sleep } from '@temporalio/workflow';
 import type { MuteOnEntryOrder, MuteOnEntryStart } from '../../activities/types.ts';
+import { policyPriority } from '../../contract/priority.ts';
 import { muteOnEntryStarts, lookups } from '../activity-proxies.ts';
 import type { Operations } from '../orders/ordered-operations.ts';
 import { delayOf } from '../call/polling.ts';
@@ -18,11 +19,10 @@ const WITHIN_MS = 75_000;
 const DELAYS_MS = [1_000, 2_000, 5_000] as const;
 
 export async function beginMuteOnEntry(operations: Operations, order: MuteOnEntryOrder): Promise<MuteOnEntryStart> {
-  const { callId } = order.request;
-  const started = await muteOnEntryStarts.startMuteOnEntry.executeWithOptions(
-    { summary: `Mute who comes into ${callId}` },
-    [{ ...order, startId: operations.nextId() }],
-  );
+  const { callId, tenantId } = order.request;
+  const options = { summary: `Mute who comes into ${callId}`, priority: policyPriority('mute', tenantId) };
+  const given = { ...order, startId: operations.nextId() };
+  const started = await muteOnEntryStarts.startMuteOnEntry.executeWithOptions(options, [given]);
   if ('message' in started) return started;
   const deadline = Date.now() + WITHIN_MS;
   for (let round = 0; Date.now() < deadline; round += 1) {

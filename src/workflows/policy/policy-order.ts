@@ -2,6 +2,7 @@ import type { MuteOnEntryOrder, OperationOrder, PolicyCall } from '../../activit
 import type { Action } from '../../contract/names.ts';
 import type { MuteOnEntryRule } from '../../contract/mute-on-entry.ts';
 import type { Policy } from '../../contract/policy.ts';
+import { policyPriority, type Priority } from '../../contract/priority.ts';
 
 /**
  * What a policy wants done on a call. The tenant is the call's own, unless the policy names another. With quiet hours it is
@@ -18,6 +19,10 @@ export function policyOrder(policy: Policy, action: Action, call: PolicyCall, un
     ...(onConflict !== undefined && { onConflict }),
     ...(Number.isFinite(until) && { notAfter: new Date(until).toISOString() }),
   };
+}
+
+export function priorityOfPolicyOrder({ action, request: { tenantId } }: OperationOrder): Priority {
+  return policyPriority(action, tenantId);
 }
 
 /** The mute on entry that a policy wants on a call. */

@@ -14,6 +14,7 @@ import {
 import { ofCall } from '../../contract/standing-mute.ts';
 import type { Action } from '../../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
+import { FIRST } from '../../contract/priority.ts';
 import type { RosterUpdate } from '../../contract/signals.ts';
 import { lookups } from '../activity-proxies.ts';
 import { OperationFailed, waitFor } from '../call/attempt.ts';
@@ -115,7 +116,7 @@ class Ended {
 export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockState, MuteLockStatus, MuteLockResult> {
   readonly #request: MuteLockRequest;
   readonly #roster = new Roster();
-  readonly #operations = new Operations();
+  readonly #operations = new Operations(({ action }) => (action === 'unmute' ? FIRST : {}));
   readonly #call: GraphCall;
   readonly #life: Lifetime;
   readonly #looks: Looks;
