@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
 import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
+import { keyOf } from './events/signature.ts';
 import { isLoopback, isSafe } from './lib/safe-url.ts';
 import {
   givenOf,
@@ -91,6 +92,8 @@ export interface WorkerConfig extends CommonConfig {
   /** Of one worker at a time. */
   maxActivities: number | undefined;
   maxWorkflowTasks: number | undefined;
+  /** Where events are sent, and the keys that sign them; none are sent if absent. */
+  events: { url: string; keys: readonly Uint8Array[] } | undefined;
   /** Records where workflows wait, for the tab *Call Stack* of Temporal's UI. */
   callStacks: boolean;
 }
@@ -237,6 +240,19 @@ const payloadKeys = list.transform((items, context): PayloadKeys => {
   return isPlain ? [PLAIN, ...keys] : keys;
 });
 
+/** No message quotes any of it. */
+const eventSecrets = z.string().transform((value, context) => {
+  const keys = value.split(/[\s,]+/).flatMap((secret) => (secret === '' ? [] : [keyOf(secret)]));
+  const known = keys.filter((key) => key !== undefined);
+  const wrong = keys.indexOf(undefined);
+  const fault =
+    keys.length === 0
+      ? 'must name at least one secret'
+      : `secret ${wrong + 1} must be whsec_ and 24 to 64 bytes in base64, such as "whsec_$(openssl rand -base64 32)"`;
+  if (known.length === 0 || wrong >= 0) context.addIssue({ code: 'custom', message: fault });
+  return known;
+});
+
 const common = z.object({
   MODERATION_PAYLOAD_KEYS: payloadKeys.optional(),
   MODERATION_TASK_QUEUE: taskQueue.default(DEFAULT_TASK_QUEUE),
@@ -327,6 +343,8 @@ const worker = common.extend({
   MODERATION_MAX_ACTIVITIES: slots(1),
   // The SDK needs two: one for the queue, one for the runs that it has in its cache.
   MODERATION_MAX_WORKFLOW_TASKS: slots(2),
+  MODERATION_EVENTS_URL: safeUrl.optional(),
+  MODERATION_EVENTS_SECRETS: eventSecrets.optional(),
   MODERATION_CALL_STACKS: z.enum(['true', 'false'], 'must be true or false').default('false'),
   AZURE_AUTHORITY_HOST: authorityHost.optional(),
   ...version,
@@ -372,7 +390,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
       'MODERATION_GRAPH_TOKEN: a fixed token is for a Graph on this machine; set MODERATION_GRAPH_URL to a loopback address, or leave it out and set AZURE_*',
     );
   }
-  faults.push(...halfVersion(given), ...proxyFaults(given));
+  faults.push(...halfVersion(given), ...halfEvents(given), ...proxyFaults(given));
   // A fixed token is shown in place of what `@azure/identity` would get.
   if (given['MODERATION_GRAPH_TOKEN'] === undefined) {
     faults.push(...untrimmedOf(env, 'identity'), ...faultsIn(identity.safeParse(given).error));
@@ -394,6 +412,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     maxActivitiesPerSecond: values.MODERATION_MAX_ACTIVITIES_PER_SECOND,
     maxActivities: values.MODERATION_MAX_ACTIVITIES,
     maxWorkflowTasks: values.MODERATION_MAX_WORKFLOW_TASKS,
+    events: eventsOf(values),
     callStacks: values.MODERATION_CALL_STACKS === 'true',
   };
 }
@@ -478,6 +497,19 @@ function halfVersion(given: Given): string[] {
   const [present, absent] = [true, false].map((is) => names.filter((name) => name in given === is));
   if (present?.length !== 1) return [];
   return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither for workers without versions`];
+}
+
+/** Events are always signed; and a secret alone is most likely a URL that is misspelt. */
+function halfEvents(given: Given): string[] {
+  const names = ['MODERATION_EVENTS_URL', 'MODERATION_EVENTS_SECRETS'];
+  const [present, absent] = [true, false].map((is) => names.filter((name) => name in given === is));
+  if (present?.length !== 1) return [];
+  return [`${absent?.[0]}: required beside ${present[0]}; set both, or neither if no events are to be sent`];
+}
+
+function eventsOf(values: z.infer<typeof worker>): WorkerConfig['events'] {
+  const { MODERATION_EVENTS_URL: target, MODERATION_EVENTS_SECRETS: keys } = values;
+  return target === undefined || keys === undefined ? undefined : { url: target, keys };
 }
 
 function versionOf(values: z.infer<typeof deployment>): DeploymentVersion | undefined {

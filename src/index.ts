@@ -50,6 +50,7 @@ export type {
 } from './client/policies/policies.ts';
 export type { OnConflict } from './client/operations/starter.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
+export type { ModerationEvent, OperationEvent, StandingMuteEvent } from './contract/event.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
 export {
   DEFAULT_TASK_QUEUE,

@@ -12,10 +12,12 @@ import {
   type DeploymentVersion,
   type WorkerConfig,
 } from './config.ts';
+import { DELIVERIES, OPERATION_EVENTS, STANDING_MUTE_EVENTS, PUBLISH_EVENT } from './contract/event.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { MUTE_LOCK, MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
 import { outcomeOf } from './contract/standing-mute.ts';
 import {
+  EVENTS_HELP,
   MUTE_LOCKS_HELP,
   METRIC,
   MUTED_ON_ENTRY_HELP,
@@ -25,6 +27,8 @@ import {
 } from './contract/metrics.ts';
 import { MUTE_ON_ENTRY, MUTE_ON_ENTRY_ENDS } from './contract/mute-on-entry.ts';
 import { PARTIAL, type Action } from './contract/names.ts';
+import { EventMetrics } from './events/metrics.ts';
+import { EventReceiver } from './events/receiver.ts';
 import { GraphClient } from './graph/client.ts';
 import { GraphMetrics } from './graph/metrics.ts';
 import { tokensOf } from './graph/tokens.ts';
@@ -44,7 +48,7 @@ import { ensureSearchAttributes, SearchAttributesNotShown } from './temporal/sea
 import { startTracing } from './tracing/tracing.ts';
 import { activityInterceptors, traceSinks } from './tracing/worker.ts';
 import { USER_AGENT } from './lib/version.ts';
-import { loadWorkflows, type WorkflowBundle } from './temporal/workflow-bundle.ts';
+import { loadWorkflows, withEvents, type WorkflowBundle } from './temporal/workflow-bundle.ts';
 
 /**
  * The worker process: it runs the workflows and asks Graph.
@@ -95,15 +99,18 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
   const metrics = new GraphMetrics();
   const tokens = tokensOf(graph, metrics);
   const graphClient = new GraphClient({ url: graph.url, tokens, userAgent: USER_AGENT, metrics });
+  const events = receiverOf(config, metrics.registry);
   try {
     announceOutcomes(namespace, taskQueue);
+    if (events !== undefined) announceEvents(namespace, taskQueue);
     await prepareNamespace(connection, namespace, log);
+    const workflows = bundle ?? (await loadWorkflows({ callStacks }));
     const worker = await Worker.create({
       connection,
       namespace,
       taskQueue,
-      activities: createActivities({ graph: graphClient, tenants }),
-      workflowBundle: bundle ?? (await loadWorkflows({ callStacks })),
+      activities: createActivities({ graph: graphClient, tenants, events }),
+      workflowBundle: events === undefined ? workflows : await withEvents(workflows),
       interceptors: { activity: [activityInterceptors, ownWords] },
       sinks: traceSinks,
       // What a worker has taken is not taken back if something more urgent comes, so fewer at a time mean that less waits.
@@ -123,7 +130,15 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
     const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
     const payloads = describeKeys(payloadKeys);
     log.info(
-      { taskQueue, namespace, graph: graph.url, health: health.address, payloads, ...version },
+      {
+        taskQueue,
+        namespace,
+        graph: graph.url,
+        health: health.address,
+        payloads,
+        events: events !== undefined,
+        ...version,
+      },
       'worker is polling',
     );
     if (version !== undefined) await tellVersion(connection, namespace, version, log);
@@ -133,6 +148,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       } finally {
         await health.close();
         await graphClient.close();
+        await events?.close();
         await connection.close();
         log.info({}, 'worker has stopped');
       }
@@ -145,6 +161,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
     return { health: health.address, stopped, stop };
   } catch (error) {
     await graphClient.close();
+    await events?.close();
     await connection.close();
     const refusal = refusalOf(error, temporal.connectionOptions.address ?? 'localhost:7233', namespace);
     throw refusal === undefined ? error : new TemporalRefused(refusal, error);
@@ -179,6 +196,23 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
   const entries = metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP);
   for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: outcomeOf(end) });
   metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(0, onEntry);
+}
+
+function receiverOf({ events }: WorkerConfig, registry: Registry): EventReceiver | undefined {
+  if (events === undefined) return undefined;
+  return new EventReceiver({ ...events, userAgent: USER_AGENT, metrics: new EventMetrics(registry) });
+}
+
+function announceEvents(namespace: string, taskQueue: string): void {
+  const counter = Runtime.instance().metricMeter.createCounter(METRIC.events, undefined, EVENTS_HELP);
+  const types = [
+    ...OPERATION_EVENTS.map((event) => `call-moderation.operation.${event}`),
+    ...STANDING_MUTE_EVENTS.map((event) => `call-moderation.standing-mute.${event}`),
+  ];
+  for (const type of types) {
+    for (const outcome of DELIVERIES)
+      counter.add(0, { type, outcome, namespace, taskQueue, workflowType: PUBLISH_EVENT });
+  }
 }
 
 /** An operation may end within minutes: it stays on its build, and needs no `patched`. */

@@ -1,4 +1,5 @@
 import { canonicalTenantId } from '../contract/tenant.ts';
+import type { EventReceiver } from '../events/receiver.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { GraphError } from '../graph/errors.ts';
 import { readMuteOnEntry, startMuteOnEntry } from './mutes-on-entry.ts';
@@ -9,6 +10,7 @@ import { KnownCalls } from './known-calls.ts';
 import { listLiveCalls } from './live-calls.ts';
 import { readLatestOperation } from './latest-operation.ts';
 import { readOperation, startOperation } from './operations.ts';
+import { postEvent } from './post-event.ts';
 import { isLeftMuted, policyLevel, policyOnEstablished, quietCalls, quietUntil } from './rules.ts';
 import { toApplicationFailure } from './to-application-failure.ts';
 import type { ActionTarget, Activities, CallTarget } from './types.ts';
@@ -17,13 +19,15 @@ export interface ActivityOptions {
   graph: GraphClient;
   /** Tenants that a request may name, in canonical form; any where absent. */
   tenants?: ReadonlySet<string> | undefined;
+  /** Where events are sent, if they are. */
+  events?: EventReceiver | undefined;
 }
 
 /**
  * The activities over one Graph client. Each is one verb, and gives the workflow the two or three fields that it decides
  * on, never a body of Graph's: those are large and name people.
  */
-export function createActivities({ graph, tenants }: ActivityOptions): Activities {
+export function createActivities({ graph, tenants, events }: ActivityOptions): Activities {
   const inTenant = async <T>(target: CallTarget & Partial<ActionTarget>, work: () => Promise<T>): Promise<T> => {
     const { tenantId, attemptsBefore } = target;
     try {
@@ -55,6 +59,7 @@ export function createActivities({ graph, tenants }: ActivityOptions): Activitie
     readMuteOnEntry,
     readLatestOperation,
     readRoster: (target) => inTenant(target, () => readRoster(graph, target)),
+    postEvent: (event) => postEvent(events, event),
     postMuteParticipant: (target) => inTenant(target, () => postMuteParticipant(graph, target)),
   };
 }

@@ -1,6 +1,7 @@
 import type { ModerationErrorType } from '../client/errors.ts';
 import type { OnConflict } from '../client/operations/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
+import type { ModerationEvent } from '../contract/event.ts';
 import type { Action } from '../contract/names.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import type { ModerationResult, MuteState, ParticipantsMuteResult, SeenState } from '../contract/operation.ts';
@@ -313,4 +314,6 @@ export interface Activities {
   readRoster(target: RosterTarget): Promise<RosterReading>;
   /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */
   postMuteParticipant(target: ParticipantActionTarget): Promise<Acceptance | 'left'>;
+  /** One attempt to deliver an event to its receiver. */
+  postEvent(event: ModerationEvent): Promise<void>;
 }

@@ -10,6 +10,7 @@ export const METRIC = {
   mutesAgain: 'call_moderation_mute_lock_mutes_total',
   mutesOnEntry: 'call_moderation_mutes_on_entry_total',
   mutedOnEntry: 'call_moderation_muted_on_entry_total',
+  events: 'call_moderation_events_total',
 } as const;
 
 /** Of the counters; whoever creates one first decides. */
@@ -19,6 +20,8 @@ export const MUTES_AGAIN_HELP = 'Mutes of calls that are held and that somebody 
 
 export const MUTES_ON_ENTRY_HELP = 'Mutes on entry that have ended, by outcome.';
 export const MUTED_ON_ENTRY_HELP = 'People who were muted as they came into a call.';
+
+export const EVENTS_HELP = 'Events that were delivered or given up, by type and outcome.';
 
 /** Upper bounds in seconds: a request is asked for 60 s at the most, a confirmation waited for up to 300. */
 export const METRIC_BUCKETS = {

@@ -122,7 +122,7 @@ export function requestIdOf({ headers, body }: Pick<Answer, 'headers' | 'body'>)
 }
 
 /** Seconds from `Retry-After`, which is a number of seconds or an HTTP date. RFC 9110, section 10.2.3. */
-function retryAfterOf({ headers }: Answer): number | undefined {
+export function retryAfterOf({ headers }: Pick<Answer, 'headers'>): number | undefined {
   const value = headers['retry-after'];
   if (typeof value !== 'string' || value.trim() === '') return undefined;
   const seconds = /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1_000;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { EVENTS_FLAG } from '../contract/event.ts';
 import { VERSION } from '../lib/version.ts';
 
 /** What a worker runs as its workflows. */
@@ -65,4 +66,13 @@ export const BUNDLE_PATH: string = besides('../workflows.bundle.js');
 export async function loadWorkflows(options: BundleOptions = {}): Promise<WorkflowBundle> {
   const isBuilt = options.callStacks !== true && existsSync(BUNDLE_PATH);
   return isBuilt ? { codePath: BUNDLE_PATH } : { code: await bundleWorkflows(options) };
+}
+
+/**
+ * The same workflows, which hand over events (`workflows/events.ts`). What stands before the first line keeps the numbers of all
+ * lines, so that the source map stays right.
+ */
+export async function withEvents(bundle: WorkflowBundle): Promise<WorkflowBundle> {
+  const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath, 'utf8');
+  return { code: `globalThis.${EVENTS_FLAG}=true;${code}` };
 }

@@ -100,3 +100,21 @@ export const rules = proxyActivities<
   retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 30_000 },
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
+
+/** Before the second attempt to deliver an event. */
+const EVENT_RETRY_MS = 5_000;
+
+/** The longest pause between two attempts. */
+const MAX_EVENT_RETRY_MS = 15 * 60_000;
+
+/** How long an event is tried to be delivered. */
+const EVENT_MS = 24 * 3_600_000;
+
+/** A POST to the receiver of events ends by itself before its limit. Operations go before it, if tasks wait for a worker. */
+export const eventPosts = proxyActivities<Pick<Activities, 'postEvent'>>({
+  startToCloseTimeout: 2 * ATTEMPT_MS,
+  scheduleToCloseTimeout: EVENT_MS,
+  retry: { initialInterval: EVENT_RETRY_MS, backoffCoefficient: 2, maximumInterval: MAX_EVENT_RETRY_MS },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  priority: { priorityKey: 5 },
+});

@@ -8,6 +8,7 @@ import { keepMuted } from './standing/mute-lock.ts';
 import { runLiveCall } from './live-call/live-call.ts';
 import { moderate } from './operation/operation.ts';
 import { muteOnEntry } from './standing/mute-on-entry.ts';
+import { publishEvent } from './publish-event.ts';
 
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
@@ -45,7 +46,7 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
   return await runPolicy(policy, carried);
 }
 
-export { keepMuted, muteOnEntry };
+export { keepMuted, muteOnEntry, publishEvent };
 
 /**
  * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call
@@ -60,3 +61,4 @@ function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
 setWorkflowOptions(longLived, keepMuted);
 setWorkflowOptions(longLived, liveCall);
 setWorkflowOptions(longLived, muteOnEntry);
+setWorkflowOptions(longLived, publishEvent);

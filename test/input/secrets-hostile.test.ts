@@ -37,6 +37,7 @@ function secretsOf(value: string): Environment {
     TEMPORAL_TLS_CLIENT_KEY_DATA: value,
     MODERATION_PAYLOAD_KEYS: `a:${value}`,
     MODERATION_GRAPH_TOKEN: value,
+    MODERATION_EVENTS_SECRETS: `whsec_${value}`,
     MODERATION_WEBHOOK_FORWARD_URL: `http://user:${value}@127.0.0.1:1/`,
     AZURE_CLIENT_SECRET: value,
     AZURE_CLIENT_CERTIFICATE_PASSWORD: value,

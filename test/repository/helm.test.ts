@@ -120,6 +120,7 @@ function environmentOf(pods: PodTemplate, secret: (name: string) => string): Rec
 
 const SECRET_VALUES: Record<string, string> = {
   MODERATION_PAYLOAD_KEYS: `2026-11:${Buffer.alloc(32, 7).toString('base64')}`,
+  MODERATION_EVENTS_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 };
 const planted = (name: string): string => SECRET_VALUES[name] ?? `planted-${name.toLowerCase()}`;
 
@@ -557,6 +558,7 @@ describe.skipIf(schemas === undefined)('a value', () => {
     ['graph.url=http://graph.example.com', '/graph/url'],
     ['tenants=["contoso"]', '/tenants/0'],
     ['logLevel=verbose', '/logLevel'],
+    ['events.url=http://backend.example.com/events', '/events/url'],
     ['proxy.https=http://user:planted@proxy.example.com', '/proxy/https'],
     ['extraEnv=[{"name":"HTTPS_PROXY","value":"http://user:planted@proxy"}]', '/extraEnv/0/value'],
     ['extraEnv=[{"name":"LOG_LEVEL"}]', '/extraEnv/0'],
@@ -607,6 +609,7 @@ describe.skipIf(schemas === undefined)('a value', () => {
       'temporal.apiKeySecret: the Worker Controller',
     ],
     [['worker.serviceAccount.create=false'], 'worker.serviceAccount.name: required'],
+    [['events.url=https://backend.example.com/events'], 'events.secret.name: required'],
   ])('is refused with another that it cannot go with: %s', async (values, message) => {
     expect(await refusal(helm, [minimal, ...values])).toContain(message);
   });

@@ -66,9 +66,9 @@ export class Service {
     return new Service(graph, env, client, webhook, await workerOf({ ...env, ...apart.worker }));
   }
 
-  /** Another worker takes the place of one that was stopped. */
-  async startWorker(): Promise<void> {
-    this.#worker = await workerOf(this.env);
+  /** Another worker takes the place of one that was stopped; `overrides` are its own variables. */
+  async startWorker(overrides: Environment = {}): Promise<void> {
+    this.#worker = await workerOf({ ...this.env, ...overrides });
   }
 
   async stopWorker(): Promise<void> {

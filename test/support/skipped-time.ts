@@ -6,14 +6,22 @@ import { Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import { loadClientConfig, loadWebhookConfig, loadWorkerConfig, type WorkerConfig } from '../../src/config.ts';
+import {
+  loadClientConfig,
+  loadWebhookConfig,
+  loadWorkerConfig,
+  type Environment,
+  type WorkerConfig,
+} from '../../src/config.ts';
 import { SEARCH_ATTRIBUTE_TYPE } from '../../src/contract/names.ts';
+import { EventReceiver } from '../../src/events/receiver.ts';
 import { GraphClient } from '../../src/graph/client.ts';
 import { tokensOf } from '../../src/graph/tokens.ts';
 import { GraphSimulator, type NewCall } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { activityInterceptors, traceSinks } from '../../src/tracing/worker.ts';
 import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
+import { withEvents } from '../../src/temporal/workflow-bundle.ts';
 import { environmentFor, log, silenceTemporal, TestCall } from './service.ts';
 
 /**
@@ -63,7 +71,7 @@ export class SkippedTime {
   }
 
   /** Without a worker, until `startWorker`. */
-  static async start(program: string): Promise<SkippedTime> {
+  static async start(program: string, overrides: Environment = {}): Promise<SkippedTime> {
     silenceTemporal();
     const executable = { type: 'existing-path', path: program } as const;
     const environment = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
@@ -76,6 +84,7 @@ export class SkippedTime {
       ...environmentFor(graph),
       TEMPORAL_ADDRESS: environment.address,
       MODERATION_TASK_QUEUE: `skipped-${randomUUID()}`,
+      ...overrides,
     };
     const client = await connectClient(loadClientConfig(env));
     const webhook = await startWebhook({ config: loadWebhookConfig(env), log });
@@ -83,13 +92,15 @@ export class SkippedTime {
   }
 
   async startWorker(): Promise<void> {
-    const { graph } = this.#config;
+    const { graph, events: target } = this.#config;
+    const events = target === undefined ? undefined : new EventReceiver({ ...target, userAgent: 'test' });
+    const workflows = { codePath: inject('workflowBundle') };
     const graphClient = new GraphClient({ url: graph.url, tokens: tokensOf(graph), userAgent: 'test' });
     const worker = await Worker.create({
       connection: this.#environment.nativeConnection,
       taskQueue: this.taskQueue,
-      activities: createActivities({ graph: graphClient }),
-      workflowBundle: { codePath: inject('workflowBundle') },
+      activities: createActivities({ graph: graphClient, events }),
+      workflowBundle: events === undefined ? workflows : await withEvents(workflows),
       interceptors: { activity: [activityInterceptors] },
       sinks: traceSinks,
     });
@@ -98,6 +109,7 @@ export class SkippedTime {
       worker.shutdown();
       await stopped;
       await graphClient.close();
+      await events?.close();
     };
   }
 

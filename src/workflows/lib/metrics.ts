@@ -1,5 +1,6 @@
 import { metricMeter } from '@temporalio/workflow';
 import {
+  EVENTS_HELP,
   MUTE_LOCKS_HELP,
   METRIC,
   MUTED_ON_ENTRY_HELP,
@@ -39,6 +40,11 @@ export function countMuteOnEntry(outcome: string): void {
 /** Newcomers were muted. */
 export function countMutedOnEntry(count: number): void {
   if (count > 0) metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(count);
+}
+
+/** An event was delivered, or given up. */
+export function countEvent(type: string, outcome: string): void {
+  metricMeter.createCounter(METRIC.events, undefined, EVENTS_HELP).add(1, { type, outcome });
 }
 
 /** Graph has accepted, so many ms after it was first asked. */

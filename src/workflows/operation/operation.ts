@@ -39,9 +39,11 @@ import {
 } from '../../contract/signals.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
 import { invalidRequest, type Failure } from '../lib/failures.ts';
-import type { HandOver, Inheritance } from './inheritance.ts';
+import { Events } from '../events.ts';
+import type { HandOver, Inheritance, Outcome } from './inheritance.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { ParticipantsMute } from './participants-mute.ts';
+import { endOf, failed } from '../operation-events.ts';
 import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
 import { Saga } from './self-mute.ts';
 import { reportRefusal } from './ui-details.ts';
@@ -58,12 +60,14 @@ export async function moderate(
   rest: readonly unknown[],
 ): Promise<ModerationResult | ParticipantsMuteResult> {
   const { workflowId, runId } = workflowInfo();
+  const events = new Events();
   const checked = checkRequest(input, action);
   if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
   const issues = checked.ok ? faultsOfRun(checked.request, rest) : checked.issues;
   if (!checked.ok || issues.length > 0) {
     const failure = invalidRequest(issues, checked.ok ? checked.request.callId : undefined);
     reportRefusal(failure);
+    await events.tell(failed(action, checked.ok ? checked.request : undefined, failure));
     throw fail(action, failure);
   }
 
@@ -77,9 +81,7 @@ export async function moderate(
   listen(saga, watchers, workflowId);
   const outcome = await CancellationScope.nonCancellable(async () => {
     const came = await saga.run();
-    if (came.kind === 'continued' && saga.interruptions.successor === undefined) return came;
-    watchers.add(saga.interruptions.successor?.watcher);
-    await watchers.notify(runId);
+    await tellEnd(action, saga, came, { request, watchers, events });
     return came;
   });
   const handOver = saga.handOver();
@@ -98,6 +100,30 @@ export async function moderate(
     recordOperation(action, isEveryoneMuted(result) ? 'Confirmed' : PARTIAL, { participants: participants.length });
   }
   return result;
+}
+
+/**
+ * Tells everyone of the end. That waits for Temporal, and meanwhile another operation may take over, or somebody may join: then
+ * there is more to tell.
+ */
+async function tellEnd(
+  action: Action,
+  { interruptions }: Saga | ParticipantsMute,
+  came: Outcome,
+  { request, watchers, events }: { request: ModerationRequest; watchers: Watchers; events: Events },
+): Promise<void> {
+  let told: string | undefined;
+  for (;;) {
+    const end = endOf(action, request, came, interruptions.successor);
+    if (end === undefined) return; // It goes on.
+    if (end.type !== told) {
+      told = end.type;
+      watchers.add(interruptions.successor?.watcher);
+      await Promise.all([events.tell(end), watchers.notify(workflowInfo().runId)]);
+    } else if (watchers.waiting.length > 0) {
+      await watchers.notify(workflowInfo().runId);
+    } else return;
+  }
 }
 
 function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): string[] {

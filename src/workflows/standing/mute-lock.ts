@@ -35,6 +35,8 @@ const KIND: StandingMuteKind<MuteLockRequest, MuteLockTerms, MuteLockState, Mute
   begin: (request, state) => new MuteLockLoop(request, state),
   detailsOf,
   countEnd: countMuteLock,
+  hasBegun: ({ phase, lastSeen }) => phase !== 'muting' && lastSeen?.isMuted === true,
+  eventKindOf: (status) => (status?.enforce === false ? 'muteFor' : 'keepMuted'),
 };
 
 function detailsOf({ until, enforce, request }: MuteLockStatus): string {

@@ -98,7 +98,6 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
   MuteOnEntryResult
 > {
   readonly #request: MuteOnEntryRequest;
-  readonly #isContinued: boolean;
   readonly #memory: NewcomerMemory;
   /** That there is something new to show to people. */
   readonly #tell: () => void;
@@ -116,7 +115,6 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
     this.#request = request;
     this.#call = new GraphCall(request, { isCallKnown: state?.since !== undefined, isPosted: false });
     this.#tell = () => tell(this.status());
-    this.#isContinued = state !== undefined;
     const now = Date.now();
     const { memory, life, mutes, ...rest } = state ?? {};
     this.#life = new Lifetime(request, life);
@@ -188,7 +186,7 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
   /** Runs in a scope that cannot be cancelled; a cancellation releases. */
   async run(): Promise<StandingMuteOutcome<MuteOnEntryState, MuteOnEntryResult>> {
     try {
-      if (!this.#isContinued) await this.#begin();
+      if (this.#state.since === undefined) await this.#begin();
       return await this.#watch();
     } catch (stop) {
       this.#phase = 'ended';

@@ -41,6 +41,8 @@ const KIND: StandingMuteKind<
   begin: (request, state, tell) => new MuteOnEntryLoop(request, state, tell),
   detailsOf,
   countEnd: countMuteOnEntry,
+  hasBegun: ({ since }) => since !== undefined,
+  eventKindOf: () => 'muteOnEntry',
 };
 
 function detailsOf(status: MuteOnEntryStatus): string {

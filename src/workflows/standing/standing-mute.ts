@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { keyword } from '../../contract/attributes.ts';
 import { isFailureType } from '../../contract/failure.ts';
+import type { MuteLockResult } from '../../contract/mute-lock.ts';
 import {
   STANDING_MUTE_SIGNAL,
   outcomeOf,
@@ -15,11 +16,14 @@ import {
   type CheckedFields,
   type OfCall,
 } from '../../contract/standing-mute.ts';
+import type { MuteOnEntryResult } from '../../contract/mute-on-entry.ts';
 import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../../contract/names.ts';
+import type { StandingMuteEvent } from '../../contract/event.ts';
 import { toCallEnd, toRosterUpdate, type RosterUpdate } from '../../contract/signals.ts';
 import { invalidRequest, type Failure } from '../lib/failures.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
+import { StandingMuteEvents, reportRefusal, type StandingStatus } from '../standing-mute-events.ts';
 import { ensureAttributes, recordOutcome } from '../lib/visibility.ts';
 
 /**
@@ -43,6 +47,15 @@ export interface StandingMuteKind<Request, Terms, State, Status, Result> {
   /** What Temporal's UI shows of it. */
   detailsOf: (status: Status) => string;
   countEnd: (outcome: string) => void;
+  /** Whether it keeps somebody muted by now. */
+  hasBegun: (status: Status) => boolean;
+  /** As its events name it; a request that is invalid has no status. */
+  eventKindOf: (status?: Status) => StandingMuteEvent['kind'];
+}
+
+/** What a run leaves to the one that it continues as, beside its state, if its begin was not reported yet. */
+interface Unreported {
+  begins: true;
 }
 
 /** How it goes on, which knows nothing of Temporal's handlers. Handlers only take note, at once. */
@@ -70,8 +83,8 @@ export async function runStandingMute<
   Request extends OfCall,
   Terms,
   State extends object,
-  Status,
-  Result extends { endedBy: string },
+  Status extends StandingStatus,
+  Result extends MuteLockResult | MuteOnEntryResult,
 >(
   kind: StandingMuteKind<Request, Terms, State, Status, Result>,
   input: unknown,
@@ -83,7 +96,7 @@ export async function runStandingMute<
     recordOutcome(outcome);
   };
   const fail = ({ type, message, details }: Pick<Failure, 'message' | 'details'> & { type: string }): never => {
-    const known = isFailureType(type) ? type : 'OperationFailed';
+    const known = failureTypeOf({ type });
     record(known);
     throw closing({ type: known, message, details });
   };
@@ -91,7 +104,11 @@ export async function runStandingMute<
   const issues = checked.ok
     ? faultsOfStart(`${name} of this call`, kind.workflowIdOf(checked.request.callId), rest)
     : checked.issues;
-  if (!checked.ok || issues.length > 0) return fail(invalidRequest(issues));
+  if (!checked.ok || issues.length > 0) {
+    const failure = invalidRequest(issues);
+    await reportRefusal(kind.eventKindOf(), failure.type);
+    return fail(failure);
+  }
   const { request } = checked;
   const { callId, tenantId } = request;
   ensureAttributes([
@@ -100,11 +117,41 @@ export async function runStandingMute<
     ...(tenantId === undefined ? [] : [keyword(SEARCH_ATTRIBUTE.tenantId, tenantId)]),
   ]);
   const tell = (status: Status): void => setCurrentDetails(detailsOf(status));
-  const it = begin(request, carriedOf(rest) as State | undefined, tell);
-  listen(kind, it, tell);
-  const outcome = await CancellationScope.nonCancellable(() => it.run());
+  const carried = carriedOf(rest) as State | undefined;
+  const it = begin(request, carried, tell);
+  let extensions = 0;
+  listen(kind, it, tell, () => {
+    extensions += 1;
+  });
+  const events = new StandingMuteEvents({
+    request,
+    status: () => it.status(),
+    kindOf: kind.eventKindOf,
+    hasBegun: kind.hasBegun,
+    isToBegin: carried === undefined || isUnreported(rest[1]),
+  });
+  const outcome = await CancellationScope.nonCancellable(async () => {
+    void events.watch();
+    for (;;) {
+      const came = await it.run();
+      const known = extensions;
+      // What waits for Temporal lets signals in, and they may change what it has come to.
+      if (came.kind === 'continued') {
+        if (events.areHandedOver) return came;
+        await events.handedOver();
+        continue;
+      }
+      await (came.kind === 'failed' ? events.failed(failureTypeOf(came.failure)) : events.ended(came.result));
+      if (extensions === known) return came;
+    }
+  });
   if (outcome.kind === 'continued') {
-    return await continueAsNew<(...args: [Request, State]) => Promise<never>>(request, outcome.state);
+    const left: Unreported[] = events.isToBegin ? [{ begins: true }] : [];
+    return await continueAsNew<(...args: [Request, State, ...Unreported[]]) => Promise<never>>(
+      request,
+      outcome.state,
+      ...left,
+    );
   }
   if (outcome.kind === 'failed') return fail(outcome.failure);
   const { endedBy } = outcome.result;
@@ -114,10 +161,19 @@ export async function runStandingMute<
   return outcome.result;
 }
 
-function listen<Request, Terms, State, Status, Result>(
+function failureTypeOf({ type }: { type: string }): string {
+  return isFailureType(type) ? type : 'OperationFailed';
+}
+
+function isUnreported(value: unknown): value is Unreported {
+  return typeof value === 'object' && value !== null && 'begins' in value && value.begins === true;
+}
+
+function listen<Request, Terms, State, Status extends StandingStatus, Result>(
   { query, descriptions, checkTerms }: StandingMuteKind<Request, Terms, State, Status, Result>,
   it: StandingMuteOnCall<Terms, State, Status, Result>,
   tell: (status: Status) => void,
+  extended: () => void,
 ): void {
   tell(it.status());
   CancellationScope.current().cancelRequested.catch(() => it.cancel());
@@ -143,6 +199,7 @@ function listen<Request, Terms, State, Status, Result>(
     );
     on(STANDING_MUTE_SIGNAL.extend, toTerms, ({ terms, wishedAt }) => {
       it.extend(terms, wishedAt);
+      extended();
       tell(it.status());
     });
   });

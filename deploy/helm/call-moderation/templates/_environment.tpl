@@ -129,6 +129,15 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
   value: 'true'
 {{- end }}
 {{- end }}
+{{- with .Values.events }}
+{{- if .url }}
+- name: MODERATION_EVENTS_URL
+  value: {{ .url | quote }}
+- name: MODERATION_EVENTS_SECRETS
+  valueFrom:
+    secretKeyRef: {{- toYaml .secret | nindent 6 }}
+{{- end }}
+{{- end }}
 {{- with .Values.azure }}
 - name: AZURE_CLIENT_ID
   value: {{ ternary .managedIdentityClientId .clientId (eq .credential "managedIdentity") | quote }}
