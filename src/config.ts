@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from './contract/names.ts';
+import { ENDPOINT_NAME_FAULT, isEndpointName } from './contract/nexus-endpoint.ts';
 import { isKeyId, PLAIN, type PayloadKeys } from './contract/payload-keys.ts';
 import { CLOUDS, type Cloud } from './graph/clouds.ts';
 import { keyOf } from './events/signature.ts';
@@ -96,6 +97,8 @@ export interface WorkerConfig extends CommonConfig {
   events: { url: string; keys: readonly Uint8Array[] } | undefined;
   /** Records where workflows wait, for the tab *Call Stack* of Temporal's UI. */
   callStacks: boolean;
+  /** The Nexus endpoint that leads to the workers. Absent, they do not serve Nexus. */
+  nexusEndpoint: string | undefined;
 }
 
 /** For the command that says which build new operations begin on. */
@@ -346,6 +349,7 @@ const worker = common.extend({
   MODERATION_EVENTS_URL: safeUrl.optional(),
   MODERATION_EVENTS_SECRETS: eventSecrets.optional(),
   MODERATION_CALL_STACKS: z.enum(['true', 'false'], 'must be true or false').default('false'),
+  MODERATION_NEXUS_ENDPOINT: z.string().refine(isEndpointName, ENDPOINT_NAME_FAULT).optional(),
   AZURE_AUTHORITY_HOST: authorityHost.optional(),
   ...version,
 });
@@ -414,6 +418,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     maxWorkflowTasks: values.MODERATION_MAX_WORKFLOW_TASKS,
     events: eventsOf(values),
     callStacks: values.MODERATION_CALL_STACKS === 'true',
+    nexusEndpoint: values.MODERATION_NEXUS_ENDPOINT,
   };
 }
 

@@ -39,6 +39,7 @@ import { seldom } from './lib/outbound.ts';
 import { exitOnFault } from './lib/exit-on-error.ts';
 import { stopSignal } from './lib/stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
+import { moderationService } from './nexus/service.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
 import { workerProxy } from './temporal/proxy.ts';
@@ -94,6 +95,7 @@ export interface WorkerProcessOptions {
 export async function startWorker({ config, log, coreMetrics, bundle }: WorkerProcessOptions): Promise<RunningWorker> {
   const { temporal, taskQueue, graph, tenants, version, payloadKeys, maxActivitiesPerSecond, callStacks } = config;
   const { maxActivities = MAX_ACTIVITIES, maxWorkflowTasks } = config;
+  const { nexusEndpoint } = config;
   const namespace = temporal.namespace ?? 'default';
   const connection = await connect(config);
   const metrics = new GraphMetrics();
@@ -126,6 +128,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       // workflow gets an activity handed eagerly, past the queue, unless it knows of a limit.
       ...(maxActivitiesPerSecond !== undefined && { maxTaskQueueActivitiesPerSecond: maxActivitiesPerSecond }),
       ...(version !== undefined && { workerDeploymentOptions: pinnedTo(version) }),
+      ...(nexusEndpoint !== undefined && { nexusServices: [moderationService()] }),
     });
     const health = await serveHealth({ config, log, coreMetrics, worker, connection, registry: metrics.registry });
     const payloads = describeKeys(payloadKeys);
@@ -137,6 +140,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
         health: health.address,
         payloads,
         events: events !== undefined,
+        nexusEndpoint,
         ...version,
       },
       'worker is polling',

@@ -119,7 +119,7 @@ describe.concurrent('an operation that ends', () => {
       participants: 4,
       faults: { requests: [{ on: 'muteParticipant', answer: { status: 400 } }] },
     });
-    await (await service.moderation.mute({ callId: call.id, target: 'others' })).result();
+    await (await service.moderation.muteParticipants({ callId: call.id, target: 'others' })).result();
     const [event] = await receiver.untilOf(call.id, 1);
     expect(event).toMatchObject({
       type: 'call-moderation.operation.partial',

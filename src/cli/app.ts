@@ -6,13 +6,14 @@ import type { CodecFlags } from './codec.ts';
 import type { Context } from './context.ts';
 import type { DevFlags } from './dev.ts';
 import type { DoctorFlags } from './doctor.ts';
-import { count, origin, outcome, port, seconds, url } from './flags.ts';
+import { count, endpoint, origin, outcome, port, seconds, url } from './flags.ts';
 import type { KeepMutedFlags } from './keep-muted.ts';
 import type { ListFlags } from './list.ts';
 import type { ModerateFlags } from './moderate.ts';
 import type { MuteOnEntryFlags } from './mute-on-entry.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { ReleaseFlags } from './release.ts';
+import type { SetupFlags } from './setup.ts';
 
 /** The commands. Each loads its code when it runs, so that `--help` does not wait for Temporal's SDK. */
 
@@ -291,9 +292,19 @@ const routes = buildRouteMap({
       parameters: {},
       docs: { brief: "Run the webhook: it takes Graph's notifications" },
     }),
-    setup: buildCommand<{ json: boolean }, [], Context>({
+    setup: buildCommand<SetupFlags, [], Context>({
       loader: async () => (await import('./setup.ts')).setup,
-      parameters: { flags: { json } },
+      parameters: {
+        flags: {
+          nexusEndpoint: {
+            kind: 'parsed',
+            parse: endpoint,
+            optional: true,
+            brief: 'Also create the Nexus endpoint of this name, for callers in other namespaces',
+          },
+          json,
+        },
+      },
       docs: { brief: 'Register the search attributes that operations need, in the namespace of TEMPORAL_NAMESPACE' },
     }),
     doctor: buildCommand<DoctorFlags, [], Context>({

@@ -1,6 +1,7 @@
 import { CANCELLED, FAILURE_TYPES } from '../contract/failure.ts';
 import { toSeconds } from '../contract/duration.ts';
 import { PARTIAL, PENDING } from '../contract/names.ts';
+import { ENDPOINT_NAME_FAULT, isEndpointName } from '../contract/nexus-endpoint.ts';
 
 /** Values of flags. What is thrown here is told with the flag's name, and the exit code is 2. */
 
@@ -37,6 +38,12 @@ export function port(value: string): number {
 export function url(value: string): string {
   if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
   throw new TypeError('it must be an absolute URL, such as https://bot.example.com/api/calls');
+}
+
+/** The name of a Nexus endpoint. */
+export function endpoint(value: string): string {
+  if (isEndpointName(value)) return value;
+  throw new TypeError(`it ${ENDPOINT_NAME_FAULT}`);
 }
 
 /** As a browser sends it. */

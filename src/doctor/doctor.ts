@@ -15,6 +15,7 @@ import { describeKeys } from '../temporal/payload-codec.ts';
 import { bundleCheck } from './bundle.ts';
 import { Fault, findingOf, type Check, type Finding } from './check.ts';
 import { clockCheck } from './clock.ts';
+import { nexusCheck } from './nexus.ts';
 import { policiesCheck } from './policies.ts';
 import { temporalChecks } from './temporal.ts';
 import { tokenChecks } from './token.ts';
@@ -42,6 +43,9 @@ export async function examine(env: Environment, options: DoctorOptions): Promise
       bundleCheck(),
       ...temporalChecks(client, common.taskQueue, address),
       ...(common.payloadKeys === undefined ? [] : [policiesCheck(client, common.taskQueue, common.payloadKeys)]),
+      ...('config' in worker && worker.config.nexusEndpoint !== undefined
+        ? [nexusCheck(client, common.taskQueue, worker.config.nexusEndpoint)]
+        : []),
       ...('config' in worker ? graphChecks(worker.config, options) : []),
       ...('config' in webhook ? webhookChecks(webhook.config, options.webhookUrl ?? urlOf(webhook.config)) : []),
       clockCheck([

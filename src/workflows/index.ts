@@ -9,6 +9,7 @@ import { runLiveCall } from './live-call/live-call.ts';
 import { moderate } from './operation/operation.ts';
 import { muteOnEntry } from './standing/mute-on-entry.ts';
 import { publishEvent } from './publish-event.ts';
+import { nexusOrder } from './nexus-order.ts';
 
 /**
  * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
@@ -46,7 +47,7 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
   return await runPolicy(policy, carried);
 }
 
-export { keepMuted, muteOnEntry, publishEvent };
+export { keepMuted, muteOnEntry, nexusOrder, publishEvent };
 
 /**
  * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call

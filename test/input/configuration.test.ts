@@ -736,6 +736,19 @@ describe('the stacks of promises', () => {
   });
 });
 
+describe('the Nexus endpoint', () => {
+  const endpoint = (value: string) => worker({ MODERATION_NEXUS_ENDPOINT: value }).nexusEndpoint;
+
+  test('is none by default, so that nobody polls for Nexus', () => {
+    expect([worker().nexusEndpoint, endpoint('')]).toEqual([undefined, undefined]);
+    expect(endpoint('call-moderation')).toBe('call-moderation');
+  });
+
+  test.each(['a', '-a', 'a-', 'a_b', 'a b', '1a', 'a'.repeat(201)])('cannot be %s', (value) => {
+    expect(faultOf(() => endpoint(value))).toContain('MODERATION_NEXUS_ENDPOINT: must be the name of a Nexus endpoint');
+  });
+});
+
 describe('the keys of payloads', () => {
   const key = Buffer.alloc(32, 7).toString('base64');
   const keys = (value: string) => loadClientConfig({ MODERATION_PAYLOAD_KEYS: value }).payloadKeys;

@@ -241,7 +241,9 @@ function moduleOf({ code }: Fence): string {
   const imports = code.match(/^import .*;.*$/gm) ?? [];
   const rest = code.replaceAll(/^import .*;.*$/gm, '');
   const given = [
-    ...(/\bmoderation =/.test(code) ? [] : [`declare const moderation: import('call-moderation').ModerationClient;`]),
+    ...(/\bmoderation =|\{ moderation \}/.test(code)
+      ? []
+      : [`declare const moderation: import('call-moderation').ModerationClient;`]),
     ...(/\bclient = |new Client/.test(code) ? [] : [`declare const client: import('@temporalio/client').Client;`]),
   ];
   return [...imports, SURROUNDINGS, ...given, `export async function example() {\n${rest}\n}\n`].join('\n');
@@ -260,6 +262,7 @@ test('every TypeScript example compiles', async () => {
   const source = (path: string): string[] => [`../../src/${path}/index.ts`.replace('/./', '/')];
   const paths = {
     'call-moderation': source('.'),
+    'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
     'call-moderation/webhook': source('webhook'),
     'call-moderation/simulator': source('simulator'),
   };

@@ -45,6 +45,7 @@ const EVERYWHERE = [
   'tracesEndpoint=https://collector.example.com',
   'graph.url=https://graph.example.com:8443',
   'worker.callStacks=true',
+  'worker.nexusEndpoint=call-moderation',
   'worker.podAnnotations.note=kept',
   'webhook.nodeSelector.pool=moderation',
 ];

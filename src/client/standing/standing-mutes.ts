@@ -1,4 +1,9 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type WorkflowHandle,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
 import { keyword } from '../../contract/attributes.ts';
 import { canonicalId, workflowIdOf as operationIdOf } from '../../contract/call-id.ts';
 import { quote } from '../../contract/list-filter.ts';
@@ -38,6 +43,9 @@ export interface StartMarks {
   policyId: string;
 }
 
+/** Starts a workflow. Whoever waits for its end in another way than by the handle starts it in a way of their own. */
+export type StartWorkflow = (workflowType: string, options: WorkflowStartOptions) => Promise<WorkflowHandle>;
+
 /** A release or an extension does not wait for longer to learn what it is newer than. */
 const SEE_WITHIN_MS = 1_000;
 
@@ -52,11 +60,14 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
   readonly #runs: Runs;
   readonly #taskQueue: string;
   readonly #kind: StandingMuteDefinition<Request, Terms>;
+  readonly #startAs: StartWorkflow | undefined;
 
-  constructor(runs: Runs, taskQueue: string, kind: StandingMuteDefinition<Request, Terms>) {
+  /** `startAs` is for a start that also attaches its caller to the run, so it is called for one that runs already, too. */
+  constructor(runs: Runs, taskQueue: string, kind: StandingMuteDefinition<Request, Terms>, startAs?: StartWorkflow) {
     this.#runs = runs;
     this.#taskQueue = taskQueue;
     this.#kind = kind;
+    this.#startAs = startAs;
   }
 
   /** Where one runs on the call already it is given these terms, or, with `reject`, the start throws. */
@@ -77,7 +88,12 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
       if (started !== undefined) return started;
       const running = await this.running(request.callId);
       if (onConflict === 'reject') break;
-      if (running !== undefined && (await isTaken(running.extend(termsOf(request))))) return running;
+      if (running !== undefined && (await isTaken(running.extend(termsOf(request))))) {
+        // One that has ended since then is started anew with the same terms.
+        return this.#startAs === undefined
+          ? running
+          : ((await this.#startNew(request, marks, 'USE_EXISTING')) ?? running);
+      }
     }
     const { callId } = request;
     throw new ModerationError('OperationInProgress', takenOf(callId), { callId });
@@ -128,13 +144,16 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
   async #startNew(
     request: Request,
     marks: StartMarks | undefined,
+    workflowIdConflictPolicy: 'FAIL' | 'USE_EXISTING' = 'FAIL',
   ): Promise<StandingMuteHandle<Terms, Status, Result> | undefined> {
     const { workflowType, workflowIdOf, summaryOf } = this.#kind;
     const { callId, tenantId } = request;
+    const { client } = this.#runs;
+    const start = this.#startAs ?? (async (type, options) => await client.workflow.start(type, options));
     try {
-      const handle = await this.#runs.client.workflow.start(workflowType, {
+      const handle = await start(workflowType, {
         workflowId: workflowIdOf(callId),
-        workflowIdConflictPolicy: 'FAIL',
+        workflowIdConflictPolicy,
         taskQueue: this.#taskQueue,
         args: [request],
         priority: lastingPriority(tenantId),

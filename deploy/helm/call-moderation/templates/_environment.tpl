@@ -128,6 +128,10 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
 - name: MODERATION_CALL_STACKS
   value: 'true'
 {{- end }}
+{{- with .nexusEndpoint }}
+- name: MODERATION_NEXUS_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.events }}
 {{- if .url }}

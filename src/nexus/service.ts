@@ -1,0 +1,188 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import {
+  getClient,
+  operationInfo,
+  startWorkflow,
+  WorkflowRunOperationHandler,
+  type WorkflowHandle as NexusRun,
+} from '@temporalio/nexus';
+import {
+  HandlerError,
+  HandlerStartOperationResult,
+  serviceHandler,
+  type CancelOperationContext,
+  type OperationHandler,
+  type ServiceHandler,
+  type StartOperationContext,
+} from 'nexus-rpc';
+import { grpcStatusOf, toOwnError } from '../client/any-error.ts';
+import { ModerationError } from '../client/errors.ts';
+import { MUTE_LOCKS } from '../client/standing/mute-locks.ts';
+import { StandingMutes, type StandingMuteDefinition } from '../client/standing/standing-mutes.ts';
+import { ModerationClient } from '../client/moderation-client.ts';
+import { MUTES_ON_ENTRY } from '../client/standing/mutes-on-entry.ts';
+import { Runs } from '../client/operations/runs.ts';
+import { keyword } from '../contract/attributes.ts';
+import { canonicalId, isCallId } from '../contract/call-id.ts';
+import { isFields } from '../contract/check.ts';
+import type { StandingMuteTerms, OfCall } from '../contract/standing-mute.ts';
+import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { NEXUS_ORDER, type NexusOrder, type OrderedOperation } from '../contract/nexus-order.ts';
+import { moderation, type CallStatus } from './contract.ts';
+import { lastingOf, releaseOf, statusOf } from './inputs.ts';
+
+/**
+ * What the worker does for Nexus callers. Every operation is started by code that the client and the policies use as well:
+ *
+ * - `mute`, `unmute`, `muteParticipants`: the workflow `nexusOrder` orders the operation, waits for it and closes as it did.
+ * - `muteFor`, `keepMuted`, `muteOnEntry`: the caller is attached to the workflow that keeps the call muted, new or running, and
+ *   receives its result. Cancelling the Nexus operation cancels that workflow, which is a release.
+ * - `release`, `status`: answered at once by the client. What a release does not reach in time goes on by itself.
+ *
+ * N1. A request that Temporal repeats has the same `requestId`, and starts nothing twice: it names the order's workflow, and the
+ *     server knows it as the ID of the start.
+ * N2. Whatever is refused here fails by a workflow too (`refusal`). The caller then finds our failure where it finds
+ *     every other one: as the cause of its `NexusOperationFailure`. A handler could only return it one level deeper.
+ * N3. That Temporal does not answer is no outcome: the server repeats the request. Such errors are described in our own words,
+ *     because they become part of the caller's history.
+ */
+export function moderationService(): ServiceHandler {
+  return serviceHandler(moderation, {
+    mute: ordered('mute'),
+    unmute: ordered('unmute'),
+    muteParticipants: ordered('muteParticipants'),
+    muteFor: lasting(MUTE_LOCKS, 'muteFor', { enforce: false }, ['enforce', 'atMost']),
+    keepMuted: lasting(MUTE_LOCKS, 'keepMuted', { enforce: true }, ['enforce']),
+    muteOnEntry: lasting(MUTES_ON_ENTRY, 'muteOnEntry', {}, []),
+    release: prompt(async (client, input, ctx) => {
+      const { callId, ...options } = releaseOf(input);
+      const [released] = await client.release({ callId }, { ...options, withinSeconds: secondsLeft(ctx) }).all();
+      if (released === undefined) throw new HandlerError('INTERNAL', `The release of call ${callId} has no result.`);
+      return released;
+    }),
+    status: prompt(async (client, input) => await callStatus(client, statusOf(input).callId)),
+  });
+}
+
+/** Temporal gives a Nexus request 10 s by default, and what has not ended then goes on by itself. */
+const ANSWER_SECONDS = 8;
+
+function secondsLeft({ requestDeadline }: StartOperationContext): number {
+  const left = requestDeadline === undefined ? ANSWER_SECONDS : (requestDeadline.getTime() - Date.now()) / 1_000 - 1;
+  return Math.min(Math.max(left, 1), ANSWER_SECONDS);
+}
+
+async function callStatus(client: ModerationClient, callId: string): Promise<CallStatus> {
+  const [latest, lock, onEntry] = await Promise.all([
+    client.getLatestOperation(callId),
+    client.getMuteLock(callId),
+    client.getMuteOnEntry(callId),
+  ]);
+  const [muteLock, muteOnEntry] = await Promise.all([lock?.status(), onEntry?.status()]);
+  return {
+    callId,
+    ...(latest !== undefined && { operation: latest.record }),
+    ...(latest?.status !== undefined && { progress: latest.status }),
+    ...(latest?.failure !== undefined && { failure: latest.failure }),
+    ...(muteLock !== undefined && { muteLock }),
+    ...(muteOnEntry !== undefined && { muteOnEntry }),
+  };
+}
+
+function ordered<I, O>(operation: OrderedOperation): OperationHandler<I, O> {
+  return answering<I, O>(async (ctx, input) => await startOrder<O>(ctx, { operation, input }));
+}
+
+function lasting<I, O, Request extends OfCall & StandingMuteTerms, Terms extends object>(
+  kind: StandingMuteDefinition<Request, Terms>,
+  operation: string,
+  fixed: Partial<Request>,
+  refused: readonly string[],
+): OperationHandler<I, O> {
+  return answering<I, O>(async (ctx, input) => {
+    const { request, onConflict } = lastingOf(input, operation, refused);
+    const client = getClient();
+    let run: NexusRun<O> | undefined;
+    const runs = new StandingMutes<Request, Terms, unknown, O>(
+      new Runs(client),
+      operationInfo().taskQueue,
+      kind,
+      async (type, options): Promise<WorkflowHandle> => {
+        run = (await startWorkflow(ctx, type, options)) as NexusRun<O>;
+        return client.workflow.getHandle(run.workflowId, run.runId);
+      },
+    );
+    // The kind checks it, whatever it is.
+    await runs.start((isFields(request) ? { ...request, ...fixed } : request) as Request, onConflict);
+    if (run === undefined) throw new HandlerError('INTERNAL', 'The workflow that was started has no handle.');
+    return run;
+  });
+}
+
+/** An operation that is answered at once. */
+function prompt<I, O>(
+  work: (client: ModerationClient, input: unknown, ctx: StartOperationContext) => Promise<O>,
+): OperationHandler<I, O> {
+  return answering<I, O>(async (ctx, input) => {
+    const client = new ModerationClient({ client: getClient(), taskQueue: operationInfo().taskQueue });
+    return HandlerStartOperationResult.sync(await work(client, input, ctx));
+  });
+}
+
+async function startOrder<O>(ctx: StartOperationContext, order: NexusOrder): Promise<NexusRun<O>> {
+  const callId = 'input' in order && isFields(order.input) ? order.input['callId'] : undefined;
+  const about = isCallId(callId) ? canonicalId(callId) : undefined;
+  const what = 'operation' in order ? order.operation : 'refusal';
+  return (await startWorkflow(ctx, NEXUS_ORDER, {
+    workflowId: `call-moderation/nexus/${ctx.requestId}`, // N1
+    args: [order],
+    staticSummary: about === undefined ? `Nexus: ${what}` : `Nexus: ${what} call ${about}`,
+    ...(about !== undefined && { typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.callId, about)] }),
+  })) as NexusRun<O>;
+}
+
+type Started<O> = NexusRun<O> | HandlerStartOperationResult<O>;
+
+function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise<Started<O>>): OperationHandler<I, O> {
+  const answered = async (ctx: StartOperationContext, started: NexusRun<O>): Promise<HandlerStartOperationResult<O>> =>
+    await new WorkflowRunOperationHandler<undefined, O>(async () => started).start(ctx, undefined);
+  return {
+    async start(ctx, input) {
+      try {
+        const started = await work(ctx, input);
+        return 'workflowId' in started ? await answered(ctx, started) : started;
+      } catch (error) {
+        if (!(error instanceof ModerationError)) throw toHandlerError(error, ctx);
+        const { type, message, details } = error;
+        try {
+          return await answered(ctx, await startOrder<O>(ctx, { refusal: { type, message, details } })); // N2
+        } catch (other) {
+          throw toHandlerError(other, ctx);
+        }
+      }
+    },
+    async cancel(ctx, token) {
+      try {
+        await new WorkflowRunOperationHandler(async () => await Promise.reject(new Error('only cancels'))).cancel(
+          ctx,
+          token,
+        );
+      } catch (error) {
+        // It has ended by itself.
+        if (!(error instanceof WorkflowNotFoundError)) throw toHandlerError(error, ctx);
+      }
+    },
+  };
+}
+
+/** What the server refuses because of the request, and would refuse again. */
+const FINAL: ReadonlySet<string | undefined> = new Set(['INVALID_ARGUMENT', 'FAILED_PRECONDITION']);
+
+/** N3 */
+function toHandlerError(error: unknown, { operation, abortSignal }: CancelOperationContext): unknown {
+  if (error instanceof HandlerError || abortSignal.aborted) return error;
+  const { message } = toOwnError(error, `The Nexus operation ${operation}`);
+  const retryableOverride = !FINAL.has(grpcStatusOf(error));
+  return new HandlerError('INTERNAL', message, { retryableOverride });
+}
