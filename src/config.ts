@@ -28,7 +28,7 @@ import {
   faultOfTenants,
   isDomain,
   isGuid,
-} from './webhook/auth/token-rules.ts';
+} from './auth/token-rules.ts';
 import { proxyFaults } from './lib/outbound.ts';
 import { grpcProxyFaults } from './temporal/proxy.ts';
 
@@ -115,6 +115,25 @@ export interface WebhookConfig extends CommonConfig {
   forwardUrl: string | undefined;
   tenants: ReadonlySet<string> | undefined;
   /** Where health is served; the webhook's own address where absent. */
+  health: Address | undefined;
+}
+
+export interface GatewayConfig extends CommonConfig {
+  listen: Address;
+  /** Nobody is asked for a token where absent. */
+  authentication:
+    | {
+        audience: string;
+        role: string;
+        issuers: (tenantId: string) => readonly string[];
+        openIdUrl: string;
+        tenants: readonly string[];
+      }
+    | undefined;
+  homeTenant: string | undefined;
+  publicUrl: string | undefined;
+  requestsPerSecond: number;
+  /** Where health is served; the gateway's own address where absent. */
   health: Address | undefined;
 }
 
@@ -381,6 +400,31 @@ const webhook = common.extend({
   AZURE_CLIENT_ID: audience.optional(),
 });
 
+const gateway = common.extend({
+  MODERATION_GRAPH_CLOUD: cloudName.default('global'),
+  MODERATION_GATEWAY_HOST: host.default('127.0.0.1'),
+  MODERATION_GATEWAY_PORT: port.default(3_980),
+  MODERATION_GATEWAY_URL: webUrl
+    .refine((value) => !URL.canParse(value) || new URL(value).search === '', 'must be a root without query')
+    .transform((value) => value.replace(/\/+$/, ''))
+    .optional(),
+  MODERATION_GATEWAY_AUDIENCE: applicationId.transform(canonicalGuid).optional(),
+  MODERATION_GATEWAY_ROLE: z
+    .string()
+    .regex(/^[\w.-]{1,120}$/, 'must be the value of an app role, such as CallModeration.Mute')
+    .default('CallModeration.Mute'),
+  MODERATION_GATEWAY_REQUESTS_PER_SECOND: z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'must be a whole number above 0, such as 50')
+    .transform(Number)
+    .default(50),
+  MODERATION_TENANTS: tenants.optional(),
+  MODERATION_HEALTH_HOST: host.optional(),
+  MODERATION_HEALTH_PORT: port.optional(),
+  AZURE_AUTHORITY_HOST: authorityHost.optional(),
+  AZURE_TENANT_ID: tenantId.optional(),
+});
+
 export function loadWorkerConfig(env: Environment): WorkerConfig {
   const given = givenOf(env);
   const faults: string[] = [];
@@ -463,6 +507,57 @@ export function loadWebhookConfig(env: Environment): WebhookConfig {
     openIdUrl: values.MODERATION_WEBHOOK_OPENID_URL ?? OPENID_URL,
     forwardUrl,
     tenants: values.MODERATION_TENANTS,
+    health: isApart ? health : undefined,
+  };
+}
+
+export function loadGatewayConfig(env: Environment): GatewayConfig {
+  const given = givenOf(env);
+  const faults = proxyFaults(given);
+  const hasAudience = given['MODERATION_GATEWAY_AUDIENCE'] !== undefined;
+  const name = given['MODERATION_GATEWAY_HOST']?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1';
+  if (!hasAudience && !isLoopback(new URL(`http://${isIPv6(name) ? `[${name}]` : name.replace(/[^\w.-]/g, '-')}`))) {
+    faults.push(
+      "MODERATION_GATEWAY_AUDIENCE: required unless MODERATION_GATEWAY_HOST is a loopback address, because anybody could ask otherwise; set it to the ID of the gateway's own application",
+    );
+  }
+  if (
+    hasAudience &&
+    given['MODERATION_TENANTS'] === undefined &&
+    !isGuid(canonicalGuid(given['AZURE_TENANT_ID'] ?? ''))
+  ) {
+    faults.push(
+      'MODERATION_TENANTS: required beside MODERATION_GATEWAY_AUDIENCE, because Entra ID issues tokens in any tenant that has taken on the application; name the IDs of the tenants',
+    );
+  }
+  const { values, temporal } = read(gateway, env, given, faults);
+  const listen = { host: values.MODERATION_GATEWAY_HOST, port: values.MODERATION_GATEWAY_PORT };
+  const health = {
+    host: values.MODERATION_HEALTH_HOST ?? listen.host,
+    port: values.MODERATION_HEALTH_PORT ?? listen.port,
+  };
+  const isApart = health.host !== listen.host || health.port !== listen.port;
+  const allowed = [...(values.MODERATION_TENANTS ?? [values.AZURE_TENANT_ID ?? ''])].map(canonicalTenant);
+  const audienceId = values.MODERATION_GATEWAY_AUDIENCE;
+  const cloud: Cloud = CLOUDS[values.MODERATION_GRAPH_CLOUD as keyof typeof CLOUDS];
+  const authority = (values.AZURE_AUTHORITY_HOST ?? cloud.authorityHost).replace(/\/+$/, '');
+  return {
+    ...commonOf(values, temporal),
+    listen,
+    authentication:
+      audienceId === undefined
+        ? undefined
+        : {
+            audience: audienceId,
+            role: values.MODERATION_GATEWAY_ROLE,
+            // Of tokens of version 2, and of version 1.
+            issuers: (tenant) => [`${authority}/${tenant}/v2.0`, `https://sts.windows.net/${tenant}`],
+            openIdUrl: `${authority}/common/v2.0/.well-known/openid-configuration`,
+            tenants: allowed,
+          },
+    homeTenant: values.AZURE_TENANT_ID ?? (allowed.length === 1 ? allowed[0] : undefined),
+    publicUrl: values.MODERATION_GATEWAY_URL,
+    requestsPerSecond: values.MODERATION_GATEWAY_REQUESTS_PER_SECOND,
     health: isApart ? health : undefined,
   };
 }
@@ -550,7 +645,7 @@ function isOwnAddress(target: URL, listen: Address, path: string): boolean {
 }
 
 const KNOWN: readonly string[] = [
-  ...new Set([worker, webhook, deployment].flatMap((schema) => Object.keys(schema.shape))),
+  ...new Set([worker, webhook, gateway, deployment].flatMap((schema) => Object.keys(schema.shape))),
   'MODERATION_TEMPORAL_CLI',
   'MODERATION_TEMPORAL_TEST_SERVER',
 ];

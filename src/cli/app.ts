@@ -292,6 +292,11 @@ const routes = buildRouteMap({
       parameters: {},
       docs: { brief: "Run the webhook: it takes Graph's notifications" },
     }),
+    gateway: buildCommand<object, [], Context>({
+      loader: async () => (await import('./processes.ts')).gateway,
+      parameters: {},
+      docs: { brief: "Run the gateway: it takes mutes and unmutes over HTTP, in Graph's shapes" },
+    }),
     setup: buildCommand<SetupFlags, [], Context>({
       loader: async () => (await import('./setup.ts')).setup,
       parameters: {
@@ -371,6 +376,12 @@ const routes = buildRouteMap({
             parse: port,
             default: '3978',
             brief: 'Port of the webhook; 0 for any free one',
+          },
+          gatewayPort: {
+            kind: 'parsed',
+            parse: port,
+            default: '3980',
+            brief: 'Port of the gateway; 0 for any free one',
           },
           dbFilename: {
             kind: 'parsed',

@@ -9,6 +9,7 @@ export interface DevFlags {
   uiPort: number;
   graphPort: number;
   webhookPort: number;
+  gatewayPort: number;
   dbFilename: string;
 }
 
@@ -19,21 +20,21 @@ const DEFAULT_PORT = 7_233;
 
 /** `dev`: everything on this machine, until it is told to stop. */
 export async function dev(this: Context, flags: DevFlags): Promise<void> {
-  const { temporalPort, uiPort, graphPort, webhookPort, dbFilename, temporalCli } = flags;
+  const { temporalPort, uiPort, graphPort, webhookPort, gatewayPort, dbFilename, temporalCli } = flags;
   const say = (line: string): void => {
     this.process.stdout.write(`${line}\n`);
   };
   await reporting(this, false, async () => {
     const stopped = stopSignal();
     const stack = await startStack({
-      ports: { temporal: temporalPort, ui: uiPort, graph: graphPort, webhook: webhookPort },
+      ports: { temporal: temporalPort, ui: uiPort, graph: graphPort, webhook: webhookPort, gateway: gatewayPort },
       env: this.process.env,
       temporalCli,
       dbFilename,
       onProgress: say,
     });
     try {
-      const { graph, temporal, webhook } = stack;
+      const { graph, temporal, webhook, gateway } = stack;
       const command = temporalPort === DEFAULT_PORT ? COMMAND : `TEMPORAL_ADDRESS=${temporal.address} ${COMMAND}`;
       const { id } = graph.createCall({ callbackUri: webhook.callbackUrl, participants: 4 });
       // Graph tells of a call as it is established; so this one is known to `calls` and to policies.
@@ -43,10 +44,12 @@ Temporal UI       ${temporal.uiUrl}
 Temporal          ${temporal.address}   (kept in ${dbFilename})
 Graph simulator   ${graph.url}   (a group call of 4 is in it: ${id})
 Webhook           ${webhook.callbackUrl}
+Gateway           ${gateway?.url}   (Graph's own requests, as in ${gateway?.url}/openapi.json)
 
 In another terminal:
   ${command} mute ${id}
   ${command} status ${id}
+  curl -X POST ${gateway?.url}/v1.0/communications/calls/${id}/unmute   # as with Graph, but true
   curl -X POST ${graph.url}/simulator/calls -H 'content-type: application/json' -d '{"callbackUri":"${webhook.callbackUrl}"}'   # another call
   curl -X POST ${graph.url}/simulator/calls/${id}/participants -H 'content-type: application/json' -d '{"add":1}'   # somebody joins
 

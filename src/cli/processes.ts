@@ -1,3 +1,4 @@
+import { main as runGateway } from '../gateway.ts';
 import { main as runWebhook } from '../webhook.ts';
 import { main as runWorker } from '../worker.ts';
 import type { Context } from './context.ts';
@@ -15,6 +16,14 @@ export async function worker(this: Context): Promise<void> {
 export async function webhook(this: Context): Promise<void> {
   await reporting(this, false, async () => {
     await runWebhook(this.process.env);
+    return DONE;
+  });
+}
+
+/** `gateway`: until it is told to stop. */
+export async function gateway(this: Context): Promise<void> {
+  await reporting(this, false, async () => {
+    await runGateway(this.process.env);
     return DONE;
   });
 }

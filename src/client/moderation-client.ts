@@ -13,6 +13,7 @@ import { failureOf, type FailedOperation } from './operations/failed-operation.t
 import { MUTE_LOCKS, type MuteLockHandle, type MuteLocks } from './standing/mute-locks.ts';
 import { StandingMutes, type OnStandingConflict } from './standing/standing-mutes.ts';
 import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from './standing/mutes-on-entry.ts';
+import { readOperation, type KnownOperation } from './operations/known-operation.ts';
 import { OperationHandle, type StartedOperation } from './operations/operation-handle.ts';
 import { latestSelfOperation } from './operations/latest-self-operation.ts';
 import { Policies } from './policies/policies.ts';
@@ -208,6 +209,17 @@ export class ModerationClient {
     const workflowId = workflowIdOf(callId);
     const run = { handle: this.#runs.of(workflowId, runId), runId, attached };
     return new OperationHandle({ callId: canonicalId(callId), workflowId, action, run: () => Promise.resolve(run) });
+  }
+
+  /**
+   * One operation by the run that carries it out, running or ended, with what became of it. Unlike a handle's `result()`
+   * it waits for nothing.
+   *
+   * @returns nothing if Temporal does not know it (any more)
+   * @throws {ModerationError} `InvalidRequest` if it is no ID of a call; `OtherDeployment`
+   */
+  async getOperation({ callId, runId }: { callId: string; runId: string }): Promise<KnownOperation | undefined> {
+    return await readOperation(this.#runs, this.#taskQueue, valid(CALL_ID, callId), runId);
   }
 
   /**

@@ -8,6 +8,8 @@ export interface Ports {
   ui: number;
   graph: number;
   webhook: number;
+  /** None is started where absent. */
+  gateway?: number | undefined;
 }
 
 /** Thrown before anything is started, with every port that cannot be had and the flag that names another. */
@@ -28,8 +30,8 @@ export class PortsTaken extends OperatorError {
 export async function checkPorts(ports: Ports): Promise<void> {
   const faults: string[] = [];
   const held: Server[] = [];
-  for (const [name, port] of Object.entries(ports) as [keyof Ports, number][]) {
-    if (port === 0) continue;
+  for (const [name, port] of Object.entries(ports) as [keyof Ports, number | undefined][]) {
+    if (port === 0 || port === undefined) continue;
     const server = createServer();
     try {
       server.listen(port, '127.0.0.1');

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Environment } from '../config.ts';
-import { loadWebhookConfig, loadWorkerConfig } from '../config.ts';
+import { loadGatewayConfig, loadWebhookConfig, loadWorkerConfig } from '../config.ts';
+import { startGateway, type RunningGateway } from '../gateway.ts';
 import { createLogger } from '../lib/logger.ts';
 import { GraphSimulator, type LogEntry } from '../simulator/index.ts';
 import { startDevServer, type DevServer } from '../temporal/dev-server.ts';
@@ -20,6 +21,7 @@ export interface Stack {
   graph: GraphSimulator;
   webhook: RunningWebhook;
   worker: RunningWorker;
+  gateway: RunningGateway | undefined;
   /** What to set so that another process finds this Temporal. */
   env: Environment;
   /** Ends everything, in the order in which nothing waits for what is gone. */
@@ -40,10 +42,10 @@ const TOKEN = 'token-of-the-simulator';
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { ports, env, dbFilename, onProgress = () => {}, onGraphEvent } = options;
-  const ends: Partial<Record<'worker' | 'graph' | 'webhook' | 'temporal', () => Promise<void>>> = {};
+  const ends: Partial<Record<'gateway' | 'worker' | 'graph' | 'webhook' | 'temporal', () => Promise<void>>> = {};
   const stop = async (): Promise<void> => {
     // The simulator goes before the webhook, for the connections that it keeps open would be waited for.
-    for (const what of ['worker', 'graph', 'webhook', 'temporal'] as const) await ends[what]?.();
+    for (const what of ['gateway', 'worker', 'graph', 'webhook', 'temporal'] as const) await ends[what]?.();
   };
   try {
     await checkPorts(ports);
@@ -92,7 +94,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const workerConfig = loadWorkerConfig({ ...settings, MODERATION_HEALTH_PORT: '0' });
     const worker = await startWorker({ config: workerConfig, log, coreMetrics });
     ends.worker = worker.stop;
-    return { temporal, graph, webhook, worker, env: surroundings, stop };
+    let gateway: RunningGateway | undefined;
+    if (ports.gateway !== undefined) {
+      const config = loadGatewayConfig({
+        ...surroundings,
+        // That it asks nobody for a token need not be said here.
+        LOG_LEVEL: env['LOG_LEVEL'] || 'error',
+        MODERATION_GATEWAY_PORT: String(ports.gateway),
+      });
+      gateway = await startGateway({ config, log: createLogger(config.logLevel, 'gateway') });
+      ends.gateway = gateway.stop;
+    }
+    return { temporal, graph, webhook, worker, gateway, env: surroundings, stop };
   } catch (error) {
     await stop();
     throw error;

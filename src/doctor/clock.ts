@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import { CLOCK_TOLERANCE_SECONDS } from '../webhook/auth/token-verifier.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../auth/token-verifier.ts';
 import { seldom } from '../lib/outbound.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 import { reasonOf } from '../lib/error-reason.ts';

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import type { WebhookConfig } from '../config.ts';
 import { seldom } from '../lib/outbound.ts';
-import { fetchKeys } from '../webhook/auth/key-document.ts';
+import { fetchKeys } from '../auth/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 import { reasonOf } from '../lib/error-reason.ts';
 

@@ -6,6 +6,8 @@ export interface HttpServerOptions {
   log: Log;
   /** Milliseconds in which a client must have sent its request; a slower one is cut. */
   requestTimeout?: number;
+  /** Milliseconds for which a connection may be silent, also while its request is being answered. */
+  connectionTimeout?: number;
 }
 
 /**
@@ -15,10 +17,14 @@ export interface HttpServerOptions {
  * While it closes, requests that still come on open connections are served: turning them away would only make the
  * sender send them again.
  */
-export function createHttpServer({ log, requestTimeout = 15_000 }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({
+  log,
+  requestTimeout = 15_000,
+  connectionTimeout = 15_000,
+}: HttpServerOptions): FastifyInstance {
   const app = fastify({
     requestTimeout,
-    connectionTimeout: 15_000,
+    connectionTimeout,
     // Node looks for requests out of time only every 30 s unless told otherwise.
     http: { connectionsCheckingInterval: Math.min(1000, requestTimeout), headersTimeout: requestTimeout },
     return503OnClosing: false,

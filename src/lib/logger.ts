@@ -9,7 +9,7 @@ export type { Logger } from 'pino';
  * redaction is for what a library might hand over one day. An error is logged by its class and its kind: the message of
  * another library's may quote what it was given (`src/lib/error-reason.ts`).
  */
-export function createLogger(level: LogLevel, process: 'worker' | 'webhook' | 'codec'): Logger {
+export function createLogger(level: LogLevel, process: 'worker' | 'webhook' | 'gateway' | 'codec'): Logger {
   const paths = ['authorization', '*.authorization', 'headers.authorization', '*.headers.authorization'];
   return pino(
     {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { AccessTokens } from './access-tokens.ts';
+import type { ApiTokens } from './api-tokens.ts';
 import type { Gate } from './gate.ts';
 
 /**
@@ -15,6 +16,7 @@ export interface Entra {
   clientSecret: string;
   tokens: AccessTokens;
   gate: Gate;
+  apiTokens: ApiTokens;
 }
 
 const form = z.object({
@@ -24,7 +26,7 @@ const form = z.object({
   scope: z.string().catch(''),
 });
 
-export function serveEntra(app: FastifyInstance, { url, appId, clientSecret, tokens, gate }: Entra): void {
+export function serveEntra(app: FastifyInstance, { url, appId, clientSecret, tokens, gate, apiTokens }: Entra): void {
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, Object.fromEntries(new URLSearchParams(body as string)));
   });
@@ -42,6 +44,8 @@ export function serveEntra(app: FastifyInstance, { url, appId, clientSecret, tok
       token_endpoint_auth_methods_supported: ['client_secret_post'],
     };
   });
+
+  app.get('/:tenant/discovery/v2.0/keys', () => apiTokens.jwks());
 
   app.get('/common/discovery/instance', () => ({
     tenant_discovery_endpoint: `${url}/common/v2.0/.well-known/openid-configuration`,
@@ -64,6 +68,11 @@ export function serveEntra(app: FastifyInstance, { url, appId, clientSecret, tok
       }
       if (asked.client_secret !== clientSecret) {
         return refuse(reply, 401, 'invalid_client', 7000215, 'Invalid client secret provided.');
+      }
+      const api = /^api:\/\/([0-9a-f-]{36})\/\.default$/.exec(asked.scope)?.[1];
+      if (api !== undefined) {
+        const token = await apiTokens.issue({ tenantId: tenant, audience: api });
+        return reply.send({ token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: token });
       }
       const audience = asked.scope
         .split(' ')

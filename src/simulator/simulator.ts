@@ -1,4 +1,5 @@
 import { AccessTokens, type TokenRequest } from './access-tokens.ts';
+import { ApiTokens, type ApiTokenRequest } from './api-tokens.ts';
 import type { CallState } from './call.ts';
 import { serveControl } from './control.ts';
 import { DEFAULT_REDELIVERY, Delivery } from './delivery.ts';
@@ -39,11 +40,19 @@ export class GraphSimulator {
   readonly #delivery: Delivery;
   readonly #keys: NotificationKeys;
   readonly #tokens: AccessTokens;
+  readonly #apiTokens: ApiTokens;
   readonly #world: World;
   #serviceFaults = new FaultScript();
   #closed: Promise<void> | undefined;
 
-  private constructor(options: SimulatorOptions, server: BoundServer, keys: NotificationKeys, app: App) {
+  private constructor(
+    options: SimulatorOptions,
+    server: BoundServer,
+    keys: NotificationKeys,
+    apiTokens: ApiTokens,
+    app: App,
+  ) {
+    this.#apiTokens = apiTokens;
     const { url } = server;
     const { onEvent = () => undefined } = options;
     this.addresses = { url, authorityUrl: url, openIdUrl: url + OPENID_PATH, appId: app.appId, tenantId: app.tenantId };
@@ -70,7 +79,8 @@ export class GraphSimulator {
     const { host = '127.0.0.1', port = 0, tls, clientSecret = 'simulated-secret' } = options;
     const keys = await NotificationKeys.create(options.notificationIssuer ?? 'https://api.botframework.com', appId);
     const server = await bindServer({ host, port, ...(tls && { tls }) });
-    const graph = new GraphSimulator(options, server, keys, { appId, tenantId });
+    const apiTokens = await ApiTokens.create({ url: server.url, appId, tenantId });
+    const graph = new GraphSimulator(options, server, keys, apiTokens, { appId, tenantId });
     await graph.#serve(clientSecret);
     return graph;
   }
@@ -90,6 +100,11 @@ export class GraphSimulator {
   /** A token as the token endpoint would give it. */
   async issueToken(request: TokenRequest = {}): Promise<string> {
     return this.#tokens.issue(request);
+  }
+
+  /** A token of Entra's for another API than Graph. */
+  async issueApiToken(request: ApiTokenRequest): Promise<string> {
+    return await this.#apiTokens.issue(request);
   }
 
   /** A notification's token, good or as bad as asked for. */
@@ -240,7 +255,7 @@ export class GraphSimulator {
     }
     const { appId } = this.addresses;
     await app.register(async (scope) => {
-      serveEntra(scope, { url, appId, clientSecret, tokens: this.#tokens, gate });
+      serveEntra(scope, { url, appId, clientSecret, tokens: this.#tokens, gate, apiTokens: this.#apiTokens });
     });
     await app.register(async (scope) => {
       serveOpenId(scope, url, this.#keys, gate);

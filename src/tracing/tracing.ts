@@ -27,7 +27,7 @@ type Sdk = { installSdk: typeof installSdk };
  */
 export async function startTracing(
   isWanted: boolean,
-  process: 'worker' | 'webhook' | 'cli',
+  process: 'worker' | 'webhook' | 'gateway' | 'cli',
   say: (message: string) => void,
   load: () => Promise<Sdk> = () => import('./otel.ts'),
 ): Promise<() => Promise<void>> {

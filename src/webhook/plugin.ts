@@ -1,8 +1,6 @@
-import { context, SpanKind } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerErrors, HttpError, notFound, notJson, refuseOtherMethods } from '../http/http-error.ts';
-import { inSpan } from '../tracing/span.ts';
-import type { Answer } from './bot/bot.ts';
+import { serverSpan } from '../tracing/server-span.ts';
 import { belowOf, canonicalPath, pathnameOf } from './callback-path.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
 
@@ -39,7 +37,7 @@ export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Prom
     const { originalUrl, raw, headers } = request;
     const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
     const received = { url: originalUrl, below: belowRoot(request) ?? '', headers, rawHeaders: raw.rawHeaders, body };
-    const answer = await traced(path, async () => await webhook.receive(received));
+    const answer = await serverSpan(`POST ${path}`, async () => await webhook.receive(received));
     reply.code(answer.statusCode).headers(answer.headers ?? {});
     // Given an empty body, the framework would make up a type for it.
     return reply.send(answer.body?.length === 0 ? undefined : answer.body);
@@ -53,26 +51,6 @@ export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Prom
   app.post(anyBelow, { bodyLimit: BODY_LIMIT, onRequest: [checkPath, checkHead] }, receive);
   // Below the root is everything, most of which is not there.
   if (path !== '/') refuseOtherMethods(app, anyBelow, ['POST'], checkPath);
-}
-
-/** In the bot's trace where it has one; never in one that a request brings along, which might be anyone's. */
-async function traced(path: string, answered: () => Promise<Answer>): Promise<Answer> {
-  const status = 'http.response.status_code';
-  const refused = await inSpan(`POST ${path}`, { kind: SpanKind.SERVER }, context.active(), async (span) => {
-    try {
-      const answer = await answered();
-      span.setAttribute(status, answer.statusCode);
-      return answer;
-    } catch (error) {
-      // What we refuse is no failure of ours.
-      if (!(error instanceof HttpError)) throw error;
-      span.setAttribute(status, error.statusCode);
-      if (error.statusCode >= 500) throw error;
-      return error;
-    }
-  });
-  if (refused instanceof HttpError) throw refused;
-  return refused;
 }
 
 /** What the head of a request can be refused for. */

@@ -1,6 +1,6 @@
-import type { Client } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { createHealthServer, healthPlugin, Unhealthy, type Check, type HealthOptions } from '../health/health.ts';
+import { createHealthServer, healthPlugin, type Check, type HealthOptions } from '../health/health.ts';
+import { demand, temporalCheck } from '../health/checks.ts';
 import { createHttpServer } from '../http/http-server.ts';
 import { mountWebhook } from './plugin.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
@@ -32,16 +32,6 @@ export interface WebhookServer {
   listen(address: Address): Promise<{ webhook: string; health: string }>;
   drain(): void;
   close(): Promise<void>;
-}
-
-const TEMPORAL_TIMEOUT_MS = 2000;
-
-/** Whether Temporal can be reached. */
-function temporalCheck(client: Client): Check {
-  return async () => {
-    const { workflowService } = client.connection;
-    await client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, () => workflowService.getSystemInfo({}));
-  };
 }
 
 export function createWebhookServer(options: WebhookServerOptions): WebhookServer {
@@ -81,8 +71,4 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
       await healthApp?.close();
     },
   };
-}
-
-function demand(holds: boolean, fault: string): void {
-  if (!holds) throw new Unhealthy(fault);
 }

@@ -10,9 +10,9 @@ import { deliverTo, type Deliver } from './delivery/signal-workflows.ts';
 import { WebhookMetrics } from './metrics.ts';
 import { toNotification, type Notification } from './parse/notification.ts';
 import { NotDelivered, Router } from './delivery/router.ts';
-import { KeysUnavailable, SigningKeys } from './auth/signing-keys.ts';
-import { TokenBucket } from './auth/rate-limit.ts';
-import { TokenRefused, TokenVerifier, type VerifiedToken } from './auth/token-verifier.ts';
+import { KeysUnavailable, SigningKeys } from '../auth/signing-keys.ts';
+import { TokenBucket } from '../auth/rate-limit.ts';
+import { TokenRefused, TokenVerifier, type VerifiedToken } from '../auth/token-verifier.ts';
 
 /**
  * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size. No JSON is

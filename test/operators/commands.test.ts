@@ -46,7 +46,7 @@ describe.concurrent('help', () => {
   const moderate = ['client-context', 'tenant-id', 'confirm-within-seconds', 'on-unconfirmed', 'on-conflict'];
   moderate.push('requested-by', 'reason', 'request-id', 'json');
   const whom = ['participant', 'others', 'except'];
-  const dev = ['temporal-cli', 'temporal-port', 'ui-port', 'graph-port', 'webhook-port', 'db-filename'];
+  const dev = ['temporal-cli', 'temporal-port', 'ui-port', 'graph-port', 'webhook-port', 'gateway-port', 'db-filename'];
 
   test.each([
     ['worker', []],

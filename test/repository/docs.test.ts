@@ -269,7 +269,7 @@ test('every TypeScript example compiles', async () => {
   const compilerOptions = { paths, rootDir: '../..' };
   await writeFile(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
+    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
   );
   const compiled = await promisify(execFile)(process.execPath, [
     join(ROOT, 'node_modules/typescript/bin/tsc'),

@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { exportSPKI, importJWK, importPKCS8 } from 'jose';
 import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VerifyingKey } from '../../src/webhook/auth/key-document.ts';
-import { GRACE_MS, KeyRing } from '../../src/webhook/auth/key-ring.ts';
-import { KeysUnavailable, SigningKeys } from '../../src/webhook/auth/signing-keys.ts';
-import { TokenRefused, TokenVerifier, type TokenRules } from '../../src/webhook/auth/token-verifier.ts';
+import type { VerifyingKey } from '../../src/auth/key-document.ts';
+import { GRACE_MS, KeyRing } from '../../src/auth/key-ring.ts';
+import { KeysUnavailable, SigningKeys } from '../../src/auth/signing-keys.ts';
+import { TokenRefused, TokenVerifier, type TokenRules } from '../../src/auth/token-verifier.ts';
 import {
   AUDIENCE,
   ISSUERS,

@@ -1,10 +1,10 @@
 import { errors, type CryptoKey, type FlattenedJWSInput, type JWTHeaderParameters } from 'jose';
-import type { Log } from '../../http/http-error.ts';
+import type { Log } from '../http/http-error.ts';
 import { fetchKeys, isTrustworthy } from './key-document.ts';
 import { KeyRing } from './key-ring.ts';
 import { TokenBucket } from './rate-limit.ts';
-import { OperatorError } from '../../lib/operator-error.ts';
-import { toldOf } from '../../lib/error-reason.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { toldOf } from '../lib/error-reason.ts';
 
 /**
  * The cache of Graph's signing keys.

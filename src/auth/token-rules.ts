@@ -1,6 +1,6 @@
-import { canonicalTenantId } from '../../contract/tenant.ts';
-import { canonicalId } from '../../contract/call-id.ts';
-import { isSafe } from '../../lib/safe-url.ts';
+import { canonicalTenantId } from '../contract/tenant.ts';
+import { canonicalId } from '../contract/call-id.ts';
+import { isSafe } from '../lib/safe-url.ts';
 
 /**
  * What tokens are compared with, in the form in which tokens carry it: an application's and a tenant's ID as a GUID in dashed

@@ -1,4 +1,4 @@
-import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { decodeJwt, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { KeysUnavailable, type SigningKeys } from './signing-keys.ts';
 import {
   canonicalGuid,
@@ -7,16 +7,20 @@ import {
   faultOfAudience,
   faultOfIssuer,
   faultOfTenants,
+  isGuid,
 } from './token-rules.ts';
-import { OperatorError } from '../../lib/operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /**
- * The bearer token that Graph sends with every notification. It holds when a key of Graph's signed it with an
- * asymmetric algorithm, issuer and audience are ours, it is within its lifetime, and it names the call's tenant. What
- * Graph leaves out (`iat`) or adds (`cty: JWT` on a token that is not nested) decides nothing.
+ * The bearer token of a request: Graph's, which comes with every notification, or Entra ID's, which callers show to the
+ * gateway. It is valid if a listed key signed it with an asymmetric algorithm, issuer and audience are as the rules have
+ * them, it is within its lifetime, it names a tenant that is allowed, and it has the role, if the rules ask for one. What
+ * an issuer leaves out (`iat`) or adds (`cty: JWT` on a token that is not nested) decides nothing.
  */
 
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
+/** Of Entra ID's tokens of version 2, and of version 1. */
+const APPLICATION_CLAIMS = ['azp', 'appid'];
 const TENANT_CLAIMS = ['tid', 'http://schemas.microsoft.com/identity/claims/tenantid'];
 
 /** What Microsoft's own libraries allow clocks to differ. */
@@ -33,7 +37,9 @@ export type TokenFault =
   | 'audience'
   | 'lifetime'
   | 'tenant-missing'
-  | 'tenant-not-allowed';
+  | 'tenant-not-allowed'
+  | 'application-missing'
+  | 'role-missing';
 
 /** Claims of a token whose signature is valid, and which is refused for one of them: bounded, and without odd characters. */
 export interface RefusedClaims {
@@ -58,35 +64,47 @@ export class TokenRefused extends OperatorError {
 }
 
 export interface TokenRules {
+  /** The application's ID. */
   audience: string;
-  issuers: readonly string[];
+  /** Or those of one tenant, given its ID: Entra ID has an issuer for each. */
+  issuers: readonly string[] | ((tenantId: string) => readonly string[]);
   /** Any tenant where absent or empty. */
   tenants?: readonly string[] | undefined;
+  /** An app role that the token must have, and the ID of the application that has it. */
+  role?: string | undefined;
 }
 
 export interface VerifiedToken {
   tenantId: string;
+  /** The application that the token was issued to, if it names one. */
+  applicationId?: string;
 }
 
 export class TokenVerifier {
   readonly #keys: SigningKeys;
   readonly #rules: JWTVerifyOptions;
   readonly #tenants: ReadonlySet<string>;
+  readonly #issuers: TokenRules['issuers'];
+  readonly #role: string | undefined;
 
-  constructor(keys: SigningKeys, { audience, issuers, tenants = [] }: TokenRules) {
+  constructor(keys: SigningKeys, { audience, issuers, tenants = [], role }: TokenRules) {
     // To jose an empty rule is no rule; and what no token can equal would refuse them all.
     const allowed = tenants.map(canonicalTenant);
     demand('audience', faultOfAudience(audience));
-    demand('issuers', issuers.length === 0 ? 'must name at least one issuer' : undefined);
-    for (const issuer of issuers) demand('issuers', faultOfIssuer(issuer));
+    if (typeof issuers !== 'function') {
+      demand('issuers', issuers.length === 0 ? 'must name at least one issuer' : undefined);
+      for (const issuer of issuers) demand('issuers', faultOfIssuer(issuer));
+    }
     demand('tenants', faultOfTenants(allowed));
     this.#keys = keys;
     this.#tenants = new Set(allowed);
+    this.#issuers = issuers;
+    this.#role = role;
+    const id = canonicalGuid(audience);
     this.#rules = {
       algorithms: ALGORITHMS,
-      // With and without the slash at its end: clouds differ in it.
-      issuer: issuers.map(canonicalIssuer).flatMap((issuer) => [issuer, `${issuer}/`]),
-      audience: canonicalGuid(audience),
+      // Entra ID's tokens of version 1 name the application by its URI.
+      audience: role === undefined ? id : [id, `api://${id}`],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       requiredClaims: ['exp'],
     };
@@ -103,7 +121,23 @@ export class TokenVerifier {
     if (this.#tenants.size > 0 && !this.#tenants.has(canonicalTenant(tenantId))) {
       throw new TokenRefused('tenant-not-allowed', claims);
     }
-    return { tenantId };
+    const applicationId = APPLICATION_CLAIMS.map((name) => claims[name]).find((value) => typeof value === 'string');
+    if (this.#role !== undefined) {
+      if (applicationId === undefined || !isGuid(canonicalGuid(applicationId))) {
+        throw new TokenRefused('application-missing', claims);
+      }
+      if (!Array.isArray(claims['roles']) || !claims['roles'].includes(this.#role)) {
+        throw new TokenRefused('role-missing', claims);
+      }
+    }
+    return { tenantId, ...(applicationId !== undefined && { applicationId: canonicalGuid(applicationId) }) };
+  }
+
+  /** Of the tenant that the token names: unverified, but with the signature it is either that one's or refused. */
+  #issuersFor(token: string): string[] {
+    const issuers = typeof this.#issuers === 'function' ? this.#issuers(tenantIdIn(token)) : this.#issuers;
+    // With and without the slash at its end: clouds differ in it.
+    return issuers.map(canonicalIssuer).flatMap((issuer) => [issuer, `${issuer}/`]);
   }
 
   async #claimsOf(token: string): Promise<JWTPayload> {
@@ -118,14 +152,15 @@ export class TokenVerifier {
   }
 
   async #payloadOf(token: string): Promise<JWTPayload> {
+    const rules = { ...this.#rules, issuer: this.#issuersFor(token) };
     try {
-      return (await jwtVerify(token, this.#keys.keyOf, this.#rules)).payload;
+      return (await jwtVerify(token, this.#keys.keyOf, rules)).payload;
     } catch (error) {
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
       // Several keys under one ID, or a token that names none: it is valid if one of them has signed it.
       for await (const key of error) {
         try {
-          return (await jwtVerify(token, key, this.#rules)).payload;
+          return (await jwtVerify(token, key, rules)).payload;
         } catch (other) {
           if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
         }
@@ -159,6 +194,13 @@ function refusedClaimsOf(claims: JWTPayload): RefusedClaims {
 function tenantOf(claims: JWTPayload): string | undefined {
   const told = TENANT_CLAIMS.map((name) => claims[name]);
   return told.find((value): value is string => typeof value === 'string' && value.trim() !== '');
+}
+
+/** Throws as a token does that is malformed. */
+function tenantIdIn(token: string): string {
+  const tenantId = canonicalGuid(tenantOf(decodeJwt(token)) ?? '');
+  // No token of Entra ID's names anything else, and it becomes part of an address.
+  return isGuid(tenantId) ? tenantId : 'none';
 }
 
 function faultOf(error: unknown): TokenFault {

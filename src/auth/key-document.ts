@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { calculateJwkThumbprint, importJWK, type JWK } from 'jose';
 import { request } from 'undici';
-import { isSafe } from '../../lib/safe-url.ts';
-import { OperatorError } from '../../lib/operator-error.ts';
-import { seldom } from '../../lib/outbound.ts';
-import { readAll } from '../../lib/read-body.ts';
-import { isFields, readText, type Fields } from '../parse/fields.ts';
+import { isSafe } from '../lib/safe-url.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { seldom } from '../lib/outbound.ts';
+import { readAll } from '../lib/read-body.ts';
+import { isFields, readText, type Fields } from '../webhook/parse/fields.ts';
 
 /**
  * Graph's signing keys, fetched once: OpenID document, its `jwks_uri`, the key set. The document's `issuer` is not

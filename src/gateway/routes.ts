@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { HttpError, refuseOtherMethods, toHttpError, type Log } from '../http/http-error.ts';
+import { closeLingering, leavesBodyUnread } from '../http/lingering-close.ts';
+import { toldOf } from '../lib/error-reason.ts';
+import type { Action } from '../contract/names.ts';
+import { serverSpan } from '../tracing/server-span.ts';
+import type { Callers } from './callers.ts';
+import { commsOperationOf } from './comms-operation.ts';
+import { errorOf, type Failure, type RequestIds } from './failure.ts';
+import type { Answered, Gateway } from './gateway.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { openApiOf } from './openapi.ts';
+import { appliedOf, preferenceIn, waitMsOf } from './prefer.ts';
+import { callPath, muteBody, operationPath, participantPath } from './schemas.ts';
+
+/**
+ * The HTTP edge. Order of the checks: path and size, the token, the rate, then the request's content.
+ *
+ * An operation that is still running is answered 202, as RFC 7240 has it for `respond-async`. Graph's SDKs read the body of
+ * every 2xx but 204, so they get the operation; `Location` says where to ask for it again.
+ */
+
+const BODY_LIMIT = 16 * 1024;
+export const VERSIONS = ['v1.0', 'beta'] as const;
+/** Both forms that Graph documents. */
+const ROOTS = ['communications', 'app'] as const;
+
+export interface RoutesOptions {
+  gateway: Gateway;
+  callers: Callers;
+  log: Log;
+  metrics: GatewayMetrics;
+  /** Root of the address that callers use; that of the request's `Host` where absent. */
+  publicUrl?: string | undefined;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  404: 'ResourceNotFound',
+  405: 'MethodNotAllowed',
+  413: 'RequestEntityTooLarge',
+  415: 'UnsupportedMediaType',
+  500: 'InternalServerError',
+  503: 'ServiceUnavailable',
+};
+
+export async function gatewayRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
+  const { gateway, callers, log, metrics, publicUrl } = options;
+  const idsOf = new WeakMap<FastifyRequest, RequestIds>();
+  const ids = (request: FastifyRequest): RequestIds => idsOf.get(request) ?? newIds(request);
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => {
+    done(null, body);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const own = newIds(request);
+    idsOf.set(request, own);
+    reply.headers({ 'request-id': own.requestId, 'client-request-id': own.clientRequestId });
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const asked = askedOf(request.routeOptions.url);
+    metrics.answers.inc({ asked, status: reply.statusCode });
+    metrics.seconds.observe({ asked }, reply.elapsedTime / 1000);
+  });
+  const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const { statusCode: status, reason, message, headers, cause, log: more } = toHttpError(thrown);
+    const own = ids(request);
+    const line = { status, reason, method: request.method, requestId: own.requestId, ...more };
+    if (status >= 500) log.error({ ...line, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
+    else log.warn(line, 'request refused');
+    if (leavesBodyUnread(request.raw)) {
+      closeLingering(request.raw);
+      reply.header('connection', 'close');
+    }
+    const code = /^[A-Z]/.test(reason) && !reason.startsWith('FST_') ? reason : (CODES[status] ?? 'BadRequest');
+    const said =
+      status === 413 ? `The body is larger than ${BODY_LIMIT / 1024} KiB. Send clientContext alone.` : message;
+    return reply
+      .code(status)
+      .headers(headers)
+      .send(errorOf({ code, message: said, inner: {} }, own));
+  };
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
+
+  const document = openApiOf();
+  app.get('/openapi.json', async () => ({ ...document, servers: [{ url: publicUrl ?? '/' }] }));
+  refuseOtherMethods(app, '/openapi.json', ['GET', 'HEAD']);
+
+  const moderate =
+    (version: string, root: string, action: Action, isParticipant: boolean) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const caller = await callers.identify(request.headers.authorization);
+      const path: { callId: string; participantId?: string } = isParticipant
+        ? valid(participantPath, request.params)
+        : valid(callPath, request.params);
+      const { clientContext } = bodyOf(request);
+      const preference = preferenceIn(request.headers.prefer);
+      const answered = await gateway.moderate({
+        action,
+        ...path,
+        clientContext: clientContext ?? undefined,
+        requestId: keyIn(request.headers['idempotency-key']),
+        caller,
+        waitMs: waitMsOf(preference),
+      });
+      if (!('state' in answered)) return refuse(request, reply, answered);
+      const isRunning = answered.state === 'running';
+      const applied = appliedOf(preference, isRunning);
+      if (applied !== undefined) reply.header('preference-applied', applied);
+      if (typeof answered.state !== 'string') return refuse(request, reply, answered.state);
+      const at = rootUrlOf(request, publicUrl);
+      log.info({ callId: path.callId, action, status: answered.state, requestId: ids(request).requestId }, 'asked');
+      reply.header('location', `${at}/${version}/${root}/calls/${path.callId}/operations/${answered.id}`);
+      if (isRunning) reply.header('retry-after', '1');
+      return reply.code(isRunning ? 202 : 200).send(shownOf(request, version, answered));
+    };
+
+  const find =
+    (version: string) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const caller = await callers.identify(request.headers.authorization);
+      const { callId, operationId } = valid(operationPath, request.params);
+      const found = await gateway.find(callId, operationId, caller);
+      if (found === undefined) {
+        const message = `Call ${callId} has no such operation, or not any more. Ask for it as the Location has it.`;
+        throw new HttpError(404, 'OperationNotFound', message);
+      }
+      if (!('state' in found)) return refuse(request, reply, found);
+      if (found.state === 'running') reply.header('retry-after', '1');
+      return reply.send(shownOf(request, version, found));
+    };
+
+  function shownOf(request: FastifyRequest, version: string, answered: Answered) {
+    return commsOperationOf({ root: rootUrlOf(request, publicUrl), version, ...answered }, ids(request));
+  }
+
+  function refuse(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
+    const { status, code, headers } = failure;
+    const own = ids(request);
+    log.warn({ status, reason: code, method: request.method, requestId: own.requestId }, 'request refused');
+    return reply.code(status).headers(headers).send(errorOf(failure, own));
+  }
+
+  type Handle = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+  const traced =
+    (name: string, handle: Handle): Handle =>
+    async (request, reply) =>
+      await serverSpan(name, async () => await handle(request, reply));
+  for (const version of VERSIONS) {
+    for (const root of ROOTS) {
+      const call = `/${version}/${root}/calls/:callId`;
+      const posts: readonly [string, Action, boolean][] = [
+        ['/mute', 'mute', false],
+        ['/unmute', 'unmute', false],
+        ['/participants/:participantId/mute', 'mute', true],
+      ];
+      for (const [below, action, isParticipant] of posts) {
+        const url = call + below;
+        app.post(url, { bodyLimit: BODY_LIMIT }, traced(`POST ${url}`, moderate(version, root, action, isParticipant)));
+        refuseOtherMethods(app, url, ['POST']);
+      }
+      const url = `${call}/operations/:operationId`;
+      app.get(url, traced(`GET ${url}`, find(version)));
+      refuseOtherMethods(app, url, ['GET', 'HEAD']);
+    }
+  }
+}
+
+/** An ID of the caller's own comes back; one that does not fit in a header and a log line is replaced. */
+function newIds({ headers }: FastifyRequest): RequestIds {
+  const given = headers['client-request-id'];
+  const requestId = randomUUID();
+  const isFit = typeof given === 'string' && /^[\w.:/+=@~-]{1,128}$/.test(given);
+  return { requestId, clientRequestId: isFit ? given : requestId };
+}
+
+/** A word for the metrics. */
+function askedOf(url: string | undefined): string {
+  const last = url?.split('/').at(-1) ?? '';
+  if (url?.includes('/participants/') === true) return 'participantMute';
+  if (last === ':operationId') return 'operation';
+  return ['mute', 'unmute', 'openapi.json'].includes(last) ? last : 'other';
+}
+
+function valid<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+  const checked = schema.safeParse(given);
+  if (checked.success) return checked.data;
+  const issues = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'the body'} ${message}`);
+  throw new HttpError(400, 'InvalidRequest', `The request is not valid: ${issues.slice(0, 5).join('; ')}.`);
+}
+
+/** An empty body is one without fields. */
+function bodyOf({ body, headers }: FastifyRequest): z.output<typeof muteBody> {
+  const bytes = body instanceof Buffer ? body : Buffer.alloc(0);
+  if (bytes.length === 0) return {};
+  if (!/^application\/(?:[\w.+-]+\+)?json(?:\s*;|\s*$)/i.test(headers['content-type'] ?? '')) {
+    throw new HttpError(
+      415,
+      'UnsupportedMediaType',
+      'The content type is not JSON. Send application/json, or no body.',
+    );
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new HttpError(400, 'InvalidRequest', 'The body is not JSON. Send an object with clientContext, or no body.');
+  }
+  return valid(muteBody, parsed);
+}
+
+/** The draft of the header has it in quotes, and most clients send it without. The contract checks its form. */
+function keyIn(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header.trim().replace(/^"(.*)"$/, '$1') : undefined;
+}
+
+function rootUrlOf({ headers }: FastifyRequest, publicUrl: string | undefined): string {
+  const { host = '' } = headers;
+  return publicUrl ?? `http://${/^[\w.:[\]-]{1,255}$/.test(host) ? host : 'localhost'}`;
+}
