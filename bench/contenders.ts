@@ -142,7 +142,7 @@ interface Parts extends Pick<Contender, 'name' | 'client' | 'temporal' | 'workfl
   ready: () => Promise<string>;
 }
 
-/** The contender once it is ready; one that does not get ready leaves nothing behind. */
+/** The contender once it is ready; one that does not become ready leaves nothing behind. */
 async function once({ parts, ready, ...rest }: Parts): Promise<Contender> {
   const stop = async (): Promise<void> => {
     await Promise.all(Object.values(parts).map(async (part) => await part.stop()));

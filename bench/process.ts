@@ -72,7 +72,7 @@ export class Process {
         () => 0,
       );
       if (status === 200) return;
-      if (Date.now() > deadline) throw this.#fault('does not get ready');
+      if (Date.now() > deadline) throw this.#fault('does not become ready');
       await sleep(50);
     }
   }

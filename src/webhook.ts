@@ -70,7 +70,7 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
 /** How long a load balancer has to see that the process is not ready any more, in ms. */
 const DRAIN_MS = 1_000;
 
-/** Runs the webhook until it is told to stop. */
+/** Runs the webhook until it receives a signal to stop. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadWebhookConfig(env);
   // Listened for before anyone can know that the process is there.

@@ -11,11 +11,12 @@ import { toApplicationFailure } from './to-application-failure.ts';
 import type { ActionTarget, CallReading, FirstAttempt } from './types.ts';
 
 /**
- * The first attempt at an operation, in one activity in place of two: read the call, have Temporal keep the reading, POST.
+ * The first attempt at an operation, in one activity instead of two: read the call, have Temporal keep the reading,
+ * POST.
  *
- * What the call showed before must not be lost, because a restore goes back to it. So the reading is sent to Temporal in a
- * heartbeat, and the POST is sent only once Temporal has acknowledged it. From then on the reading reaches the workflow
- * whatever happens: in the result, in the failure, or in the last heartbeat of an attempt that timed out.
+ * What the call showed before must not be lost, because a restore goes back to it. So the reading is sent to Temporal
+ * in a heartbeat, and the POST is sent only once Temporal has acknowledged it. From then on the reading reaches the
+ * workflow whatever happens: in the result, in the failure, or in the last heartbeat of an attempt that timed out.
  *
  * Nothing is POSTed if
  * - the call is not an established group call, which the workflow then reports;
@@ -23,7 +24,8 @@ import type { ActionTarget, CallReading, FirstAttempt } from './types.ts';
  * - the answer to the heartbeat says that the operation was cancelled or superseded meanwhile;
  * - the read or the heartbeat has taken so long that too little time is left for the POST, which ends with the attempt.
  *
- * There is one such attempt. Whatever it has not done, the workflow does step by step (`workflows/saga.ts`).
+ * There is one such attempt. Whatever it has not done, the workflow does step by step
+ * (`workflows/operation/self-mute.ts`).
  */
 export async function readAndPost(
   graph: GraphClient,

@@ -9,8 +9,8 @@ import type { Acceptance, ActionTarget, ParticipantActionTarget } from './types.
 /** What Graph is asked to change. */
 
 /**
- * POST the action. Graph answers `completed` at once; `running`, `notStarted` and null mean that it goes on, and that the
- * roster, or a failed operation, will tell.
+ * POST the action. Graph answers `completed` at once; `running`, `notStarted` and null mean that it continues, and
+ * that the roster, or a failed operation, will show the result.
  *
  * https://learn.microsoft.com/graph/api/call-mute and /call-unmute
  */
@@ -28,8 +28,9 @@ export async function post(
 }
 
 /**
- * POST the mute of one participant. A 404 means that the participant has left, unless the call itself is gone, or Graph
- * does not find the application in it either: then it does not know the roster yet, has muted nobody, and is asked again.
+ * POST the mute of one participant. A 404 means that the participant has left, unless the call itself is gone, or
+ * Graph does not find the application in it either: then it does not know the roster yet, has muted nobody, and is
+ * asked again.
  *
  * https://learn.microsoft.com/graph/api/participant-mute
  */

@@ -10,13 +10,13 @@ import type { CallReading, CallTarget, Headcount, ParticipantReading, RosterRead
 
 /**
  * What Graph is asked about a call. A list of participants proves who is not in the call only if it is complete
- * (`graph/participant-list.ts`). So whoever it does not show, and matters, is read singly: the application, and those who
- * are named.
+ * (`graph/participant-list.ts`). So whoever it does not show, and matters, is read singly: the application, and those
+ * who are named.
  */
 
 /**
- * What an operation needs of a call before it sends anything. One that is known shows with its own participant that it goes
- * on; if that is not found, or does not tell how it stands, the call is read anew.
+ * The facts that an operation needs of a call before it sends anything. For a known call, its own participant shows
+ * that it is still in progress; if that is not found, or has no mute state, the whole call is read.
  */
 export async function readCall(graph: GraphClient, target: CallTarget, knownCalls: KnownCalls): Promise<CallReading> {
   const { callId } = target;
@@ -28,8 +28,9 @@ export async function readCall(graph: GraphClient, target: CallTarget, knownCall
 }
 
 /**
- * GET the call and its participants side by side. The roster tells how the application stands, and how many there are
- * if the call itself does not show whether it is a group call. `looked` is a participant that was not found just now.
+ * GET the call and its participants side by side. The roster shows the state of the application, and the number of
+ * participants if the call itself does not show whether it is a group call. `looked` is a participant that was not
+ * found just now.
  *
  * https://learn.microsoft.com/graph/api/call-get and /call-list-participants
  */
@@ -67,8 +68,8 @@ function serverMutedOf({ serverMuted }: { serverMuted?: boolean }): { serverMute
 }
 
 /**
- * GET the application's own participant: one entry, which neither the cap of 100 nor an incomplete list touches. If it is
- * not found, the list is read instead, and if Graph has none to show, the call: only then has it ended.
+ * GET the application's own participant: one entry, which neither the cap of 100 nor an incomplete list touches. If
+ * it is not found, the list is read instead, and if Graph has none to show, the call: only then has it ended.
  *
  * https://learn.microsoft.com/graph/api/participant-get
  */
@@ -197,8 +198,8 @@ async function getMembers(graph: GraphClient, target: CallTarget, ids: readonly 
 const NOTHING_TO_SHOW: ReadonlySet<FailureType> = new Set(['CallNotFound', 'OperationFailed', 'PermissionDenied']);
 
 /**
- * The answer, or nothing if Graph has no such thing to show: no roster yet, a peer-to-peer call, a call that is gone. The
- * call itself tells which, so only the call's own 404 counts.
+ * The answer, or nothing if Graph has no such thing to show: no roster yet, a peer-to-peer call, a call that is gone.
+ * The call itself tells which, so only the call's own 404 counts.
  */
 async function orNothing(answer: Promise<{ body: unknown }>): Promise<{ body: unknown } | undefined> {
   try {

@@ -24,8 +24,8 @@ export interface ActivityOptions {
 }
 
 /**
- * The activities over one Graph client. Each is one verb, and gives the workflow the two or three fields that it decides
- * on, never a body of Graph's: those are large and name people.
+ * The activities over one Graph client. Each is one verb, and gives the workflow the two or three fields that it
+ * decides on, never a body of Graph's: those are large and name people.
  */
 export function createActivities({ graph, tenants, events }: ActivityOptions): Activities {
   const inTenant = async <T>(target: CallTarget & Partial<ActionTarget>, work: () => Promise<T>): Promise<T> => {
@@ -66,7 +66,7 @@ export function createActivities({ graph, tenants, events }: ActivityOptions): A
 
 function notAllowed(tenantId: string): GraphError {
   const fault = `tenantId ${tenantId} is not among MODERATION_TENANTS; name another tenant or have it added`;
-  return new GraphError('InvalidRequest', `Nothing was sent to Graph, for the request is not valid: ${fault}.`, {
+  return new GraphError('InvalidRequest', `Nothing was sent to Graph, because the request is not valid: ${fault}.`, {
     details: { issues: [fault] },
   });
 }

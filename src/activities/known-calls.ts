@@ -1,17 +1,18 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * What does not change for as long as a call lasts, of the calls that this worker has read lately: that it is a group call,
- * and which participant is the application. With it the next operation on the call reads that participant alone.
+ * What does not change for as long as a call lasts, of the calls that this worker has read lately: that it is a group
+ * call, and which participant is the application. With it the next operation on the call reads that participant
+ * alone.
  *
- * It is a memory and no truth: a call that is remembered may have ended since, which the next request shows. Then it is
- * forgotten, and read like one that was never seen.
+ * It is only a cache: a cached call may have ended since, which the next request shows. Then it is removed from the
+ * cache, and read like an unknown call.
  */
 
 /** About 2 MB. */
 const MAX_CALLS = 10_000;
 
-/** Then it is read as a whole again: nothing is believed for hours. */
+/** After this, the whole call is read again. */
 const REMEMBER_MS = 15 * 60_000;
 
 export class KnownCalls {

@@ -9,15 +9,17 @@ import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract
 import { UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
- * The policies of this deployment that say something of a call at any moment: mute on join, mute on entry, quiet hours. All
- * activities of a worker share what is known of them.
+ * The policies of this deployment with rules that apply at any moment: `onEstablished`, mute on entry, quiet hours.
+ * All activities of a worker share this memory.
  *
- * K1. They are read every REMEMBER_MS at most, and by one read at a time. A list names them; each is then read by itself,
- *     AT_ONCE at a time, because only that tells whether it is ours, paused and valid.
- * K2. What was read survives a read that fails: the next one goes on with the rest.
- * K3. Whoever is in a hurry gets what was known before if a read takes longer than PATIENCE_MS, unless that is older than
- *     STALE_MS.
- * K4. What cannot be decrypted, of whichever deployment, holds nobody up: such a policy counts as none, and is logged once.
+ * - **One read at a time.** The policies are read at most every REMEMBER_MS. A list names them; each is then read by
+ *   itself, several at a time, because only that shows whether it is ours, paused and valid.
+ * - **A failed read continues.** Policies that were read survive a read that fails: the next read continues with the
+ *   rest.
+ * - **A slow read is not waited for.** If a read takes longer than PATIENCE_MS, the caller gets what was known
+ *   before, unless that is older than STALE_MS.
+ * - **An unreadable policy blocks nobody.** A policy that cannot be decrypted, of any deployment, is left out, and is
+ *   logged once.
  */
 
 const REMEMBER_MS = 5_000;
@@ -50,7 +52,7 @@ class KnownPolicies {
   /** Since when a read has been tried, and what it has found. */
   #since: number | undefined;
   #found = new Map<string, Found>();
-  /** K4. Policies that were logged. */
+  /** **An unreadable policy blocks nobody.** Policies that were logged. */
   readonly #told = new Set<string>();
 
   constructor(client: Client, taskQueue: string) {
@@ -69,7 +71,7 @@ class KnownPolicies {
     if (known !== undefined && age < REMEMBER_MS) return known;
     const reading = this.#read();
     if (known === undefined || age > STALE_MS) return await reading;
-    return await patiently(reading, known); // K3
+    return await patiently(reading, known); // **A slow read is not waited for.**
   }
 
   /** Those that are not paused, and the one that is named, as they are at this moment or later. */
@@ -94,7 +96,7 @@ class KnownPolicies {
       if (this.#since === undefined || begun - this.#since > STALE_MS) this.#since = begun;
       const since = this.#since;
       const listed = await this.#list();
-      const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // K2
+      const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // **A failed read continues.**
       const failures: unknown[] = [];
       for await (const failure of inParallel(missing, AT_ONCE, async (id) => await this.#find(id))) {
         if (failure !== undefined) failures.push(failure);
@@ -121,7 +123,7 @@ class KnownPolicies {
     return listed;
   }
 
-  /** Gives why it could not be read. */
+  /** Returns the error if it could not be read. */
   async #find(id: string): Promise<unknown> {
     const at = Date.now();
     try {
@@ -143,7 +145,8 @@ class KnownPolicies {
       return policy;
     } catch (error) {
       if (!(error instanceof UnreadablePayload)) throw error;
-      if (!this.#told.has(id)) log.warn('A policy cannot be read here', { policyId: id, why: error.message }); // K4
+      // **An unreadable policy blocks nobody.**
+      if (!this.#told.has(id)) log.warn('a policy cannot be decrypted', { policyId: id, why: error.message });
       this.#told.add(id);
       return undefined;
     }
@@ -154,18 +157,21 @@ function policiesOf({ all: known }: Known, pausedToo?: string): readonly Policy[
   return known.flatMap(({ policy, isPaused }) => (isPaused && policy.id !== pausedToo ? [] : [policy]));
 }
 
-/** A schedule that somebody else has made, and that contains no policy, must not keep those that do from being heard. */
+/** A foreign schedule without a policy must not block the schedules that have one. */
 function policyOf(id: string, given: unknown): Policy | undefined {
   const checked = checkPolicy(given);
   if (!checked.ok) {
-    log.warn('A schedule with the name of a policy contains none', { policyId: id, issues: checked.issues.length });
+    log.warn('a schedule with the ID of a policy contains no valid policy', {
+      policyId: id,
+      issues: checked.issues.length,
+    });
     return undefined;
   }
   const { policy } = checked;
   return isByRules(policy.rules) || policy.when.quietHours !== undefined ? policy : undefined;
 }
 
-/** What comes first: the work, or the end of patience. */
+/** Whichever comes first: the result, or the time limit. */
 async function patiently(work: Promise<Known>, known: Known): Promise<Known> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Known>((resolve) => {
@@ -180,7 +186,7 @@ async function patiently(work: Promise<Known>, known: Known): Promise<Known> {
 
 const all = new WeakMap<Client, KnownPolicies>();
 
-/** What is known to the worker of this client. */
+/** The memory of the worker with this client. */
 export function knownPolicies(client: Client, taskQueue: string): KnownPolicies {
   const known = all.get(client) ?? new KnownPolicies(client, taskQueue);
   all.set(client, known);

@@ -8,9 +8,9 @@ import type { LatestOperation } from './types.ts';
 const LOOK_WITHIN_MS = 5_000;
 
 /**
- * What was last asked of the application's own mute in a call, by whomever. As long as that is not certain it counts as
- * an unmute that is pending: whoever asks looks again and mutes nothing, so no mute lock mutes against an explicit unmute that
- * a list does not show yet. With `since` see `latestSelfOperation`.
+ * The newest request for the application's own mute in a call. As long as that is uncertain, it counts as a pending
+ * unmute: the caller looks again and mutes nothing, so no mute lock mutes against an explicit unmute that a list does
+ * not show yet. With `since` see `latestSelfOperation`.
  */
 export async function readLatestOperation(callId: string, since?: number): Promise<LatestOperation | undefined> {
   const { client } = Context.current();

@@ -8,8 +8,9 @@ import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import type { ListedCall, LivePage } from './types.ts';
 
 /**
- * One page of the calls that are established, the newest run first. Temporal's own page token leads to the next: calls that
- * end in the meantime shift nothing, but one that continues as new moves before the token (`workflows/policy-calls.ts`).
+ * One page of the calls that are established, the newest run first. Temporal's own page token leads to the next:
+ * calls that end in the meantime shift nothing, but one that continues as new moves before the token
+ * (`workflows/policy-calls.ts`).
  */
 export async function listLiveCalls({ pageSize, pageToken, startedAfter, ...filter }: LivePage) {
   const { client, info } = Context.current();

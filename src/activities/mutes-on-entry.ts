@@ -6,11 +6,12 @@ import { Runs } from '../client/operations/runs.ts';
 import type { MuteOnEntryReading, MuteOnEntryStart, GivenMuteOnEntryOrder } from './types.ts';
 
 /**
- * A mute on entry that a policy wants on a call, started as our client does it, under the call's own workflow ID. If one
- * runs there already, it is given the policy's terms. Both activities are short; `workflows/policy-entries.ts` waits.
+ * A mute on entry that a policy starts on a call, as our client does, under the call's own workflow ID. If one is
+ * running there already, it gets the policy's terms. Both activities are short;
+ * `workflows/policy/policy-mutes-on-entry.ts` waits.
  *
- * **A retry starts no second one**: every attempt has the same `startId`, for which the server returns the same run, running
- * or ended, as long as nothing newer was started on the call.
+ * **A retry starts no second one**: every attempt has the same `startId`, for which the server returns the same run,
+ * running or ended, as long as nothing newer was started on the call.
  */
 
 export async function startMuteOnEntry({
@@ -27,7 +28,7 @@ export async function startMuteOnEntry({
   }
 }
 
-/** For a worker to answer how it stands. */
+/** Time limit for a worker to answer the query. */
 const ANSWER_WITHIN_MS = 3_000;
 
 export async function readMuteOnEntry(callId: string): Promise<MuteOnEntryReading> {
@@ -40,7 +41,7 @@ export async function readMuteOnEntry(callId: string): Promise<MuteOnEntryReadin
   return status?.since === undefined ? { kind: 'notBegun' } : { kind: 'begun' };
 }
 
-/** Why the last one has ended, if that was before it had begun. */
+/** The failure of the last one, if it ended before it had begun. */
 async function failureOf(callId: string): Promise<MuteOnEntryStart | undefined> {
   try {
     const { endedBy } = await mutesOnEntry().last(callId).result();

@@ -21,20 +21,21 @@ import { wishedAtOf } from '../contract/wish.ts';
 import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, OperationTarget } from './types.ts';
 
 /**
- * What a workflow does to have an operation run for it: two short activities, of which neither waits for a workflow. The
- * waiting is done in `workflows/operations.ts`.
+ * How a workflow runs an operation: by two short activities, neither of which waits for a workflow. The
+ * waiting is done in `workflows/orders`.
  *
- * **An order starts one run at most.** Every attempt at an order carries the same `startId`, which stands in the memo of the
- * run that it started or that superseded another. An attempt that finds it in the newest run returns that run.
+ * **An order starts one run at most.** Every attempt at an order carries the same `startId`, which stands in the memo
+ * of the run that it started or that superseded another. An attempt that finds it in the newest run returns that run.
  *
- * **A newer wish is never overridden.** Every run knows when it was wished for (`wishedAt`, or its start). If the newest run
- * of the call was wished for later than the order, and wants the opposite, the order is out of date: its outcome is
- * `Superseded`. In doubt nobody is left muted: a mute yields to a newer unmute that runs or may have taken effect, and an
- * unmute only to a newer mute that was confirmed. It waits for one that runs, and for one that has superseded it, because a
- * mute that fails leaves the call as it was. A retry of a mute, by Temporal or by the workflow, cannot know
- * whether an attempt before it has muted, so for it any newer run counts.
+ * **A newer wish is never overridden.** Every run knows when it was wished for (`wishedAt`, or its start). If the
+ * newest run of the call was wished for later than the order, and wants the opposite, the order is out of date: its
+ * outcome is `Superseded`. In doubt nobody is left muted: a mute yields to a newer unmute that runs or may have taken
+ * effect, and an unmute only to a newer mute that was confirmed. It waits for one that runs, and for one that has
+ * superseded it, because a mute that fails leaves the call as it was. A retry of a mute, by Temporal or by the
+ * workflow, cannot know whether an attempt before it has muted, so for it any newer run counts.
  *
- * **An outcome is a result**, also a failed one. What fails these activities, and is retried, is Temporal not answering.
+ * **An outcome is a result**, also a failed one. These activities fail, and are retried, only if Temporal does not
+ * answer.
  */
 
 export async function startOperation(order: GivenOrder): Promise<OperationStart> {
@@ -74,7 +75,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
 }
 
 function tooLate({ action, request: { callId } }: GivenOrder): ModerationError {
-  const message = `Call ${callId} was not ${action}d, because the time for that is over.`;
+  const message = `Call ${callId} was not ${action}d, because its time limit is over.`;
   return new ModerationError(CANCELLED, message, { callId });
 }
 
@@ -112,7 +113,7 @@ function outdated({
   action,
   request: { callId },
 }: Pick<GivenOrder, 'action'> & { request: { callId: string } }): OperationOutcome {
-  const message = `Another operation on call ${callId} was asked for after this ${action}, and its result counts.`;
+  const message = `Another operation on call ${callId} was requested after this ${action}, so its result counts.`;
   return { outcome: 'Superseded', message, details: { callId } };
 }
 
@@ -154,7 +155,7 @@ async function failureOf(error: WorkflowFailedError, callId: string, run: Workfl
     return await toModerationError(error, callId, run);
   } catch (other) {
     if (!(other instanceof WorkflowFailedError)) throw other;
-    const message = `The workflow that ran on call ${callId} failed, and not as an operation does. Look at it in Temporal.`;
+    const message = `The workflow on call ${callId} failed with an unexpected error. See it in Temporal.`;
     return new ModerationError('OperationFailed', message, { callId });
   }
 }
@@ -168,7 +169,8 @@ async function readNext(target: OperationTarget, runId: string): Promise<Operati
   const next = runs.of(workflowIdOf(callId), runId);
   const { memo, type } = await next.describe();
   const movedTo = async (how: OperationTarget['as'], isJoined: boolean): Promise<OperationReading> => {
-    // It may not know who wants to hear of its end: somebody else has asked for it, or our word came too late for the run before.
+    // It may not know who wants to hear of its end: somebody else has asked for it, or our word came too late for the
+    // run before.
     await new Starter(runs, info.taskQueue).watch({ handle: next }, info.workflowExecution?.workflowId);
     return { kind: 'moved', runId, as: how, attached: isJoined };
   };
@@ -184,7 +186,7 @@ async function readNext(target: OperationTarget, runId: string): Promise<Operati
 /** Temporal no longer keeps the run, so nobody knows how it ended. */
 function forgotten({ callId, as }: OperationTarget): OperationReading {
   if (as !== 'running') return { kind: 'free' };
-  const message = `Temporal no longer keeps the operation on call ${callId}, so its outcome is not known. Look at the call.`;
+  const message = `Temporal no longer keeps the operation on call ${callId}, so its outcome is unknown. Check the call.`;
   return ended(new ModerationError('NotEnded', message, { callId }));
 }
 

@@ -5,8 +5,8 @@ import { isForPeople } from '../lib/operator-error.ts';
 import { classNameOf, framesOf, reasonOf } from '../lib/error-reason.ts';
 
 /**
- * What an activity throws is kept in the history, with all that caused it, and shown in Temporal's UI. So an error of another
- * library goes there by its kind: its message may quote what it was given.
+ * The history stores what an activity throws, with all its causes, and Temporal's UI shows it. So only the kind of
+ * another library's error is stored: its message may quote its input.
  */
 export function ownWords(): ActivityInterceptors {
   return {

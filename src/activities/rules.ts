@@ -22,19 +22,19 @@ import { knownPolicies } from './known-policies.ts';
 import type { EstablishedCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnEstablished } from './types.ts';
 
 /**
- * The rules of policies beside the clock, all of them in this one place. They are decided in activities, as they ask what
- * time it is in a zone, and what policies there are.
+ * The rules of policies, all of them in this one place. They are decided in activities, because they need the time in
+ * a zone and the list of policies.
  *
- * Quiet hours are a level and no event: whether a call is muted is decided by what is true when somebody works on it, so
- * that neither a late nor a repeated run, nor one that never came, leaves it as it should not be.
+ * Quiet hours are a level and no event: whether a call is muted is decided by what is true when somebody works on it,
+ * so a late, repeated or missing run does no harm.
  */
 
 /** Calls that are looked up at a time. */
 const LOOKS = 20;
 
 /**
- * What a run of a policy with quiet hours does at a moment. A run of the schedule looks whether the policy is still the
- * same: hours that were changed since, or that nobody will end any more, mute nothing.
+ * The task of a run of a policy with quiet hours at a moment. A run of the schedule checks whether the policy is
+ * still the same: hours that were changed since, or that no run will end any more, mute nothing.
  */
 export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }: LevelAt): Promise<PolicyLevel> {
   refuseUnreadable(policy);
@@ -51,13 +51,13 @@ export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }
     const since = isQuiet ? new Date(at) : lastChangeOf(when, new Date(at));
     return since === undefined ? { stop: 'notDue' } : { action: 'unmute', since: since.toISOString() };
   }
-  // What these hours have muted is unmuted after them, whatever the policy says by then: what its new terms keep muted, or
-  // another policy's, is known to `quietCalls`.
+  // What these hours have muted is unmuted after them, whatever the policy says by then: what its new terms keep
+  // muted, or another policy's, is known to `quietCalls`.
   if (isQuiet && scheduledAt !== undefined && (await stateOf(policy)) === 'changed') return { stop: 'changed' };
   return { action: actionFor(isQuiet), ...(until !== undefined && { until: until.toISOString() }) };
 }
 
-/** What has become of a policy: it was changed or deleted, or is the same, and may be paused. */
+/** Whether a policy was changed or deleted, or is the same, and may be paused. */
 async function stateOf(policy: Policy): Promise<'same' | 'paused' | 'changed'> {
   const { client, info } = Context.current();
   const schedule = await readSchedule(client, scheduleIdOf(policy.id));
@@ -85,7 +85,7 @@ async function firesAt({ id, when }: Policy, at: Date): Promise<boolean> {
   }
 }
 
-/** Whoever starts a run without our client may have got the hours wrong, and then nothing is done. */
+/** If a run was started without our client, the hours may be invalid; then nothing is done. */
 function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
   const found: string[] = [];
   readQuietHours(quietHours, found);
@@ -97,10 +97,10 @@ function refuseUnreadable({ when: { quietHours, timeZone } }: Policy): void {
 }
 
 /**
- * The policy that mutes the application in a call as it is established, and the one that mutes who comes after that, if
- * there are such: of each kind the first, by ID, that says so, is not paused, and has the call among its own; with quiet
- * hours, only in those. It also returns the quiet hours that the call was established in, even if they are over, because the
- * run at their end may have listed the calls before this one was among them.
+ * The policy that mutes the application in a call when it is established, and the one that mutes newcomers after
+ * that, if there are such: the first of each kind, by ID, that is not paused and whose target contains the call; with
+ * quiet hours, only during those. It also returns the quiet hours that the call was established in, even if they are
+ * over, because the run at their end may have listed the calls before this one was among them.
  */
 export async function policyOnEstablished(call: EstablishedCall, since: string): Promise<WantedOnEstablished> {
   const now = new Date();
@@ -149,7 +149,7 @@ export async function quietCalls(calls: readonly PolicyCall[], at: string, pause
   return kept;
 }
 
-/** `inParallel` is given no work that throws. */
+/** The work for `inParallel` must not throw. */
 async function outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
   try {
     return { value: await work };
@@ -182,8 +182,8 @@ async function liveCall(client: Client, callId: string): Promise<EstablishedCall
 }
 
 /**
- * Decided by the newest operation on the application's own mute. Whoever has asked for something since the hours ended
- * wanted that; what was asked for before ends with them, and an unmute that has failed has ended nothing.
+ * The newest operation on the application's own mute decides. A request since the hours ended counts; an earlier one
+ * ends with the hours, and a failed unmute has ended nothing.
  */
 export async function isLeftMuted({ callId, until, runId }: QuietCall): Promise<'yes' | 'no' | 'wait'> {
   const { record: newest, isCertain } = await latestSelfOperation(new Runs(Context.current().client), callId);

@@ -14,7 +14,7 @@ export interface CallTarget {
   tenantId?: string;
 }
 
-/** What an operation needs to know of a call before it sends anything. */
+/** The facts that an operation needs of a call before it sends anything. */
 export interface CallReading {
   /** Graph's `call.state` in lower case, so that `Established` and `established` are one. */
   state: string;
@@ -26,7 +26,7 @@ export interface CallReading {
   self?: SeenState;
 }
 
-/** What an operation's first attempt has come to, which reads and POSTs in one activity. */
+/** The result of an operation's first attempt, which reads and POSTs in one activity. */
 export interface FirstAttempt {
   reading: CallReading;
   /** When the POST was sent, in ms since the epoch, by the worker's clock; absent if none was. */
@@ -42,7 +42,7 @@ export interface ParticipantReading {
 
 /** Graph's answer to a mute or unmute. */
 export interface Acceptance {
-  /** Graph's ID of the operation, in canonical form; empty where Graph named none. */
+  /** Graph's ID of the operation, in canonical form; empty if Graph returned none. */
   operationId: string;
   /** Which attempt was accepted, from 1. */
   attempt: number;
@@ -103,7 +103,7 @@ export interface OperationTarget {
   isEnding: boolean;
 }
 
-/** How a run stands that a workflow waits for. */
+/** The state of a run that a workflow waits for. */
 export type OperationReading =
   | { kind: 'running' }
   /** It goes on as another run, which carries the order out or, if it is busy, must end first. */
@@ -112,7 +112,10 @@ export type OperationReading =
   | { kind: 'free' }
   | { kind: 'ended'; outcome: OperationOutcome };
 
-/** How an operation ended, as its starter hears it. `outcome` is `Confirmed`, also of some of several, or why there is no result. */
+/**
+ * How an operation ended, as its starter hears it. `outcome` is `Confirmed`, also of some of several, or why there is
+ * no result.
+ */
 export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; attached: boolean; result: ModerationResult | ParticipantsMuteResult }
   | { outcome: ModerationErrorType; message: string; details: FailureDetails };
@@ -158,8 +161,8 @@ export interface WantedOnEstablished {
 }
 
 /**
- * What a policy with quiet hours does at a moment, and until when that is right (ISO 8601, UTC; absent if for good); or why
- * the run does nothing.
+ * What a policy with quiet hours does at a moment, and until when that is right (ISO 8601, UTC; absent if for good);
+ * or why the run does nothing.
  */
 export type PolicyLevel =
   | {
@@ -190,7 +193,7 @@ export interface QuietCall {
   runId?: string;
 }
 
-/** A mute on entry that a policy wants on a call. */
+/** A mute on entry that a policy starts on a call. */
 export interface MuteOnEntryOrder {
   policyId: string;
   request: MuteOnEntryRequest;
@@ -206,8 +209,8 @@ export type MuteOnEntryReading =
   | { kind: 'ended'; outcome: MuteOnEntryStart | undefined };
 
 /**
- * What came of it: it was started, or one that ran already was given these terms; it runs, and has not read yet who is
- * there; or why it could not begin.
+ * The outcome: it was started, or a running one got these terms; it is running, but has not yet read who is there; or
+ * the failure that prevented its begin.
  */
 export type MuteOnEntryStart =
   | { outcome: 'Started' | 'Extended' }
@@ -218,7 +221,7 @@ export interface Headcount {
   participants: number;
   /** Whether that is all of them; otherwise there are as many at least. */
   isComplete: boolean;
-  /** The application's own participant, where the roster lists it. */
+  /** The application's own participant, if the roster lists it. */
   self?: MuteState;
 }
 
@@ -240,7 +243,9 @@ export interface RosterTarget extends CallTarget {
   participantIds?: readonly string[];
   /** Those who are named, and everyone else whom the list shows. */
   andEveryone?: boolean;
-  /** Only after so many ms, so that it shows those too who come together: a timer of Temporal's may be a second late. */
+  /**
+   * Only after so many ms, so that it shows those too who come together: a timer of Temporal's may be a second late.
+   */
   afterMs?: number;
 }
 
@@ -248,7 +253,7 @@ export interface RosterMember {
   /** In canonical form. */
   id: string;
   isInLobby: boolean;
-  /** Where Graph tells it. */
+  /** If Graph returns it. */
   state?: SeenState;
 }
 
@@ -267,7 +272,7 @@ export interface ParticipantActionTarget extends ActionTarget {
   participantId: string;
 }
 
-/** What a workflow may ask of the world. */
+/** The activities of workflows. */
 export interface Activities {
   /** GET the call and its roster. */
   readCall(target: CallTarget): Promise<CallReading>;
@@ -285,34 +290,40 @@ export interface Activities {
   postUnmute(target: ActionTarget): Promise<Acceptance>;
   /** GET the call and its roster, for how many are in it. */
   readParticipantCount(target: CallTarget): Promise<Headcount>;
-  /** What a policy with quiet hours does at a moment. */
+  /** The task of a policy with quiet hours at a moment. */
   policyLevel(policy: Policy, when: LevelAt): Promise<PolicyLevel>;
-  /** What policies want of a call that was established after `since` (ISO 8601), and perhaps long ago. */
+  /** The policies that act on a call that was established after `since` (ISO 8601), perhaps long ago. */
   policyOnEstablished(call: EstablishedCall, since: string): Promise<WantedOnEstablished>;
   /**
-   * Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). A policy that is paused keeps none, but
-   * for the one that is named.
+   * Those of the calls that some policy's quiet hours keep muted at a moment (ISO 8601). A policy that is paused
+   * keeps none, but for the one that is named.
    */
   quietCalls(calls: readonly PolicyCall[], at: string, pausedToo?: string): Promise<string[]>;
   /** When the quiet hours end that keep an established call muted at a moment (both ISO 8601), if any do. */
   quietUntil(call: EstablishedCall, at: string): Promise<string | undefined>;
-  /** Whether a call that quiet hours have muted is still muted because of them; `wait` if an operation on it is under way. */
+  /**
+   * Whether a call that quiet hours have muted is still muted because of them; `wait` if an operation on it is under
+   * way.
+   */
   isLeftMuted(call: QuietCall): Promise<'yes' | 'no' | 'wait'>;
   /** Calls that are established, page by page; `next` leads to the next one. */
   listLiveCalls(page: LivePage): Promise<{ calls: ListedCall[]; next?: string }>;
-  /** Starts, joins or supersedes an operation, under the call's workflow ID. Waits for nothing. */
+  /** Starts, attaches to or supersedes an operation, under the call's workflow ID. Waits for nothing. */
   startOperation(order: GivenOrder): Promise<OperationStart>;
-  /** How a run stands that a workflow waits for. */
+  /** The state of a run that a workflow waits for. */
   readOperation(target: OperationTarget): Promise<OperationReading>;
-  /** Starts a mute on entry, or gives the one that runs these terms. Waits for nothing. */
+  /** Starts a mute on entry, or gives the running one these terms. Waits for nothing. */
   startMuteOnEntry(order: GivenMuteOnEntryOrder): Promise<MuteOnEntryStart>;
   /** Whether the mute on entry of a call has begun. */
   readMuteOnEntry(callId: string): Promise<MuteOnEntryReading>;
-  /** What was last asked of the application's own mute in the call, if anything was; with `since` see `latestSelfOperation`. */
+  /**
+   * The newest request for the application's own mute in the call, if there is one; for `since` see
+   * `latestSelfOperation`.
+   */
   readLatestOperation(callId: string, since?: number): Promise<LatestOperation | undefined>;
   /** GET the call and its participants, or those of them who are named. */
   readRoster(target: RosterTarget): Promise<RosterReading>;
-  /** POST …/participants/{id}/mute; gives `left` where the call goes on without the participant. */
+  /** POST …/participants/{id}/mute; returns `left` if the call continues without the participant. */
   postMuteParticipant(target: ParticipantActionTarget): Promise<Acceptance | 'left'>;
   /** One attempt to deliver an event to its receiver. */
   postEvent(event: ModerationEvent): Promise<void>;

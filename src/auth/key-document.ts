@@ -10,17 +10,17 @@ import { isFields, readText, type Fields } from '../webhook/parse/fields.ts';
 /**
  * Graph's signing keys, fetched once: OpenID document, its `jwks_uri`, the key set. The document's `issuer` is not
  * compared with anything: tokens name another one than the document's address implies
- * (https://github.com/microsoft/BotFramework-Services/issues/302), and which issuers hold is configured.
+ * (https://github.com/microsoft/BotFramework-Services/issues/302), and the valid issuers are configured.
  *
  * Whoever serves these documents decides who may speak for Graph. So both addresses are `https:`, or on this machine,
  * and redirects are not followed.
  *
- * Each key is taken by itself: one of a kind that is not known, or that cannot be read, does not spoil the others.
+ * Each key is read on its own: one of an unknown kind, or that cannot be read, does not affect the others.
  */
 
 const SIZE_LIMIT = 512 * 1024;
 
-/** Thrown with what is wrong with the documents. It quotes nothing of them. */
+/** Thrown if the documents are invalid. It quotes nothing of them. */
 export class KeyDocumentError extends OperatorError {
   override readonly name = 'KeyDocumentError';
 }
@@ -36,7 +36,7 @@ export function isTrustworthy(address: string): boolean {
   return URL.canParse(address) && isSafe(new URL(address));
 }
 
-/** Every key once. @throws if there is none, or the documents cannot be had */
+/** Every key once. @throws if there is none, or the documents cannot be fetched */
 export async function fetchKeys(openIdUrl: string, signal: AbortSignal): Promise<VerifyingKey[]> {
   const document = await fetchJson(openIdUrl, openIdUrl, signal);
   const keysUrl = isFields(document) ? readText(document, 'jwks_uri') : undefined;
@@ -45,12 +45,12 @@ export async function fetchKeys(openIdUrl: string, signal: AbortSignal): Promise
   const listed = isFields(set) && Array.isArray(set['keys']) ? set['keys'] : [];
   const read = await Promise.all(listed.map(async (key: unknown) => await verifyingKeyOf(key).catch(() => undefined)));
   const keys = new Map(read.flatMap((key) => (key === undefined ? [] : [[key.id, key]])));
-  // An empty set is an outage, not the news that no key is valid any more.
+  // An empty set is an outage, not a sign that no key is valid any more.
   if (keys.size === 0) throw new KeyDocumentError(`the jwks_uri of ${openIdUrl} lists no key that verifies signatures`);
   return [...keys.values()];
 }
 
-/** What jose refuses at every use. */
+/** Keys that jose refuses at every use. */
 const MIN_RSA_BITS = 2_048;
 
 async function verifyingKeyOf(key: unknown): Promise<VerifyingKey | undefined> {
@@ -72,7 +72,7 @@ async function verifyingKeyOf(key: unknown): Promise<VerifyingKey | undefined> {
 
 const EC_ALGORITHMS: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' };
 
-/** The public key alone: of what else a key lists, such as `endorsements`, nothing counts here. */
+/** The public key alone: its other fields, such as `endorsements`, are ignored. */
 function materialOf(key: Fields): JWK | undefined {
   const { kty, n, e, crv, x, y, x5c } = key;
   const isBare = kty === 'RSA' ? n === undefined : x === undefined;

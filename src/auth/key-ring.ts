@@ -10,14 +10,14 @@ import {
 import type { VerifyingKey } from './key-document.ts';
 
 /**
- * The keys that are held, of the newest key document and of those before it.
+ * The cached keys, of the newest key document and of earlier ones.
  *
  *     listed ──not in a newer document──▶ missing ──GRACE_MS later, still missing──▶ dropped
  *        ▲                                   │
  *        └────────────listed again───────────┘
  *
- * A document that lists less for a moment, as while its servers are updated, stops no notifications. A key that was taken
- * back is trusted for GRACE_MS, which is less than the day for which others may cache Microsoft's keys.
+ * A document that lists fewer keys for a moment, as while its servers are updated, stops no notifications. A key that
+ * was taken back is trusted for GRACE_MS, which is less than the day for which others may cache Microsoft's keys.
  */
 
 export const GRACE_MS = 3_600_000;

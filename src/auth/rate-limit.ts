@@ -1,4 +1,4 @@
-/** So many at once, and one more for every interval that passes. */
+/** A bucket: this many at once, and one more for every interval that passes. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #intervalMs: number;

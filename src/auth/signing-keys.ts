@@ -9,19 +9,19 @@ import { toldOf } from '../lib/error-reason.ts';
 /**
  * The cache of Graph's signing keys.
  *
- *     absent ──fetched──▶ held ──fetched again──▶ held
- *       │ failed            │ failed
- *       ▼                   ▼
- *     absent              held, as they were
+ *     absent ──fetched──▶ cached ──fetched again──▶ cached
+ *       │ failed             │ failed
+ *       ▼                    ▼
+ *     absent              cached, as before
  *
- * 1. A failure drops no key: an outage of the key server must not stop notifications. Nor does a document that lists less
- *    for a moment (`key-ring.ts`), and while keys are missing it is fetched again soon.
+ * 1. A failure drops no key: an outage of the key server must not stop notifications. Nor does a document that lists
+ *   fewer keys for a moment (`key-ring.ts`); while keys are missing, it is fetched again soon.
  * 2. At most one fetch runs at a time, and everyone who needs its outcome waits for the same one.
- * 3. A fetch is begun by the clock (every 24 h, sooner after a failure) or by need: keys are absent, or a token names a
- *    key that is not held, which is how a rotation shows. A token is free for anyone to make up, so what need may begin
- *    is bounded by a bucket.
- * 4. With keys absent nothing can be told of a token, nor of one with an unknown key when the fetch for it failed:
- *    `KeysUnavailable`, to be sent again. Otherwise an unknown key does not hold.
+ * 3. A fetch is begun by the clock (every 24 h, sooner after a failure) or by need: keys are absent, or a token names
+ *    a key that is not cached, which means a rotation. Anyone can make up a token, so a bucket limits the fetches by
+ *    need.
+ * 4. Without keys no token can be checked, nor a token with an unknown key if the fetch for it failed:
+ *   `KeysUnavailable`, and Graph sends again. Otherwise a token with an unknown key is invalid.
  */
 
 const FETCH_TIMEOUT_MS = 4000;
@@ -42,7 +42,7 @@ export interface SigningKeysOptions {
   openIdUrl: string;
   log: Log;
   onRefresh?: (outcome: 'fetched' | 'failed') => void;
-  /** How long a key is held that the document lists no more, in ms. */
+  /** How long a key is kept that the document no longer lists, in ms. */
   graceMs?: number;
 }
 
@@ -91,7 +91,7 @@ export class SigningKeys {
     }
   };
 
-  /** False where the bucket is empty (3). To wait for a fetch that runs already costs nothing (2). */
+  /** False if the bucket is empty (3). To wait for a running fetch costs nothing (2). */
   async #fetchFor(bucket: TokenBucket): Promise<boolean> {
     if (this.#fetching === undefined && !bucket.take()) return false;
     await this.#fetch();

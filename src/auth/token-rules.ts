@@ -3,9 +3,9 @@ import { canonicalId } from '../contract/call-id.ts';
 import { isSafe } from '../lib/safe-url.ts';
 
 /**
- * What tokens are compared with, in the form in which tokens carry it: an application's and a tenant's ID as a GUID in dashed
- * lower case, an issuer without a slash at its end. What no token could ever equal is refused, because every
- * notification would be answered 401.
+ * The values that tokens are compared with, in the form in which tokens contain them: an application's and a tenant's
+ * ID as a GUID in dashed lower case, an issuer without a slash at its end. A value that no token could ever equal is
+ * refused, because every notification would be answered 401.
  */
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -19,7 +19,7 @@ export function canonicalGuid(text: string): string {
   return canonicalId(text.trim().replace(/^\{(.*)\}$/s, '$1'));
 }
 
-/** @returns what is wrong, with the remedy */
+/** @returns the issue, with its remedy */
 export function faultOfAudience(audience: string): string | undefined {
   const id = canonicalGuid(audience);
   if (isGuid(id)) return undefined;

@@ -23,10 +23,10 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const APPLICATION_CLAIMS = ['azp', 'appid'];
 const TENANT_CLAIMS = ['tid', 'http://schemas.microsoft.com/identity/claims/tenantid'];
 
-/** What Microsoft's own libraries allow clocks to differ. */
+/** The clock difference that Microsoft's own libraries allow. */
 export const CLOCK_TOLERANCE_SECONDS = 300;
 
-/** Why a token does not hold: for log and metrics. The sender is told nothing but that it does not. */
+/** Why a token is invalid: for log and metrics. The answer does not contain it. */
 export type TokenFault =
   | 'missing'
   | 'malformed'
@@ -41,7 +41,10 @@ export type TokenFault =
   | 'application-missing'
   | 'role-missing';
 
-/** Claims of a token whose signature is valid, and which is refused for one of them: bounded, and without odd characters. */
+/**
+ * Claims of a token whose signature is valid, and which is refused for one of them: bounded, and without odd
+ * characters.
+ */
 export interface RefusedClaims {
   iss?: string;
   aud?: string;
@@ -52,11 +55,14 @@ export interface RefusedClaims {
 
 export class TokenRefused extends OperatorError {
   readonly fault: TokenFault;
-  /** For the log, so that an operator can compare them with the configuration. Only of what a key of Graph's has signed. */
+  /**
+   * For the log, so that an operator can compare them with the configuration. Only of what a key of Graph's has
+   * signed.
+   */
   readonly claims: RefusedClaims | undefined;
 
   constructor(fault: TokenFault, claims?: JWTPayload) {
-    super(`The token does not hold: ${fault}`);
+    super(`The token is invalid: ${fault}`);
     this.name = 'TokenRefused';
     this.fault = fault;
     this.claims = claims && refusedClaimsOf(claims);
@@ -110,7 +116,7 @@ export class TokenVerifier {
     };
   }
 
-  /** Throws `TokenRefused`, or `KeysUnavailable` where it cannot be told. */
+  /** @throws `TokenRefused`, or `KeysUnavailable` if it cannot be checked */
   async verify(authorization: string | undefined): Promise<VerifiedToken> {
     if (authorization === undefined) throw new TokenRefused('missing');
     const token = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization)?.[1];

@@ -21,7 +21,7 @@ const surroundings: Context['process'] = {
 };
 await run(app, args, { process: surroundings });
 
-// Stricli's own codes, for arguments that cannot be read and for faults of its own, are none of ours.
+// Stricli has exit codes of its own for invalid arguments and for its own errors; they are mapped to ours.
 const code = Number(surroundings.exitCode);
 const isMisuse = code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument;
 if (isMisuse && args.includes('--json')) {

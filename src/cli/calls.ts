@@ -14,7 +14,7 @@ export interface CallsFlags {
   json: boolean;
 }
 
-/** `calls`: the calls that are alive, the latest first. */
+/** `calls`: the active calls, the latest first. */
 export async function calls(this: Context, { tenantId, label, state, limit, json }: CallsFlags): Promise<void> {
   await reporting(this, json, async () => {
     const filter: CallFilter = {
@@ -45,7 +45,7 @@ export interface LabelFlags {
   json: boolean;
 }
 
-/** `label CALL`: sets labels of a call and takes others off. */
+/** `label CALL`: adds and removes labels of a call. */
 export async function labelCall(
   this: Context,
   { add = [], remove = [], json }: LabelFlags,

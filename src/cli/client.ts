@@ -4,7 +4,7 @@ import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startTracing } from '../tracing/tracing.ts';
 import type { Context } from './context.ts';
 
-/** Runs `work` with a client of the environment's Temporal, and closes its connection whatever comes. */
+/** Runs `work` with a client of the environment's Temporal, and always closes its connection. */
 export async function withClient<T>(
   { process }: Context,
   work: (moderation: ModerationClient, taskQueue: string) => Promise<T>,

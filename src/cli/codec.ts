@@ -13,19 +13,19 @@ export interface CodecFlags {
 
 const HOST = '127.0.0.1';
 
-/** `codec`: until it is told to stop. */
+/** `codec`: until it receives a signal to stop. */
 export async function codec(this: Context, { port, ui }: CodecFlags): Promise<void> {
   await reporting(this, false, async () => {
     const { payloadKeys: keys, logLevel } = loadClientConfig(this.process.env);
     if (keys === undefined) {
-      throw new ConfigError(['MODERATION_PAYLOAD_KEYS: required, for without keys there is nothing to decrypt with']);
+      throw new ConfigError(['MODERATION_PAYLOAD_KEYS: required: without keys, nothing can be decrypted']);
     }
     const server = createCodecServer({ keys, uiOrigin: ui, log: createLogger(logLevel, 'codec') });
     const stopped = stopSignal();
     const address = { host: HOST, port };
     const url = await listenOn(address, '--port', async () => await server.listen(address));
     this.process.stdout.write(
-      `Decrypting at ${url} for the UI at ${ui}: enter this address there as the codec's (Data Encoder), or give it to Temporal's CLI with --codec-endpoint.\n`,
+      `Decrypting at ${url} for the UI at ${ui}: enter this address in the UI as the codec endpoint (Data Encoder), or pass it to Temporal's CLI with --codec-endpoint.\n`,
     );
     await stopped;
     await server.close();

@@ -1,6 +1,6 @@
 import type { CommandContext, StricliProcess } from '@stricli/core';
 
-/** What a command may use of its surroundings, so that tests can stand in for them. */
+/** The parts of the process that a command may use, so that tests can replace them. */
 export interface Context extends CommandContext {
   process: StricliProcess & { env: NodeJS.ProcessEnv };
 }

@@ -15,10 +15,10 @@ export interface DevFlags {
 
 const COMMAND = 'npx call-moderation';
 
-/** Where Temporal is looked for when nothing says otherwise. */
+/** The port of Temporal if TEMPORAL_ADDRESS is not set. */
 const DEFAULT_PORT = 7_233;
 
-/** `dev`: everything on this machine, until it is told to stop. */
+/** `dev`: everything on this machine, until it receives a signal to stop. */
 export async function dev(this: Context, flags: DevFlags): Promise<void> {
   const { temporalPort, uiPort, graphPort, webhookPort, gatewayPort, dbFilename, temporalCli } = flags;
   const say = (line: string): void => {
@@ -37,12 +37,12 @@ export async function dev(this: Context, flags: DevFlags): Promise<void> {
       const { graph, temporal, webhook, gateway } = stack;
       const command = temporalPort === DEFAULT_PORT ? COMMAND : `TEMPORAL_ADDRESS=${temporal.address} ${COMMAND}`;
       const { id } = graph.createCall({ callbackUri: webhook.callbackUrl, participants: 4 });
-      // Graph tells of a call as it is established; so this one is known to `calls` and to policies.
+      // Graph notifies of a call when it is established, so `calls` and policies know this one.
       await graph.setCallState(id, 'established');
       say(`
 Temporal UI       ${temporal.uiUrl}
 Temporal          ${temporal.address}   (kept in ${dbFilename})
-Graph simulator   ${graph.url}   (a group call of 4 is in it: ${id})
+Graph simulator   ${graph.url}   (with a group call of 4 participants: ${id})
 Webhook           ${webhook.callbackUrl}
 Gateway           ${gateway?.url}   (Graph's own requests, as in ${gateway?.url}/openapi.json)
 

@@ -9,7 +9,7 @@ export interface DoctorFlags {
   json: boolean;
 }
 
-/** `doctor`: what a deployment needs, one line each; code 1 where something does not hold. */
+/** `doctor`: checks what a deployment needs, one line each; code 1 if a check fails. */
 export async function doctor(this: Context, { webhookUrl, tenantId, json }: DoctorFlags): Promise<void> {
   await reporting(this, json, async () => {
     const findings = await examine(this.process.env, { webhookUrl, tenantId });

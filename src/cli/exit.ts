@@ -8,7 +8,7 @@ export const DONE = 0;
 export const FAILED = 1;
 export const WRONG_USE = 2;
 
-/** What a command prints with `--json` in place of a result, as `{ error }`. */
+/** What a command prints with `--json` instead of a result, as `{ error }`. */
 export interface Problem {
   /** A failure's type, or the name of an error. */
   type: string;
@@ -17,8 +17,8 @@ export interface Problem {
 }
 
 /**
- * Runs a command and turns what goes wrong into a message and an exit code: 2 where the request itself was wrong, so that
- * nothing was sent, else 1. With `json`, the error is a result too and stands on standard output.
+ * Runs a command and turns an error into a message and an exit code: 2 if the request itself was invalid, so that
+ * nothing was sent, else 1. With `json`, the error is printed on standard output, like a result.
  */
 export async function reporting(context: Context, json: boolean, work: () => Promise<number>): Promise<void> {
   try {

@@ -3,7 +3,7 @@ import { toSeconds } from '../contract/duration.ts';
 import { PARTIAL, PENDING } from '../contract/names.ts';
 import { ENDPOINT_NAME_FAULT, isEndpointName } from '../contract/nexus-endpoint.ts';
 
-/** Values of flags. What is thrown here is told with the flag's name, and the exit code is 2. */
+/** Values of flags. An error here is printed with the flag's name, and the exit code is 2. */
 
 export const OUTCOMES: readonly string[] = [
   PENDING,

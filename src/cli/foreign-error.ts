@@ -4,8 +4,8 @@ import { refusalOf } from '../temporal/refusal.ts';
 import { readTemporal } from '../temporal/settings.ts';
 
 /**
- * What a command prints of an error of another library: Temporal has answered and refused, because of a namespace that does not
- * exist or a key that may not, or something else went wrong. Apart, because it loads Temporal's SDK.
+ * The message for an error of another library: Temporal has refused, because the namespace does not exist or the key
+ * lacks a permission, or something else failed. In a file of its own, because it loads Temporal's SDK.
  */
 export function describeForeign(error: unknown, env: NodeJS.ProcessEnv): string {
   const { connectionOptions, namespace = 'default' } = readTemporal(givenOf(env)).config ?? {};

@@ -27,7 +27,7 @@ export async function keepMuted(this: Context, flags: KeepMutedFlags, callId: st
 }
 
 export interface MuteLockCommand {
-  /** Checked before anything is connected to. */
+  /** Checked before any connection is made. */
   request: () => MuteLockRequest;
   onConflict: OnStandingConflict;
   begun: (status: MuteLockStatus) => string;
@@ -42,7 +42,7 @@ export async function muteLockCommand(
   await standingMuteCommand<MuteLockRequest, MuteLockStatus, MuteLockResult>(context, flags, {
     check: () => checkMuteLock(request()),
     start: (moderation, checked) => moderation.keepMuted(checked, { onConflict }),
-    attached: 'It was kept muted already, and has these terms from now on.',
+    attached: 'The call was already kept muted. These terms apply from now on.',
     first: 'muting',
     begun,
     ended: ({ callId, endedBy, mutesAgain }) => `${callId}: ${endedBy}, muted again ${mutesAgain} times`,

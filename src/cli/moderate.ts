@@ -19,13 +19,16 @@ import { table } from './table.ts';
 import { isTimed, muteFor, refuseTimedUnmute, type MuteForFlags } from './mute-for.ts';
 import { whomOf } from './whom.ts';
 
-/** `mute CALL` and `unmute CALL`: start the operation, tell how it goes on standard error, print its result. */
+/**
+ * `mute CALL` and `unmute CALL`: start the operation, print its progress on standard error, and its result on
+ * standard output.
+ */
 
 export type ModerateFlags = MuteForFlags;
 
 const POLL_MS = 200;
 
-/** When to say that nobody seems to work, in ms. */
+/** Delay before the remark that no worker answers, in ms. */
 const PATIENCE_MS = 5_000;
 
 export function command(action: Action) {
@@ -43,9 +46,9 @@ export function command(action: Action) {
           const seconds = ((Date.now() - started) / 1_000).toFixed(2).padStart(7);
           if (!json) stderr.write(`${seconds} s  ${line}\n`);
         };
-        say(`asking for ${action} of call ${request.callId}`);
+        say(`requesting ${action} of call ${request.callId}`);
         const letGo = onInterrupt(() => {
-          stderr.write(`What was started goes on. To see how it stands: call-moderation status ${request.callId}\n`);
+          stderr.write(`The operation continues. See its state: call-moderation status ${request.callId}\n`);
         });
         const handle = await start(moderation, action, request, { onConflict });
         const end = new AbortController();
@@ -85,11 +88,13 @@ async function start(
 
 function tableOf({ participants, isRosterComplete }: ParticipantsMuteResult): string {
   const rows = participants.map(({ participantId, outcome, code = '' }) => [participantId, outcome, code]);
-  const rest = isRosterComplete ? '' : 'The roster was incomplete: there may be others, of whom nothing is known.\n';
+  const rest = isRosterComplete
+    ? ''
+    : 'The roster was incomplete: there may be other participants, whose state is unknown.\n';
   return table([['PARTICIPANT', 'OUTCOME', 'CODE'], ...rows]) + rest;
 }
 
-/** Refuses a bad request before Temporal is looked for. */
+/** Refuses an invalid request before it connects to Temporal. */
 function checked(input: ModerationRequest, action: Action): ModerationRequest {
   const result = checkRequest(input, action);
   if (result.ok) return result.request;
@@ -108,7 +113,7 @@ function onInterrupt(before: () => void): () => void {
   return () => process.off('SIGINT', interrupt);
 }
 
-/** Tells each phase as a worker reports it, until the end; silent where none answers. */
+/** Prints each phase that a worker reports, until the end; prints nothing if no worker answers. */
 async function tell(
   handle: OperationHandle<ModerationResult | ParticipantsMuteResult>,
   taskQueue: string,
@@ -122,7 +127,7 @@ async function tell(
   end.addEventListener('abort', () => clearTimeout(patience), { once: true });
 
   const run = await Promise.race([handle.run().catch(() => undefined), ended]);
-  if (run?.attached === true) say('attached to the operation that was already doing it');
+  if (run?.attached === true) say('attached to the running operation, which already does this');
   let told = '';
   while (!end.aborted) {
     const status = await Promise.race([handle.status().catch(() => undefined), ended]);

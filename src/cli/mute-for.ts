@@ -8,7 +8,10 @@ import { muteLockCommand } from './keep-muted.ts';
 import { standingMuteRequest, type StandingMuteFlags } from './standing-mute.ts';
 import type { WhomFlags } from './whom.ts';
 
-/** `mute CALL --for 5m`: mutes the application, and unmutes it after that time. It has begun once the application is muted. */
+/**
+ * `mute CALL --for 5m`: mutes the application, and unmutes it after that time. It has begun once the application is
+ * muted.
+ */
 
 export interface MuteForFlags extends WhomFlags, Omit<ModerationRequest, 'callId' | 'target'> {
   for?: number;

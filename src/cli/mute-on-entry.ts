@@ -16,21 +16,20 @@ export interface MuteOnEntryFlags extends StandingMuteFlags {
   onConflict: OnStandingConflict;
 }
 
-const UNTOLD =
-  'Waiting for a complete roster, so who was there is not known: nobody is muted until a roster lists everyone.';
+const UNTOLD = 'Waiting for a complete roster: until one lists everyone in the call, nobody is muted.';
 
 export async function muteOnEntry(this: Context, flags: MuteOnEntryFlags, callId: string): Promise<void> {
   const { except, onConflict } = flags;
   await standingMuteCommand<MuteOnEntryRequest, MuteOnEntryStatus, MuteOnEntryResult>(this, flags, {
     check: () => checkMuteOnEntry({ callId, ...standingMuteRequest(flags), ...(except !== undefined && { except }) }),
     start: (moderation, request) => moderation.muteOnEntry(request, { onConflict }),
-    attached: 'It was running already, and has these terms from now on.',
+    attached: 'Mute on entry was already active on this call. These terms apply from now on.',
     first: 'reading',
     warning: ({ isRosterComplete }) => (isRosterComplete ? undefined : UNTOLD),
     begun: ({ until, wereThere }) => {
       const end = lastsUntil(until);
-      return `muting who comes into ${callId} ${end}; ${wereThere} were there`;
+      return `muting whoever joins ${callId}, ${end}; ${wereThere} were already in the call`;
     },
-    ended: ({ endedBy, muted, newcomers }) => `${callId}: ${endedBy}, ${muted} of ${newcomers} who came muted`,
+    ended: ({ endedBy, muted, newcomers }) => `${callId}: ${endedBy}, ${muted} of ${newcomers} newcomers muted`,
   });
 }

@@ -34,7 +34,7 @@ interface Json {
   json: boolean;
 }
 
-/** What a policy is made of; each flag stands for the field of its name. */
+/** The fields of a policy; each flag sets the field of its name. */
 export interface PolicyFlags extends Json, WhomFlags {
   action?: Action;
   call?: readonly string[];
@@ -70,7 +70,7 @@ export interface PolicyFlags extends Json, WhomFlags {
 
 export async function create(this: Context, flags: PolicyFlags, id: string): Promise<void> {
   await reporting(this, flags.json, async () => {
-    // What is missing is told by the client, together with everything else that is wrong.
+    // The client reports missing fields, together with all other issues.
     const policy = { id, ...changeOf(flags) } as Policy;
     const { paused = false, note = '' } = flags;
     const made = await withClient(this, async ({ policies }) => await policies.create(policy, { paused, note }));
@@ -137,7 +137,7 @@ function wordsOf(rules: PolicyRules = {}): string {
   const entry = muteOnEntryRuleOf(rules);
   const lasts = entry?.forSeconds === undefined ? '' : ` for ${entry.forSeconds} s`;
   return [
-    ...(rules.onEstablished === true ? ['on join'] : []),
+    ...(rules.onEstablished === true ? ['on established'] : []),
     ...(entry === undefined ? [] : [`on entry${lasts}`]),
     ...(rules.moreThan === undefined ? [] : [`more than ${rules.moreThan}`]),
   ].join(', ');
@@ -185,7 +185,7 @@ export async function remove(this: Context, { json }: Json, id: string): Promise
   });
 }
 
-/** The fields that the flags name. Of `when`, a new way of telling the time takes the place of the old one. */
+/** The fields that the flags name. In `when`, a new kind of time replaces the old one. */
 function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange, 'note'> {
   const { action, overlap, catchupWindow, onConflict, concurrency, perSecond } = flags;
   const target = targetOf(flags);
@@ -220,7 +220,7 @@ function isOnEntry({ onEntry }: PolicyFlags, before?: Policy): boolean {
   return onEntry ?? muteOnEntryRuleOf(before?.rules) !== undefined;
 }
 
-/** The terms that the flags name, beside those that there are. `--except` is of these, where it is not of `--others`. */
+/** The terms in the flags, merged into the old ones. `--except` belongs to these, unless it belongs to `--others`. */
 function onEntryOf(flags: PolicyFlags, before?: Policy): PolicyRules['onEntry'] {
   const { entryFor: forSeconds, except } = flags;
   if (isOnEntry(flags, before)) {
@@ -236,7 +236,7 @@ function withoutWay(when: PolicyWhen | undefined): PolicyWhen {
   return given<PolicyWhen>({ timeZone, start, end, jitter });
 }
 
-/** `22:00-06:00`, and the days that `--days` names. What is no such pair is told by the client, with the field. */
+/** `22:00-06:00`, and the days that `--days` names. The client reports an invalid pair, with the field. */
 function quietHoursOf({ quietHours, days }: PolicyFlags): QuietHours | undefined {
   if (quietHours === undefined) return undefined;
   const [from = '', to = ''] = quietHours.split('-');
@@ -246,7 +246,7 @@ function quietHoursOf({ quietHours, days }: PolicyFlags): QuietHours | undefined
 function targetOf({ call, live = false, tenantId, label }: PolicyFlags): PolicyTarget | undefined {
   const isLive = live || tenantId !== undefined || label !== undefined;
   if (call !== undefined && isLive) {
-    const fault = 'name calls with --call, or live ones with --live, --tenant-id and --label, and not both';
+    const fault = 'give either --call, or --live, --tenant-id and --label for active calls, not both';
     throw new ModerationError('InvalidRequest', `The policy is not valid: ${fault}.`, { issues: [fault] });
   }
   if (call !== undefined) return { calls: call };
@@ -278,7 +278,7 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
     ['note', note === '' ? undefined : note],
     ['runs', `${runs}, missed ${missed}, skipped ${skipped}`],
     ['last run', lastRun && `${lastRun.takenAt} ${lastRun.status}${wordsOfEnd(report)}`],
-    ['came to', came.length > 0 ? came.join(', ') : undefined],
+    ['outcomes', came.length > 0 ? came.join(', ') : undefined],
     ['others', report?.others && `${report.others.muted} of ${report.others.of} muted`],
     ['created', createdAt],
   ];
@@ -287,8 +287,8 @@ function show(context: Context, { json }: Json, description: PolicyDescription):
 }
 
 const STOPPED = {
-  hours: ', stopped as the quiet hours began or ended',
-  changed: ', stopped as the policy was changed',
+  hours: ', stopped because the quiet hours began or ended',
+  changed: ', stopped because the policy was changed',
   notDue: ', nothing was due',
   deadline: ', stopped because it took too long',
 } as const satisfies Record<PolicyStop, string>;
@@ -299,7 +299,7 @@ function wordsOfEnd({ missed, stopped }: Pick<PolicyReport, 'missed' | 'stopped'
 }
 
 function stateOf({ paused, nextTimes }: PolicySummary, rules?: PolicyRules): string {
-  return paused ? 'paused' : (nextTimes[0] ?? (isByRules(rules) ? 'as calls are established' : 'never again'));
+  return paused ? 'paused' : (nextTimes[0] ?? (isByRules(rules) ? 'when a call is established' : 'never'));
 }
 
 function tellLeft(context: Context, json: boolean, left: LeftBehind): number {

@@ -4,7 +4,7 @@ import { main as runWorker } from '../worker.ts';
 import type { Context } from './context.ts';
 import { DONE, reporting } from './exit.ts';
 
-/** `worker`: until it is told to stop. */
+/** `worker`: until it receives a signal to stop. */
 export async function worker(this: Context): Promise<void> {
   await reporting(this, false, async () => {
     await runWorker(this.process.env);
@@ -12,7 +12,7 @@ export async function worker(this: Context): Promise<void> {
   });
 }
 
-/** `webhook`: until it is told to stop. */
+/** `webhook`: until it receives a signal to stop. */
 export async function webhook(this: Context): Promise<void> {
   await reporting(this, false, async () => {
     await runWebhook(this.process.env);

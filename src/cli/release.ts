@@ -14,7 +14,7 @@ export interface ReleaseFlags {
   json: boolean;
 }
 
-/** `release CALL`, `release --tenant-id T`, `release --everywhere`: for the day when something went wrong. */
+/** `release CALL`, `release --tenant-id T`, `release --everywhere`: the emergency exit. */
 export async function release(this: Context, flags: ReleaseFlags, callId?: string): Promise<void> {
   const { json, dryRun, requestedBy, reason } = flags;
   const { stdout, stderr } = this.process;
@@ -33,13 +33,14 @@ export async function release(this: Context, flags: ReleaseFlags, callId?: strin
       }
     });
     if (json) printJson(this, { calls });
-    else if (calls.length === 0) stderr.write('No call is held or muted on entry, and none was muted.\n');
+    else if (calls.length === 0)
+      stderr.write('Nothing to release: no call is kept muted, muted on entry, or left muted.\n');
     else stdout.write(table([['CALL', 'OUTCOME', 'WHY'], ...calls.map(rowOf)]));
     return calls.some(isUndone) ? FAILED : DONE;
   });
 }
 
-/** Something may be left: a call that is muted or will be, people who are muted on entry, or calls that nobody has listed. */
+/** Something may be left: a call that is or will be muted, a mute on entry, or calls that were not listed. */
 function isUndone({ outcome, muteLock, muteOnEntry }: ReleasedCall): boolean {
   return outcome === 'failed' || outcome === 'incomplete' || muteLock === 'notKnown' || muteOnEntry === 'failed';
 }
@@ -50,9 +51,9 @@ function rowOf(call: ReleasedCall): string[] {
 }
 
 const MUTE_LOCK = {
-  goesOn: ', mute lock told to end',
+  goesOn: ', mute lock asked to end',
   terminated: ', mute lock terminated',
-  notKnown: ', mute lock not known',
+  notKnown: ', mute lock unknown',
 } as const;
 
 const ENTRY = {
@@ -77,7 +78,7 @@ function scopeOf({ tenantId, everywhere }: ReleaseFlags, callId: string | undefi
   ];
   const [scope] = scopes;
   if (scope === undefined || scopes.length > 1) {
-    throw invalid(['name a CALL, or give --tenant-id, or --everywhere for every call that this application has muted']);
+    throw invalid(['give a CALL, --tenant-id, or --everywhere for every call that this application has muted']);
   }
   return scope;
 }

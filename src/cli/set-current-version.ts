@@ -4,7 +4,7 @@ import { setCurrentBuild } from '../temporal/deployment-version.ts';
 import type { Context } from './context.ts';
 import { DONE, printJson, reporting } from './exit.ts';
 
-/** `set-current-version`: new operations begin on this build from now on. */
+/** `set-current-version`: new operations start on this build from now on. */
 export async function setCurrentVersion(this: Context, { json }: { json: boolean }): Promise<void> {
   await reporting(this, json, async () => {
     const config = loadDeploymentConfig(this.process.env);
@@ -23,7 +23,7 @@ export async function setCurrentVersion(this: Context, { json }: { json: boolean
 }
 
 function said(deploymentName: string, buildId: string, before: string | undefined): string {
-  if (before === buildId) return `${buildId} is the current version of ${deploymentName} already.`;
-  const old = before === undefined ? '' : ` Operations that have begun on ${before} end there.`;
-  return `New operations begin on ${buildId} of ${deploymentName} from now on.${old}`;
+  if (before === buildId) return `${buildId} is already the current version of ${deploymentName}.`;
+  const old = before === undefined ? '' : ` Operations that started on ${before} finish there.`;
+  return `New operations start on ${buildId} of ${deploymentName} from now on.${old}`;
 }

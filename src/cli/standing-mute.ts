@@ -8,11 +8,11 @@ import type { Context } from './context.ts';
 import { DONE, FAILED, printJson, reporting } from './exit.ts';
 
 /**
- * The commands that start something lasting on a call: start it, or give the one that runs these terms, and wait until it
- * has begun; with `--wait` until it has ended. Either way it goes on without this process.
+ * The commands that start a standing mute: they start it, or give a running one these terms, and wait until it has
+ * begun; with `--wait` until it has ended. Either way it continues without this process.
  */
 
-/** Whom it is for, and how it is told. */
+/** The flags that all of these commands have. */
 export interface StandingMuteFlags {
   for?: number;
   until?: string;
@@ -24,22 +24,22 @@ export interface StandingMuteFlags {
 }
 
 export interface StandingMuteCommand<Request, Status extends { phase: string }, Result extends { endedBy: string }> {
-  /** Checked before anything is connected to. */
+  /** Checked before any connection is made. */
   check: () => CheckedFields<Request>;
   start: (moderation: ModerationClient, request: Request) => Promise<StandingMuteHandle<object, Status, Result>>;
-  /** What to say where one was running already. */
+  /** The remark if one was already running. */
   attached: string;
   /** The phase before it has begun. */
   first: Status['phase'];
   begun: (status: Status) => string;
   ended: (result: Result) => string;
-  /** What there is to be warned of once it has begun. */
+  /** A warning once it has begun. */
   warning?: (status: Status) => string | undefined;
 }
 
 const POLL_MS = 200;
 
-/** When to say that nobody seems to work, in ms. */
+/** Delay before the remark that no worker answers, in ms. */
 const PATIENCE_MS = 5_000;
 
 /** The fields of a request that all of these have. */
@@ -94,7 +94,7 @@ export async function standingMuteCommand<
   });
 }
 
-/** Until it has begun, or has ended, which it also does where its beginning fails. */
+/** Waits until it has begun or ended; it also ends if its beginning fails. */
 async function untilBegun<Status extends { phase: string }, Result extends { endedBy: string }>(
   handle: StandingMuteHandle<object, Status, Result>,
   first: Status['phase'],

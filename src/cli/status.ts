@@ -13,15 +13,17 @@ class OperationNotFound extends OperatorError {
   override readonly name = 'OperationNotFound';
 
   constructor(callId: string) {
-    super(`No operation on call ${canonicalId(callId)} is known to Temporal.`);
+    super(
+      `Temporal knows no operation on call ${canonicalId(callId)}. Check the call ID, the namespace and the task queue.`,
+    );
   }
 }
 
-/** `status CALL`: what is or was going on on a call. */
+/** `status CALL`: the latest operation and the standing mutes of a call. */
 export async function status(this: Context, { json }: { json: boolean }, callId: string): Promise<void> {
   await reporting(this, json, async () => {
     if (!isCallId(callId)) {
-      const fault = 'CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID of the call as Graph gave it';
+      const fault = 'CALL must be 1 to 128 of A-Z a-z 0-9 _ -; pass the ID that Graph returned for the call';
       throw new ModerationError('InvalidRequest', fault, { issues: [fault] });
     }
     return await withClient(this, async (moderation) => {
@@ -42,9 +44,12 @@ export async function status(this: Context, { json }: { json: boolean }, callId:
         ['outcome', record?.outcome],
         ['failure', failure?.message],
         ['target', record?.target],
-        ['kept muted', handle && (muteLock === undefined ? 'yes: no worker answers' : lineOf(muteLock))],
-        ['on entry', entryHandle && (entry === undefined ? 'yes: no worker answers' : lineOfEntry(entry))],
-        ['phase', record && (now?.phase ?? 'not known: no worker answers')],
+        ['kept muted', handle && (muteLock === undefined ? 'yes, state unknown: no worker answers' : lineOf(muteLock))],
+        [
+          'on entry',
+          entryHandle && (entry === undefined ? 'yes, state unknown: no worker answers' : lineOfEntry(entry)),
+        ],
+        ['phase', record && (now?.phase ?? 'unknown: no worker answers')],
         ['participant', now?.participantId],
         ['before', now?.before && JSON.stringify(now.before)],
         ['last seen', now?.lastSeen && JSON.stringify(now.lastSeen)],
@@ -72,6 +77,6 @@ function lineOf({ until, enforce, mutesAgain }: MuteLockStatus): string {
 function lineOfEntry({ until, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string {
   const end = lastsUntil(until);
   return isRosterComplete
-    ? `${end}, ${muted} of ${newcomers} who came muted`
+    ? `${end}, ${muted} of ${newcomers} newcomers muted`
     : `${end}, waiting for a complete roster: nobody is muted yet`;
 }

@@ -11,7 +11,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Control characters and separators of lines as `\u{…}`: who asked for an operation must not command a terminal. */
+/** Control characters and separators of lines as `\u{…}`: so that the text of a request cannot control a terminal. */
 function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,

@@ -1,7 +1,7 @@
 import { ModerationError } from '../client/errors.ts';
 import type { ParticipantsTarget } from '../contract/target.ts';
 
-/** Flags that say whom to mute, where it is not the application. */
+/** Flags that select whom to mute, if not the application. */
 
 export interface WhomFlags {
   participant?: readonly string[] | undefined;
@@ -16,7 +16,7 @@ export function whomOf(
 ): ParticipantsTarget | undefined {
   const fault =
     participant.length > 0 && others
-      ? '--participant and --others are two ways to say whom to mute: give one of them'
+      ? '--participant and --others exclude each other: give one of them'
       : except.length > 0 && !others
         ? `--except goes with --others${orWith}: give both, or neither`
         : undefined;

@@ -35,11 +35,11 @@ export function toOwnError(error: unknown, doing: string, callId?: string): Mode
   if (error instanceof ModerationError) return error;
   const details = callId === undefined ? {} : { callId };
   if (error instanceof WorkflowFailedError) {
-    const message = `${doing} failed, because its workflow has failed with an error that is not an outcome. Look at it in Temporal.`;
+    const message = `${doing} failed, because its workflow failed with an unexpected error. See it in Temporal.`;
     return new ModerationError('OperationFailed', message, details, error);
   }
   const status = grpcStatusOf(error);
   const why = status ?? (error instanceof Error ? error.name : 'an unknown error');
-  const message = `${doing} failed, because Temporal did not answer as it should (${why}). Try again.`;
+  const message = `${doing} failed, because Temporal gave no valid answer (${why}). Try again.`;
   return new ModerationError('TemporalUnavailable', message, details, error);
 }

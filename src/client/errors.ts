@@ -9,10 +9,10 @@ import type { CANCELLED, FailureDetails, FailureType } from '../contract/failure
  * - `Cancelled`: somebody cancelled it
  * - `Terminated`, `TimedOut`: somebody ended it in Temporal, or gave it a timeout of Temporal's; nothing was put back
  * - `PolicyExists`, `PolicyNotFound`: of policies, by their IDs
- * - `OperationInProgress`: it was not started, for another one runs on the call (`onConflict: 'reject'`),
+ * - `OperationInProgress`: it was not started, because another one runs on the call (`onConflict: 'reject'`),
  *   or the call is kept muted already
  * - `OtherDeployment`: it was refused, because the workflow on the call belongs to another task queue
- * - `NotEnded`: it was waited for as long as it may take, and goes on by itself
+ * - `NotEnded`: it did not end within its time limit, and continues on its own
  * - `TemporalUnavailable`: Temporal did not answer, or refused
  */
 export type ModerationErrorType =
@@ -39,7 +39,7 @@ export class ModerationError extends OperatorError {
   }
 }
 
-/** The namespace is not made ready for operations, so none was started. */
+/** The namespace is not set up for operations, so none was started. */
 export class NotSetUpError extends OperatorError {
   override readonly name = 'NotSetUpError';
 
@@ -52,7 +52,7 @@ export class NotSetUpError extends OperatorError {
   }
 }
 
-/** Thrown before anything is sent: the issues with their fields and their remedies. */
+/** Thrown before anything is sent, with the issues, their fields and their remedies. */
 export function invalid(issues: readonly string[], cause?: unknown): ModerationError {
   return invalidAs('request', issues, cause);
 }
@@ -61,7 +61,7 @@ export function invalidPolicy(issues: readonly string[], cause?: unknown): Moder
   return invalidAs('policy', issues, cause);
 }
 
-/** The input in canonical form, or what is wrong with it as an error. */
+/** The input in canonical form, or its issues as an error. */
 export function valid<T>(rule: Rule<T>, input: unknown): T {
   const checked = check(rule, input);
   if (checked.ok) return checked.value;

@@ -6,8 +6,8 @@ export type ListedRun = Omit<WorkflowExecutionInfo, 'raw'>;
 type RawRun = Parameters<typeof executionInfoFromRaw>[0];
 
 /**
- * The runs of a list, in Temporal's order. The SDK's own list decodes memos and throws at the first one whose key is missing
- * here; then the caller gets none of the others. Such a run comes without its memo.
+ * The runs of a list, in Temporal's order. The SDK's own list decodes memos and throws at the first one whose key is
+ * missing here; then the caller gets none of the others. Such a run comes without its memo.
  */
 export async function* listedRuns(client: Client, query: string, pageSize = 1_000): AsyncIterable<ListedRun> {
   const { namespace } = client.options;

@@ -34,9 +34,9 @@ export interface ModerationClientOptions {
   /** @default 'call-moderation' */
   taskQueue?: string;
   /**
-   * The client's connection is the `NativeConnection` of a worker in this process that polls the task queue: an operation's
-   * first workflow task is then handed to it with the answer to the start, which saves a dispatch. With any other
-   * connection a start throws.
+   * The client's connection is the `NativeConnection` of a worker in this process that polls the task queue: an
+   * operation's first workflow task is then handed to it with the answer to the start, which saves a dispatch. With
+   * any other connection a start throws.
    *
    * @default false
    */
@@ -45,8 +45,8 @@ export interface ModerationClientOptions {
 
 export interface ConflictOptions {
   /**
-   * What to do while another operation runs on the call that cannot be attached. `queue` waits in this process and promises
-   * neither order nor durability.
+   * What to do if another operation runs on the call to which the request cannot attach. `queue` waits in this
+   * process and promises neither order nor durability.
    *
    * @default 'supersede'
    */
@@ -55,7 +55,7 @@ export interface ConflictOptions {
 
 export interface StandingMuteOptions {
   /**
-   * What to do if one runs on the call already: give it the new terms, or throw `OperationInProgress`.
+   * What to do if one is already running on the call: give it the new terms, or throw `OperationInProgress`.
    *
    * @default 'extend'
    */
@@ -67,11 +67,11 @@ export type MuteForRequest = Omit<MuteLockRequest, 'enforce' | 'atMost'>;
 /** A request to mute or unmute the application itself. */
 export type SelfRequest = Omit<ModerationRequest, 'target'>;
 
-/** What backend services import: starts operations, and finds those that were started. */
+/** The client for backend services: starts operations, and finds them again. */
 export class ModerationClient {
-  /** The calls that are alive. */
+  /** The active calls. */
   readonly calls: Calls;
-  /** Actions on many calls by the clock. */
+  /** Actions on many calls by schedule. */
   readonly policies: Policies;
   readonly #runs: Runs;
   readonly #taskQueue: string;
@@ -135,8 +135,8 @@ export class ModerationClient {
   }
 
   /**
-   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is unmuted by
-   * anybody but an operation of ours, and unmutes it at the end. It goes on without this process.
+   * Keeps the application muted until a time, or until it is released: mutes it, mutes it again whenever it is
+   * unmuted by anybody but an operation of ours, and unmutes it at the end. It continues without this process.
    *
    * @example
    * const lock = await moderation.keepMuted({ callId, forSeconds: 1_800, reason: 'recording consent' });
@@ -166,8 +166,8 @@ export class ModerationClient {
   }
 
   /**
-   * Mutes once whoever joins a call from now on, until a time or until it is released, and leaves those alone who are in
-   * it. It goes on without this process.
+   * Mutes once whoever joins a call from now on, until a time or until it is released, and leaves those alone who are
+   * in it. It continues without this process.
    *
    * @example
    * await moderation.muteOnEntry({ callId, until: '2026-11-24T17:30:00Z', except: [lecturerId] });
@@ -191,9 +191,9 @@ export class ModerationClient {
   }
 
   /**
-   * Ends mutes on entry and mute locks, and unmutes the application if an operation of ours has left it muted: in one call, in
-   * those of a tenant, or in all calls of this client's task queue. It begins at once, whether or not the results are
-   * taken; iterate over them as they come, or await `all()`.
+   * Ends mutes on entry and mute locks, and unmutes the application if an operation of ours has left it muted: in one
+   * call, in those of a tenant, or in all calls of this client's task queue. It begins at once, whether or not the
+   * results are taken; iterate over them as they come, or await `all()`.
    *
    * @example
    * for await (const { callId, outcome } of moderation.release({ everywhere: true })) console.log(callId, outcome);
@@ -227,7 +227,7 @@ export class ModerationClient {
    * namespace's retention time). `status` is answered by a worker, so it is missing where none is there; `failure` says why
    * an ended one has no result.
    *
-   * @throws {ModerationError} `InvalidRequest` if it is no ID of a call
+   * @throws {ModerationError} `InvalidRequest` if it is not a valid call ID
    */
   async getLatestOperation(
     callId: string,
@@ -281,7 +281,7 @@ function isSelf(request: Partial<ModerationRequest> | undefined): boolean {
   return request?.target === undefined || request.target === 'self';
 }
 
-/** The type leaves `target` out; whoever calls from JavaScript is told which method takes it. */
+/** The type leaves `target` out; a caller in JavaScript gets an error that names the right method. */
 function refusingTarget(request: ModerationRequest): ModerationRequest {
   if (isSelf(request)) return request;
   throw invalid(['target is not a field of mute(): use muteParticipants(), which mutes others than the application']);

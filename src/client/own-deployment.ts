@@ -1,9 +1,9 @@
 import { ModerationError } from './errors.ts';
 
 /**
- * Deployments may share a namespace, each with a task queue of its own, and two of them can even be in one call. Workflow
- * IDs are made of call IDs alone, so an ID does not say whose workflow it is. The task queue does: a deployment signals,
- * changes and ends only workflows of its own queue.
+ * Deployments may share a namespace, each with a task queue of its own, and two of them can even be in one call.
+ * Workflow IDs are made of call IDs alone, so an ID does not say whose workflow it is. The task queue does: a
+ * deployment signals, changes and ends only workflows of its own queue.
  *
  * `describe` returns the queue that a run was started on, also while a worker keeps the run in its cache and polls a
  * sticky queue of its own.

@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
 
 /**
- * Clients come from the caller's own `@temporalio/client`, which package managers may install beside ours. An older one
- * lacks what we read of workflows (`typedSearchAttributes`) and would fail late, with a TypeError of nobody's.
+ * Clients come from the caller's own `@temporalio/client`, which package managers may install beside ours. An older
+ * one lacks what we read of workflows (`typedSearchAttributes`) and would fail late, with a TypeError that explains
+ * nothing.
  */
 
 /** As in `peerDependencies` of package.json. */

@@ -35,17 +35,17 @@ export function workflowIdOf(callId: string): string {
 
 const LIVE_SUFFIX = '/live';
 
-/** The workflow ID that stands for a call which is alive. */
+/** The workflow ID of an active call. */
 export function liveWorkflowIdOf(callId: string): string {
   return workflowIdOf(callId) + LIVE_SUFFIX;
 }
 
-/** The call of a live call's workflow ID, or nothing where the workflow is none. */
+/** The call ID in the workflow ID of an active call; `undefined` for any other workflow ID. */
 export function callIdOfLive(workflowId: string): string | undefined {
   return workflowId.endsWith(LIVE_SUFFIX) ? callIdOf(workflowId.slice(0, -LIVE_SUFFIX.length)) : undefined;
 }
 
-/** The call of a workflow ID, or nothing where the workflow is none of an operation. */
+/** The call ID in the workflow ID of an operation; `undefined` for any other workflow ID. */
 export function callIdOf(workflowId: string): string | undefined {
   const callId = workflowId.slice(WORKFLOW_ID_PREFIX.length);
   return isCallId(callId) && workflowIdOf(callId) === workflowId ? callId : undefined;

@@ -2,7 +2,7 @@
  * States of a call, in lower case (https://learn.microsoft.com/graph/api/resources/call#callstate-values).
  */
 
-/** The call goes on: its participants can be muted and unmuted. */
+/** The call is in progress: its participants can be muted and unmuted. */
 export function isEstablished(state: string): boolean {
   return state === 'established' || state === 'hold';
 }

@@ -4,27 +4,27 @@ import { canonicalTenantId, isTenantId } from './tenant.ts';
 /**
  * The check of all input: of each contract, whoever sends it, in a workflow and in the client alike. A contract is a
  * table of rules, one for each of its fields, and a rule reads one value: it returns the value in canonical form, or
- * adds a fault and returns `undefined`.
+ * adds an issue and returns `undefined`.
  *
  * An input may be anything that Temporal takes: a mebibyte of text, 60,000 fields, a list without end, the deepest
  * nesting. So each check is bounded:
  *
  * - Time is linear in the input, and nothing recurses deeper than the tables do.
  * - A failure that was larger than Temporal takes would never be recorded, and its workflow task would be tried again
- *   for ever. So at most MAX_FAULTS issues are reported, each with at most MAX_FAULT_LENGTH characters, and what a
- *   fault quotes is cut (`shown`).
- * - Text goes on to messages, Markdown, logs, headers and search attributes. So it contains no control characters and no
- *   half of a surrogate pair: protobuf cannot carry the one, and PostgreSQL cannot store NUL.
+ *   for ever. So at most MAX_FAULTS issues are reported, each with at most MAX_FAULT_LENGTH characters, and an issue
+ *   quotes only the start of a value (`shown`).
+ * - Text goes on to messages, Markdown, logs, headers and search attributes. So it contains no control characters and
+ *   no half of a surrogate pair: protobuf cannot carry the one, and PostgreSQL cannot store NUL.
  */
 
-/** Faults that are reported; of more only that there are more. */
+/** Maximum number of issues that are reported; beyond that, only that there are more. */
 const MAX_FAULTS = 16;
 const AND_MORE = 'and more';
 
 /** The longest message of ours lists the fields of a policy. */
 const MAX_FAULT_LENGTH = 400;
 
-/** Characters of the input that a fault quotes. */
+/** Maximum number of characters of the input that an issue quotes. */
 const MAX_SHOWN = 64;
 
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
@@ -43,7 +43,7 @@ export class Faults {
     else this.#reported.push(at === '' ? fault : `${at} ${fault}`);
   }
 
-  /** There are more than are reported, so nothing more has to be looked at. */
+  /** There are more issues than are reported, so no further check is needed. */
   get isFull(): boolean {
     return this.#isFull;
   }
@@ -58,7 +58,7 @@ export class Faults {
   }
 }
 
-/** Faults as a message can carry them, each once, however many there are and whatever they quote. */
+/** Issues that fit into a message: each once, and limited in number and length. */
 export function bounded(issues: Iterable<string>): string[] {
   const kept = new Set<string>();
   for (const fault of issues) {
@@ -68,7 +68,7 @@ export function bounded(issues: Iterable<string>): string[] {
   return [...kept];
 }
 
-/** A value of the input, as a fault may quote it. */
+/** A value of the input, as an issue may quote it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(cut(value, MAX_SHOWN));
   if (Array.isArray(value)) return 'a list';
@@ -81,7 +81,7 @@ function cut(given: string, most: number): string {
   return start.replaceAll(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
 }
 
-/** Reads one value: returns it in canonical form, or adds to `issues` what is wrong with it. */
+/** Reads one value: returns it in canonical form, or adds an issue to `issues`. */
 export type Rule<T> = (value: unknown, at: string, issues: Faults) => T | undefined;
 
 /** A rule for each field. */
@@ -105,13 +105,13 @@ export function isFields(value: unknown): value is Fields {
 export interface ObjectRules<T> {
   rules: Rules<T>;
   required?: readonly (keyof T & string)[];
-  /** The fault of a value that is no object. */
+  /** The issue of a value that is not an object. */
   otherwise: string;
-  /** What has these fields, such as `of a request`. */
+  /** The owner of these fields in an issue, such as `of a request`. */
   of: string;
 }
 
-/** One object with these fields and no others: a misspelt field must not be ignored. `undefined` is no value. */
+/** One object with these fields and no others: a misspelt field must not be ignored. `undefined` counts as absent. */
 export function object<T extends object>({ rules, required = [], otherwise, of }: ObjectRules<T>): Rule<T> {
   const known = Object.keys(rules) as (keyof T & string)[];
   return (value, at, issues) => {
@@ -146,12 +146,12 @@ function pathOf(at: string, field: string): string {
   return at === '' ? field : `${at}.${field}`;
 }
 
-/** The path of a field that nobody knows, whose name may be anything. */
+/** The path of an unknown field, whose name may be anything. */
 function nameOf(at: string, field: string): string {
   return at !== '' && /^\w{1,64}$/.test(field) ? `${at}.${field}` : pathOf(at, shown(field));
 }
 
-/** What `is` recognizes; `canonical` brings it to its one form. */
+/** A value that `is` accepts; `canonical` returns its canonical form. */
 export function matching<T>(is: (given: unknown) => given is T, fault: string, canonical?: (given: T) => T): Rule<T> {
   return (given, at, issues) => {
     if (is(given)) return canonical === undefined ? given : canonical(given);
@@ -180,27 +180,27 @@ export function integer(least: number, most: number, fault: string): Rule<number
   return matching((given): given is number => isWithin(given, least, most) && Number.isInteger(given), fault);
 }
 
-/** Text of others, of at most `most` characters. With `lines` it may have several of them. */
+/** Text of at most `most` characters. With `lines` it may have several lines. */
 export function text(most: number, { lines = false }: { lines?: boolean } = {}): Rule<string> {
   const unprintable = lines ? UNPRINTABLE_IN_LINES : UNPRINTABLE;
   return (given, at, issues) => {
     if (typeof given !== 'string' || given.length > most) {
       issues.add(at, `must be a string of at most ${most} characters; shorten it or leave it out`);
     } else if (unprintable.test(given)) {
-      issues.add(at, 'must not contain control characters, nor half of a surrogate pair; take them out');
+      issues.add(at, 'must not contain control characters, nor half of a surrogate pair; remove them');
     } else return given;
     return undefined;
   };
 }
 
-/** A list of at most `most` of what `is` recognizes. */
+/** A list of at most `most` values that `is` accepts. */
 export function isListOf<T>(given: unknown, most: number, is: (item: unknown) => item is T): given is readonly T[] {
   return Array.isArray(given) && given.length <= most && given.every((item) => is(item));
 }
 
 export const CALL_ID: Rule<string> = matching(
   isCallId,
-  'must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it',
+  'must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id that Graph returned for the call',
   canonicalId,
 );
 

@@ -26,8 +26,8 @@ export const CANCELLED = 'Cancelled';
 export const CALL_ENDED: ReadonlySet<string> = new Set(['CallEnded', 'CallNotFound']);
 
 /**
- * Outcomes of an operation, as Temporal shows them, after which the call may be as the operation wanted it. Whether one that
- * was not confirmed was undone stands in `restored` of its details alone.
+ * Outcomes of an operation, as Temporal shows them, after which the call may be as the operation wanted it. Only
+ * `restored` in its details shows whether an unconfirmed one was undone.
  */
 export const EFFECTIVE: ReadonlySet<string> = new Set([
   PENDING,
@@ -39,16 +39,16 @@ export const EFFECTIVE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The one object in a failure's `details`. It holds what support will ask for, and nothing of Graph's bodies: they may
- * name people.
+ * The one object in a failure's `details`. It contains what support will ask for, and nothing of Graph's bodies,
+ * because they may name people.
  */
 export interface FailureDetails {
   callId?: string;
-  /** HTTP status of Graph's answer, where there was one. */
+  /** HTTP status of Graph's answer, if there was one. */
   status?: number;
   /** `error.code` of Graph's answer: a word, or the calling service's number as a string, such as "7503". */
   code?: string;
-  /** Graph's `subcode` where a call ended or an operation failed. */
+  /** Graph's `subcode` if a call ended or an operation failed. */
   subcode?: string;
   /** Graph's `request-id`, to name in a support request to Microsoft. */
   requestId?: string;
@@ -58,13 +58,13 @@ export interface FailureDetails {
   retryAfterSeconds?: number;
   /** Which attempt of the activity this was, from 1. */
   attempt?: number;
-  /** Every fault of the request, for `InvalidRequest`. */
+  /** Every issue of the request, for `InvalidRequest`. */
   issues?: readonly string[];
   /** State of the call, for `CallNotEstablished` and `CallEnded`. */
   state?: string;
-  /** Whether the call was put back as it was read, where that was in question. */
+  /** Whether the call was put back as it was read; absent if nothing could have changed. */
   restored?: boolean;
-  /** Of a mute of others: how it stood with each of them. */
+  /** For a mute of others: the outcome of each of them. */
   participants?: readonly ParticipantResult[];
   /** For `RestoreFailed`: what had failed before the restore did, a failure's type or `Cancelled`. */
   failure?: string;

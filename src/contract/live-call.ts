@@ -4,8 +4,8 @@ import { lastingPriority } from './priority.ts';
 import { canonicalTenantId, isTenantId } from './tenant.ts';
 
 /**
- * A call that is alive, as policies address it: one workflow a call, fed by the webhook's notifications of the call
- * itself. Everything here may come from anyone, so it is checked where it comes in.
+ * An active call, as policies address it: one workflow per call, which receives the webhook's notifications of the
+ * call itself. Anyone may send these inputs, so each is checked on arrival.
  */
 
 /** As Graph calls them; `establishing` is everything before `established`. */
@@ -18,11 +18,11 @@ export const MAX_LABELS = 16;
 /** Input of a live call's workflow. */
 export interface LiveCallInput {
   callId: string;
-  /** The tenant of the call, where its notification or the token that came with it has told. */
+  /** The tenant of the call, if its notification or the token of the notification contains one. */
   tenantId?: string;
 }
 
-/** How whoever hears of a call first starts its workflow, together with a signal. */
+/** Options with which the first notification of a call starts its workflow, together with a signal. */
 export function liveCallStart(input: LiveCallInput, taskQueue: string) {
   return {
     workflowId: liveWorkflowIdOf(input.callId),
@@ -50,13 +50,13 @@ export interface LiveCallStatus {
   state: CallState;
   tenantId?: string;
   labels: string[];
-  /** When the call was first heard of. */
+  /** Time of the first notification of the call. */
   since: string;
   /** Reads of the call so far that Graph has answered. */
   reads: number;
-  /** The policy that muted it as it was established, and what came of that. */
+  /** The policy that muted it when it was established, and the outcome. */
   onEstablished?: { policyId?: string; outcome?: string };
-  /** The policy that mutes who comes into it from then on, and whether that was `Started`, `Extended`, or why not. */
+  /** The policy that started a mute on entry there, and the outcome: `Started`, `Extended`, or the failure. */
   onEntry?: { policyId: string; outcome: string };
   endedAt?: string;
   /** How its end became known: a notification, a read that found it gone, or nothing seen of it for a day. */
@@ -83,7 +83,7 @@ const LIVE_CALL_RULE = object<LiveCallInput>({
   of: 'of a live call',
 });
 
-/** The input in canonical form, or what is wrong with it. */
+/** The input in canonical form, or its issues. */
 export function checkLiveCall(value: unknown): LiveCallInput | string {
   const checked = check(LIVE_CALL_RULE, value);
   return checked.ok ? checked.value : checked.issues.join('; ');

@@ -1,6 +1,6 @@
 /**
- * What a worker tells Prometheus of operations. The workflows record it (`src/workflows/lib/metrics.ts`) and Temporal's Core
- * serves it, with the labels `namespace`, `taskQueue` and `workflowType` beside ours.
+ * The metrics of operations that a worker exports. The workflows record it (`src/workflows/lib/metrics.ts`) and
+ * Temporal's Core serves it, with the labels `namespace`, `taskQueue` and `workflowType` beside ours.
  */
 export const METRIC = {
   operations: 'call_moderation_operations_total',
@@ -13,13 +13,13 @@ export const METRIC = {
   events: 'call_moderation_events_total',
 } as const;
 
-/** Of the counters; whoever creates one first decides. */
+/** Help of the counters. The first caller that creates a counter sets its help. */
 export const OPERATIONS_HELP = 'Operations that have ended, by action and outcome.';
-export const MUTE_LOCKS_HELP = 'MuteLocks and pauses that have ended, by outcome.';
-export const MUTES_AGAIN_HELP = 'Mutes of calls that are held and that somebody else had unmuted.';
+export const MUTE_LOCKS_HELP = 'Mute locks and timed mutes that have ended, by outcome.';
+export const MUTES_AGAIN_HELP = 'Re-mutes of calls that are kept muted, after somebody else unmuted them.';
 
 export const MUTES_ON_ENTRY_HELP = 'Mutes on entry that have ended, by outcome.';
-export const MUTED_ON_ENTRY_HELP = 'People who were muted as they came into a call.';
+export const MUTED_ON_ENTRY_HELP = 'People who were muted when they joined a call.';
 
 export const EVENTS_HELP = 'Events that were delivered or given up, by type and outcome.';
 

@@ -21,20 +21,25 @@ export function muteLockIdOf(callId: string): string {
   return `${workflowIdOf(callId)}/keep-muted`;
 }
 
-/** How long a mute lock lasts, and how it goes about it. */
+/** How long a mute lock is active, and how it works. */
 export interface MuteLockTerms extends StandingMuteTerms {
-  /** Mute again whenever the roster shows the application unmuted (a mute lock), or do not (a pause). Default true. */
+  /**
+   * Mute again whenever the roster shows the application unmuted (a mute lock), or not (a timed mute). Default true.
+   */
   enforce?: boolean;
-  /** How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400). Default 10 in 600. */
+  /**
+   * How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400). Default 10
+   * in 600.
+   */
   atMost?: { mutes: number; withinSeconds: number };
 }
 
-/** Input of the workflow `hold`. */
+/** Input of the workflow `keepMuted`. */
 export type MuteLockRequest = OfCall & MuteLockTerms;
 
 export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
 
-/** More than this no mute lock mutes again, however slowly: it is for moderation, not for a war. */
+/** Upper limit on re-mutes per mute lock, regardless of rate. */
 export const MAX_MUTES = 100;
 
 export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
@@ -42,9 +47,9 @@ export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
 /**
  * Why a mute lock has ended:
  *
- * - `expired`, `released`: as it was to; the application was unmuted
- * - `unmuted`: somebody unmuted the application with an operation of ours, so that nothing was left to hold
- * - `gaveUp`: it was unmuted by others more often than `atMost` allows, and is left so
+ * - `expired`, `released`: as planned; the application was unmuted
+ * - `unmuted`: somebody unmuted the application with an operation of ours
+ * - `gaveUp`: others unmuted it more often than `atMost` allows, and it is left unmuted
  * - `callEnded`
  */
 export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
@@ -56,12 +61,12 @@ export interface MuteLockStatus {
   phase: MuteLockPhase;
   request: MuteLockRequest;
   startedAt: string;
-  /** Absent where it lasts until it is released. */
+  /** Absent if it is active until it is released. */
   until?: string;
   enforce: boolean;
   /** How often it has muted again. */
   mutesAgain: number;
-  /** Rosters that it was told of. */
+  /** Rosters that it received. */
   rosters: number;
   participantId?: string;
   lastSeen?: MuteState;
@@ -109,13 +114,14 @@ export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
   if (!checked.ok) return checked;
   const { enforce, until, forSeconds } = checked.request;
   if (enforce === false && until === undefined && forSeconds === undefined) {
-    const fault = 'a pause (enforce: false) needs forSeconds or until; what is to last until a release is a mute lock';
+    const fault =
+      'a timed mute (enforce: false) needs forSeconds or until; leave out enforce to keep the call muted until a release';
     return { ok: false, issues: [fault] };
   }
   return checked;
 }
 
-/** Checks the payload of `extend`: the terms that take the place of those before. */
+/** Checks the payload of `extend`: the terms that replace the earlier ones. */
 export function checkTerms(input: unknown): CheckedFields<MuteLockTerms> {
   return checkStandingMute(input, TERMS_RULE);
 }

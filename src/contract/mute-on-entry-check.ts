@@ -4,17 +4,20 @@ import { kindOf } from './target.ts';
 import type { Policy, PolicyRules } from './policy.ts';
 
 /**
- * The rule `onEntry` of a policy: what it does to a call is to start a mute on entry there, in place of an operation. What
- * else a policy may say is about operations, or about a moment, and does not go with it.
+ * The rule `onEntry` of a policy: in each call it starts a mute on entry instead of an operation. Other settings of a
+ * policy concern operations, or one moment, and cannot be combined with it.
  */
 
-/** The terms of each mute on entry; nothing where the policy starts none. */
+/** The terms of each mute on entry; `undefined` if the policy starts none. */
 export function muteOnEntryRuleOf({ onEntry: rule }: PolicyRules = {}): MuteOnEntryRule | undefined {
   if (rule === undefined || rule === false) return undefined;
   return rule === true ? {} : rule;
 }
 
-/** Whether a policy has something to do as a call is established, so that it needs no time. What is none has not. */
+/**
+ * True if the policy also acts when a call is established; such a policy may omit `when`. False for `undefined` and
+ * `null`.
+ */
 export function isByRules(rules: PolicyRules | null | undefined): boolean {
   return rules?.onEstablished === true || muteOnEntryRuleOf(rules ?? {}) !== undefined;
 }
@@ -32,25 +35,26 @@ export const ON_ENTRY: Rule<boolean | MuteOnEntryRule> = (value, at, issues) => 
   return undefined;
 };
 
-/** Everything of a policy that does not go with the rule, each with its remedy. The policy holds field by field. */
+/**
+ * Every setting of a policy that cannot be combined with the rule, each with its remedy. Each field is valid on its
+ * own.
+ */
 export function faultsBesideOnEntry({ action, rules, when, request = {}, onConflict }: Policy): string[] {
   if (muteOnEntryRuleOf(rules) === undefined) return [];
-  const ofOperations = 'is of operations, and a mute on entry waits for those that run; leave it out';
+  const ofOperations = 'applies to operations only, and a mute on entry waits for running operations; leave it out';
   return [
     ...(action === 'mute' ? [] : ["rules.onEntry goes with the action 'mute'"]),
     ...(rules?.onEstablished === true ? ['rules.onEntry does not go with rules.onEstablished; make two policies'] : []),
     ...(rules?.moreThan === undefined
       ? []
-      : [
-          'rules.onEntry does not go with rules.moreThan, for it is for those who are still to come; make two policies',
-        ]),
+      : ['rules.onEntry does not go with rules.moreThan, because it mutes people who join later; make two policies']),
     ...(when.quietHours === undefined
       ? []
       : ['rules.onEntry does not go with when.quietHours, which mute the application; make two policies']),
     ...(kindOf(request.target) === 'self'
       ? []
       : [
-          'rules.onEntry does not go with request.target, for it says itself whom to mute; leave it out, and name in rules.onEntry.except who may come unmuted',
+          'rules.onEntry does not go with request.target, because it mutes newcomers; leave request.target out, and list in rules.onEntry.except the participants to leave unmuted',
         ]),
     ...(['confirmWithinSeconds', 'onUnconfirmed'] as const)
       .filter((field) => request[field] !== undefined)

@@ -21,19 +21,19 @@ export function muteOnEntryIdOf(callId: string): string {
   return `${workflowIdOf(callId)}/entry`;
 }
 
-/** How long it lasts, and who may come unmuted. */
+/** How long it is active, and which participants it does not mute. */
 export interface MuteOnEntryTerms extends StandingMuteTerms {
   /** Participants who are never muted, by the `id` that a roster shows; at most 100. */
   except?: readonly string[];
 }
 
-/** The terms that mute lock for every call alike, of a policy that starts mutes on entry. */
+/** The terms that a policy gives to its mutes on entry, the same in every call. */
 export type MuteOnEntryRule = Pick<MuteOnEntryTerms, 'forSeconds' | 'except'>;
 
 /** Input of the workflow `muteOnEntry`. */
 export type MuteOnEntryRequest = OfCall & MuteOnEntryTerms;
 
-/** More than so many newcomers one mute on entry does not ask to mute: it gives up, and is to be started anew. */
+/** Maximum number of newcomers that one run mutes. When it is reached, the run ends with `gaveUp`; start a new one. */
 export const MAX_NEWCOMERS = 1_000;
 
 export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
@@ -41,17 +41,17 @@ export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
 /**
  * Why it has ended:
  *
- * - `expired`, `released`: as it was to
- * - `gaveUp`: MAX_NEWCOMERS have come
+ * - `expired`, `released`: as planned
+ * - `gaveUp`: MAX_NEWCOMERS have joined
  * - `callEnded`
  *
- * Nobody is unmuted, for Graph unmutes nobody but the application.
+ * Nobody is unmuted, because Graph unmutes nobody but the application.
  */
 export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
 
 export type MuteOnEntryEnd = (typeof MUTE_ON_ENTRY_ENDS)[number];
 
-/** What became of those who came, each counted once: `newcomers` is the sum of the others and of those under way. */
+/** Newcomers by outcome, each counted once: `newcomers` is the sum of the others and of those under way. */
 export interface Newcomers {
   newcomers: number;
   /** Shown as muted by a roster, whether or not they have unmuted since. */
@@ -60,7 +60,7 @@ export interface Newcomers {
   left: number;
   /** Graph refused to mute them. */
   refused: number;
-  /** Graph was asked, and no roster has shown it; or another operation took over. They are not asked for again. */
+  /** Graph accepted, but no roster has shown it; or another operation superseded it. They are not muted again. */
   notConfirmed: number;
 }
 
@@ -68,24 +68,31 @@ export interface Newcomers {
 export interface MuteOnEntryStatus extends Newcomers {
   phase: MuteOnEntryPhase;
   request: MuteOnEntryRequest;
-  /** The moment from which on those who come are muted: its first complete roster, or the first read while it waits for one. */
+  /**
+   * Participants who join after this moment are muted: its first complete roster, or the first read while it waits
+   * for one.
+   */
   since?: string;
   startedAt: string;
-  /** Absent where it lasts until it is released. */
+  /** Absent if it is active until it is released. */
   until?: string;
   except: readonly string[];
-  /** People who were there at that moment, lobby and application aside, of those whom the roster listed. */
+  /** Number of people whom the roster listed at that moment, without lobby and application. */
   wereThere: number;
   /**
    * Whether it is known who was there. False while it waits for a complete roster, which contains the application and
-   * fewer than 100 entries: until then nobody can be told from those who were there, and nobody is muted.
+   * fewer than 100 participants: until then newcomers cannot be distinguished from those who were there, and nobody
+   * is muted.
    */
   isRosterComplete: boolean;
-  /** In the lobby, as far as is known, or named by a roster and not found. They are newcomers once they are in the call. */
+  /**
+   * In the lobby, as far as is known, or named by a roster and not found. They are newcomers once they are in the
+   * call.
+   */
   waiting: number;
-  /** Operations that it has asked for. */
+  /** Operations that it has started. */
   operations: number;
-  /** Rosters that it was told of. */
+  /** Rosters that it received. */
   rosters: number;
 }
 
@@ -127,7 +134,7 @@ export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryReque
   return checkStandingMute(input, MUTE_ON_ENTRY_RULE);
 }
 
-/** Checks the payload of `extend`: the terms that take the place of those before. */
+/** Checks the payload of `extend`: the terms that replace the earlier ones. */
 export function checkMuteOnEntryTerms(input: unknown): CheckedFields<MuteOnEntryTerms> {
   return checkStandingMute(input, TERMS_RULE);
 }

@@ -1,6 +1,6 @@
 /**
  * The names that the outside world relies on. Anyone who starts, signals, queries or lists operations with another
- * Temporal SDK or the Temporal CLI uses these very strings, so none may change without a new major version.
+ * Temporal SDK or the Temporal CLI uses these strings, so none may change without a new major version.
  */
 
 /** The two workflow types, which are also the two actions of Graph's `call: mute` and `call: unmute`. */
@@ -9,8 +9,8 @@ export type Action = 'mute' | 'unmute';
 export const DEFAULT_TASK_QUEUE = 'call-moderation';
 
 /**
- * Signals of a running operation. The first three are fed by the webhook, `supersede` by clients, and `watch` by workflows
- * that want to hear when the operation ends.
+ * Signals of a running operation. The webhook sends the first three, clients send `supersede`, and `watch` by
+ * workflows that want a signal when the operation ends.
  */
 export const SIGNAL = {
   rosterUpdated: 'rosterUpdated',
@@ -20,13 +20,15 @@ export const SIGNAL = {
   watch: 'watch',
 } as const;
 
-/** The signal that an operation sends to its watchers as it ends: `{ runId }`. They read the run to learn its outcome. */
+/**
+ * The signal that an operation sends to its watchers as it ends: `{ runId }`. They read the run to learn its outcome.
+ */
 export const OPERATION_ENDED = 'operationEnded';
 
-/** The workflow type that stands for a call which is alive. */
+/** The workflow type of an active call. */
 export const LIVE_CALL = 'liveCall';
 
-/** Signals of a live call. The first two are fed by the webhook, `label` by clients. */
+/** Signals of an active call. The webhook sends the first two, clients send `label`. */
 export const LIVE_CALL_SIGNAL = {
   callEstablished: 'callEstablished',
   callEnded: 'callEnded',
@@ -51,7 +53,7 @@ export const SEARCH_ATTRIBUTE = {
   target: 'ModerationTarget',
 } as const;
 
-/** What each holds: one word, or several. */
+/** The type of each: one keyword, or several. */
 export const SEARCH_ATTRIBUTE_TYPE = {
   ModerationCallId: 'Keyword',
   ModerationAction: 'Keyword',
@@ -72,7 +74,7 @@ export const START_ID_MEMO = 'startId';
 /** Memo: when the operation was asked for, in ms since the epoch. Without it, the run's start time counts. */
 export const WISHED_AT_MEMO = 'wishedAt';
 
-/** Memo of a run that another workflow ordered: the ID of that workflow, which hears of the end. */
+/** Memo of a run that another workflow ordered: the ID of that workflow, which gets a signal at the end. */
 export const WATCHER_MEMO = 'watcher';
 
 /** Memo of a run that continues the same operation because its history became long. */
@@ -81,7 +83,9 @@ export const CONTINUES_MEMO = 'continues';
 /** Memo of a mute on entry that a policy has started: the policy's ID. */
 export const POLICY_MEMO = 'policy';
 
-/** `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Partial`, `Cancelled` or the failure's type. */
+/**
+ * `ModerationOutcome` while the operation runs; afterwards `Confirmed`, `Partial`, `Cancelled` or the failure's type.
+ */
 export const PENDING = 'Pending';
 
 /** `ModerationOutcome` of a mute of others that was confirmed of some of them. */

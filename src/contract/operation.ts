@@ -2,15 +2,15 @@ import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
 import type { ParticipantsTarget } from './target.ts';
 
-/** Where an operation stands; the saga (`src/workflows/operation/self-mute.ts`) tells how it moves from one to the next. */
+/** The phase of an operation; `src/workflows/operation/self-mute.ts` describes the transitions. */
 export type Phase = 'reading' | 'requesting' | 'confirming' | 'restoring' | 'confirmed' | 'failed';
 
-/** The phases in which the same action joins a running operation instead of replacing it. */
+/** The phases in which the same action attaches to a running operation instead of replacing it. */
 export const JOINABLE_PHASES: readonly Phase[] = ['reading', 'requesting', 'confirming'];
 
 /**
- * Mute state of one participant as a roster tells it. `isMuted` is true for a client mute too; `serverMuted` of its
- * audio stream is what `call: mute` sets, but not every roster carries it.
+ * Mute state of one participant in a roster. `isMuted` is also true if the client muted itself; `call: mute` sets
+ * `serverMuted` of its audio stream, but not every roster contains it.
  * https://learn.microsoft.com/graph/api/resources/participant and /mediastream
  */
 export interface MuteState {
@@ -18,7 +18,10 @@ export interface MuteState {
   serverMuted?: boolean;
 }
 
-/** The same as a read of the roster shows it, with the number of the roster in which it last changed, where Graph tells it. */
+/**
+ * The same as a read of the roster shows it, with the number of the roster in which it last changed, if Graph returns
+ * it.
+ */
 export interface SeenState extends MuteState {
   sequence?: number;
 }
@@ -30,9 +33,9 @@ export interface OperationStatus {
   request: ModerationRequest;
   /** The application's own participant (`call.myParticipantId`), once it is known. */
   participantId?: string;
-  /** What a restore goes back to: read before anything was sent. */
+  /** The state that a restore goes back to: read before anything was sent. */
   before?: MuteState;
-  /** The newest state that a roster or a read has shown. */
+  /** The newest state in a roster or a read. */
   lastSeen?: MuteState;
   /** Attempts to POST the action. */
   attempts: number;

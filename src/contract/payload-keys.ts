@@ -10,7 +10,10 @@ export const PLAIN = 'plain';
 /** As `MODERATION_PAYLOAD_KEYS` lists them: the first of them encrypts, and all of them decrypt. */
 export type PayloadKeys = readonly (PayloadKey | typeof PLAIN)[];
 
-/** The IDs that a key may have. What has another one was not encrypted by this service, and its ID is quoted nowhere. */
+/**
+ * The IDs that a key may have. A payload with another ID was not encrypted by this service, and its ID is never
+ * quoted.
+ */
 export function isKeyId(id: string): boolean {
   return /^[A-Za-z0-9_.-]{1,64}$/.test(id);
 }

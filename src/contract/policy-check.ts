@@ -29,7 +29,7 @@ import {
 } from './policy.ts';
 import { faultOfTarget, REQUEST_RULES } from './request.ts';
 
-/** The check of a policy but for its times, which whoever makes the schedule reads (`client/when.ts`). */
+/** The check of a policy without its times, which `src/schedule/spec.ts` reads when the schedule is created. */
 
 const OVERLAPS = [
   'skip',
@@ -54,11 +54,11 @@ const live = object<{ tenantId?: string; label?: string }>({
 
 const calls: Rule<readonly string[]> = (value, at, issues) => {
   if (!Array.isArray(value) || value.length === 0) {
-    issues.add(at, 'is empty: name at least one call, or use target.live for all that are alive');
+    issues.add(at, 'is empty: name at least one call, or use target.live for all active calls');
     return undefined;
   }
   if (value.length > MAX_CALLS) {
-    issues.add(at, `has ${value.length} calls, and at most ${MAX_CALLS} can be listed; address them by a label`);
+    issues.add(at, `has ${value.length} calls, but at most ${MAX_CALLS} can be listed; select them by a label instead`);
     return undefined;
   }
   const wrong = value.findIndex((call) => !isCallId(call));
@@ -67,7 +67,7 @@ const calls: Rule<readonly string[]> = (value, at, issues) => {
   return undefined;
 };
 
-/** One of the two, and nothing beside it. */
+/** Exactly one of the two. */
 const target: Rule<PolicyTarget> = (value, at, issues) => {
   const [kind, ...others] = isFields(value) ? Object.keys(value) : [];
   if (!isFields(value) || (kind !== 'calls' && kind !== 'live') || others.length > 0) {
@@ -83,10 +83,10 @@ const target: Rule<PolicyTarget> = (value, at, issues) => {
   return filter && { live: filter };
 };
 
-/** Only whether it can be stored and passed on; what it says is read by whoever makes the schedule. */
+/** Checks only that it can be stored and passed on; its content is read when the schedule is created. */
 const when: Rule<PolicyWhen> = (value, at, issues) => {
   if (!isFields(value)) issues.add(at, 'must be an object with one of at, every, cron, once and quietHours');
-  else if (!isSmall(value)) issues.add(at, 'is too large: make several policies of it');
+  else if (!isSmall(value)) issues.add(at, 'is too large: split it into several policies');
   else return value;
   return undefined;
 };
@@ -95,7 +95,7 @@ const rules = object<PolicyRules>({
   rules: {
     onEstablished: flag('must be true or false'),
     onEntry: ON_ENTRY,
-    moreThan: integer(1, 99, 'must be a whole number from 1 to 99: Graph tells of 100 participants at most'),
+    moreThan: integer(1, 99, 'must be a whole number from 1 to 99: Graph lists at most 100 participants'),
   },
   otherwise: 'must be an object with one or more of onEstablished, onEntry and moreThan',
   of: 'of rules',
@@ -148,7 +148,7 @@ const NOTE = object<{ note?: string }>({
   of: 'of a note',
 });
 
-/** What is wrong with the note of a policy, which is kept beside it. */
+/** The issues of a policy's note, which is stored beside it. */
 export function faultsOfNote(note: unknown): readonly string[] {
   const checked = check(NOTE, { note });
   return checked.ok ? [] : checked.issues;
@@ -157,8 +157,8 @@ export function faultsOfNote(note: unknown): readonly string[] {
 export type CheckedPolicy = { ok: true; policy: Policy } | { ok: false; issues: readonly string[] };
 
 /**
- * Checks a policy from anywhere but for its times: every fault is named with its field and its remedy. A valid one comes
- * back with its calls, tenants and targets in canonical form, each once, and without fields that are `undefined`.
+ * Checks a policy without its times: every issue has its field and its remedy. A valid policy is returned with its
+ * calls, tenants and targets in canonical form, each once, and without fields that are `undefined`.
  */
 export function checkPolicy(input: unknown): CheckedPolicy {
   const checked = check(POLICY, input);
@@ -168,7 +168,7 @@ export function checkPolicy(input: unknown): CheckedPolicy {
   return issues.length > 0 ? { ok: false, issues } : { ok: true, policy };
 }
 
-/** What is valid field by field may be invalid together. */
+/** Fields that are valid on their own may be invalid together. */
 function faultsOfCombination(policy: Policy): string[] {
   const besideOnEntry = faultsBesideOnEntry(policy);
   if (besideOnEntry.length > 0) return besideOnEntry;
@@ -185,7 +185,7 @@ function faultOfQuietHours(policy: Policy): string | undefined {
   }
   return catchup === undefined
     ? undefined
-    : 'catchupWindow does not go with when.quietHours, whose end is made up for after any outage; leave it out';
+    : 'catchupWindow does not go with when.quietHours, whose end takes effect after any outage; leave it out';
 }
 
 function faultOfCombination(policy: Policy): string | undefined {
@@ -199,7 +199,7 @@ function faultOfCombination(policy: Policy): string | undefined {
   if (action !== 'mute') return "rules.onEstablished and when.quietHours go with the action 'mute'";
   return decides?.moreThan === undefined
     ? undefined
-    : 'rules.moreThan does not go with rules.onEstablished and when.quietHours, for a call that is just established has nobody to count; make two policies';
+    : 'rules.moreThan does not go with rules.onEstablished and when.quietHours, because nobody is in a call yet when it is established; make two policies';
 }
 
 /** Others can be muted and never unmuted, and IDs of participants are those of one call. */

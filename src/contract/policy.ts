@@ -4,11 +4,11 @@ import type { Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
 
 /**
- * A policy: an action on many calls, by the clock. It is kept as a Temporal Schedule, whose only argument it is, so that
- * nothing else has to remember it; each time the schedule fires, the workflow `applyPolicy` gets it.
+ * A policy: an action on many calls, by schedule. It is stored as the only argument of a Temporal Schedule, and
+ * nowhere else; each time the schedule fires, the workflow `applyPolicy` receives it.
  *
- * What a run needs of it is checked in `policy-check.ts`. When it runs (`when`) is of interest to whoever makes the
- * schedule only, and checked there.
+ * What a run needs of it is checked in `policy-check.ts`. Its times (`when`) are checked when the schedule is
+ * created.
  */
 export interface Policy {
   /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
@@ -17,29 +17,29 @@ export interface Policy {
   target: PolicyTarget;
   when: PolicyWhen;
   /**
-   * What to do if it is due and the run before has not ended. By default `skip` if it mutes, and `bufferOne` if it unmutes.
-   * Not with `when.quietHours`: no run of them is ever skipped, and none waits for another.
+   * What to do if it is due and the previous run has not ended. By default `skip` if it mutes, and `bufferOne` if it
+   * unmutes. Not with `when.quietHours`: no run of them is ever skipped, and none waits for another.
    */
   overlap?: PolicyOverlap;
   /**
-   * How late it may still run after an outage of Temporal or of all workers: seconds, or such as `15m`, at least 10 seconds.
-   * What was missed for longer is not made up for. By default a minute if it mutes, and an hour if it unmutes. Not with
+   * How late it may still run after an outage of Temporal or of all workers: seconds, or such as `15m`, at least 10
+   * seconds. Runs that are later are skipped. By default a minute if it mutes, and an hour if it unmutes. Not with
    * `when.quietHours`: a late run of them does what is right when it runs.
    */
   catchupWindow?: number | string;
-  /** What decides beside the clock. */
+  /** Rules besides the schedule. */
   rules?: PolicyRules;
   /** Of each operation, as `mute` and `unmute` take them. */
   request?: PolicyRequest;
-  /** What to do on a call where another operation runs that cannot be joined; `supersede` where absent. */
+  /** What to do on a call if another operation runs there to which it cannot attach. Default `supersede`. */
   onConflict?: 'supersede' | 'queue' | 'reject';
-  /** Operations at a time, 1 to 50; 10 where absent. */
+  /** Operations at a time, 1 to 50. Default 10. */
   concurrency?: number;
-  /** Operations started in a second, 1 to 50; 10 where absent. */
+  /** Operations started in a second, 1 to 50. Default 10. */
   perSecond?: number;
 }
 
-/** Calls by their IDs, or all that are alive: of a tenant, or with a label, where those are named. */
+/** Calls by their IDs, or all active calls, optionally only those of a tenant or with a label. */
 export type PolicyTarget = { calls: readonly string[] } | { live: { tenantId?: string; label?: string } };
 
 export type PolicyRequest = Pick<
@@ -50,28 +50,35 @@ export type PolicyRequest = Pick<
 export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' | 'terminateOther' | 'allowAll';
 
 export interface PolicyRules {
-  /** Mute the application also in a call of the target as it is established. With `mute`; then `when` may be empty. */
+  /**
+   * Also mute the application in a call of the target when it is established. Only with `mute`; then `when` may be
+   * empty.
+   */
   onEstablished?: boolean;
   /**
-   * Start a mute on entry in a call of the target, in place of an operation: as the call is established, and whenever the
-   * policy runs, which gives one that runs there already these terms. It lasts for `forSeconds`, or until it is released,
-   * and leaves alone who is in `except`. With `mute`; then `when` may be empty. Not with `onEstablished`, `moreThan` and
-   * `quietHours`, nor with what is of operations: `onConflict`, and `request` but for its `tenantId`, `requestedBy` and
-   * `reason`.
+   * Start a mute on entry in a call of the target instead of an operation: when the call is established, and whenever
+   * the policy runs, which gives a running one these terms. It is active for `forSeconds`, or until it is released,
+   * and never mutes the participants in `except`. With `mute`; then `when` may be empty. Not with `onEstablished`,
+   * `moreThan` and `quietHours`, nor with settings of operations: `onConflict`, and `request` except its `tenantId`,
+   * `requestedBy` and `reason`.
    */
   onEntry?: boolean | MuteOnEntryRule;
   /**
-   * Act only on calls with more than this many participants (1 to 99). Calls that are already in the wanted state are skipped.
-   * Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onEstablished`, `onEntry` and `quietHours`.
+   * Act only on calls with more than this many participants (1 to 99). Calls that are already in the wanted state are
+   * skipped. Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onEstablished`, `onEntry`
+   * and `quietHours`.
    */
   moreThan?: number;
 }
 
-/** Exactly one of `at`, `every`, `cron`, `once` and `quietHours`. Durations are seconds, or such as `90s`, `15m`, `1h30m`, `1d`. */
+/**
+ * Exactly one of `at`, `every`, `cron`, `once` and `quietHours`. Durations are seconds, or such as `90s`, `15m`,
+ * `1h30m`, `1d`.
+ */
 export interface PolicyWhen {
   /** Times of day, such as `18:00` or `07:30:15`. */
   at?: string | readonly string[];
-  /** With `at`: the days, such as `mon`, `friday`, `weekdays`, `weekends`; every day where absent. */
+  /** With `at`: the days, such as `mon`, `friday`, `weekdays`, `weekends`; every day by default. */
   days?: readonly string[];
   every?: number | string;
   /** With 5 to 7 fields, as Temporal reads them. */
@@ -79,24 +86,24 @@ export interface PolicyWhen {
   /** A date. */
   once?: string;
   /**
-   * With `mute`: the calls of the target are muted in these hours, also those that are established meanwhile, and unmuted
-   * after them. A run looks at the clock, so it does what is right when it works, however late that is.
+   * With `mute`: the calls of the target are muted in these hours, also those that are established meanwhile, and
+   * unmuted after them. A run looks at the clock, so it does what is right when it works, however late that is.
    */
   quietHours?: QuietHours;
-  /** The zone of all of these, such as `Europe/Berlin`; UTC where absent. */
+  /** The time zone of all of these, such as `Europe/Berlin`. Default UTC. */
   timeZone?: string;
   /** Not before, and not after: dates. */
   start?: string;
   end?: string;
-  /** Runs up to so much later, by chance, so that not everything happens at once. */
+  /** Delays each run by a random time up to this long, so that not everything happens at once. */
   jitter?: number | string;
 }
 
-/** Times of day; where `to` comes before `from`, it is that of the next day. */
+/** Times of day; if `to` is before `from`, it is on the next day. */
 export interface QuietHours {
   from: string;
   to: string;
-  /** On which they begin; every day where absent. */
+  /** On which they begin; every day by default. */
   days?: readonly string[];
 }
 
@@ -107,16 +114,16 @@ export const DEFAULT_PER_SECOND = 10;
 const QUIET_CATCHUP_SECONDS = 7 * 86_400;
 const MUTE_CATCHUP_SECONDS = 60;
 
-/** An unmute is how people end things: it is made up for longer, and not dropped because another one is still going. */
+/** People end things with an unmute, so it may be later, and is not dropped because another run has not ended. */
 const UNMUTE_CATCHUP_SECONDS = 3_600;
 
-/** What a policy does if a run is due while another one goes on. */
+/** What a policy does if a run is due while another one is running. */
 export function overlapOf({ action, overlap, when }: Policy): PolicyOverlap {
   if (when.quietHours !== undefined) return 'allowAll';
   return overlap ?? (action === 'unmute' ? 'bufferOne' : 'skip');
 }
 
-/** How late a run of a policy may be; `undefined` if its `catchupWindow` is no duration. */
+/** How late a run of a policy may be; `undefined` if its `catchupWindow` is not a duration. */
 export function catchupSecondsOf({ action, catchupWindow, when }: Policy): number | undefined {
   if (when.quietHours !== undefined) return QUIET_CATCHUP_SECONDS;
   if (catchupWindow !== undefined) return toSeconds(catchupWindow);
@@ -126,7 +133,7 @@ export function catchupSecondsOf({ action, catchupWindow, when }: Policy): numbe
 /** Calls that a policy can list; with more, address them by a label. */
 export const MAX_CALLS = 1_000;
 
-/** What came of a run, whatever the number of calls: counts, and the first of those that it is about. */
+/** The report of a run: counts, and the first calls of each kind, so that it stays small for any number of calls. */
 export interface PolicyReport {
   policyId: string;
   action: Action;
@@ -136,17 +143,20 @@ export interface PolicyReport {
   /** Calls that were addressed. */
   calls: number;
   /**
-   * How many came to what: `Confirmed`, `Partial`, or why not, as an operation's outcome; `NotCrowded`, `AlreadyDone` by rule,
-   * and `StillQuiet` if another policy's quiet hours keep the call muted.
-   * Where the policy mutes on entry: `Started`, `Extended` where one ran already, `NotBegun` where it has not read yet who
-   * is there, or why it could not.
+   * Number of calls by outcome: `Confirmed`, `Partial`, or a failure's type, as an operation's outcome; `NotCrowded`,
+   * `AlreadyDone` by rule, and `StillQuiet` if another policy's quiet hours keep the call muted. If the policy mutes
+   * on entry: `Started`, `Extended` if one was running already, `NotBegun` if it has not yet read who is in the call,
+   * or the failure.
    */
   outcomes: Record<string, number>;
   /** The first 2,000 calls that were confirmed. */
   confirmed: string[];
   /** The first 100 calls that were not, and why. */
   failures: { callId: string; type: string; message: string }[];
-  /** Where the policy mutes others: how many participants were muted, of how many, in all and in the first 1,000 calls. */
+  /**
+   * If the policy mutes others: how many participants were muted, of how many, in all and in each of the first 1,000
+   * calls.
+   */
   others?: MutedOthers & { inCalls: (MutedOthers & { callId: string })[] };
   /** No worker was there when it was due, for longer than `catchupWindow`: nothing was done. */
   missed?: true;
@@ -162,15 +172,15 @@ export interface PolicyReport {
  */
 export type PolicyStop = 'hours' | 'changed' | 'notDue' | 'deadline';
 
-/** Of those who were to be muted: everyone meant but who has left, and who waits in the lobby. */
+/** Of the participants to mute: everyone in the target, without those who have left or wait in the lobby. */
 export interface MutedOthers {
   muted: number;
   of: number;
 }
 
 /**
- * An argument of a run, beside the policy as it was before a change: unmute what its quiet hours have muted and no quiet hours
- * keep muted any more.
+ * An argument of a run, beside the policy as it was before a change: unmute what its quiet hours have muted and no
+ * quiet hours keep muted any more.
  */
 export interface Closing {
   closing: true;

@@ -2,33 +2,33 @@ import { CALL_ID, check, matching, number, object, oneOf, TENANT_ID, text, type 
 import type { Action } from './names.ts';
 import { TARGET, type ParticipantsTarget, type Target } from './target.ts';
 
-/** What is asked of a `mute` or `unmute` operation: the only argument of both workflow types. */
+/** The request of a `mute` or `unmute` operation: the only argument of both workflow types. */
 export interface ModerationRequest {
-  /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph gave it when the call was created or answered. */
+  /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph returned it when the call was created or answered. */
   callId: string;
-  /** Sent to Graph with the request and echoed by it, at most 256 characters. The run ID where absent. */
+  /** Sent to Graph with the request and echoed by it, at most 256 characters. Default: the run ID. */
   clientContext?: string;
   /** The tenant to take the token from, for applications in many tenants: its ID or one of its domains. */
   tenantId?: string;
   /** Seconds from Graph's acceptance to the roster's confirmation, 1 to 300. */
   confirmWithinSeconds?: number;
-  /** What to do to the call when the roster does not confirm. */
+  /** What to do with the call if the roster does not confirm. */
   onUnconfirmed?: 'restore' | 'leave';
   /** Who asked, for the audit trail: an opaque ID of a service or an object, at most 128 characters. Not a name. */
   requestedBy?: string;
   /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
   /**
-   * Makes asking again safe: the same ID on the same call is the same operation, running or ended, for as long as
-   * Temporal keeps it. 1 to 128 of `A-Z a-z 0-9 . _ : / + = @ ~ -` and, inside, blanks: it becomes a search attribute and is
-   * looked up by a list filter. Together with other fields than at first it is refused.
+   * Makes a retry safe: the same ID on the same call is the same operation, running or ended, for as long as Temporal
+   * keeps it. 1 to 128 of `A-Z a-z 0-9 . _ : / + = @ ~ -` and, inside, blanks: it becomes a search attribute and is
+   * looked up by a list filter. A request with the same ID and other fields is refused.
    */
   requestId?: string;
-  /** Whom to mute, where it is not the application itself; for `mute` only, as Graph unmutes nobody else. */
+  /** Whom to mute, if not the application itself; only with `mute`, because Graph unmutes nobody else. */
   target?: Target;
 }
 
-/** A request to mute others than the application. */
+/** A request to mute other participants. */
 export type ParticipantsMuteRequest = ModerationRequest & { target: ParticipantsTarget };
 
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
@@ -70,8 +70,8 @@ const REQUEST = object<ModerationRequest>({
 export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; issues: readonly string[] };
 
 /**
- * Checks a request from anywhere: every fault is named with its field and its remedy, and none is guessed away. A valid
- * request comes back with its call, tenant and target in canonical form and without fields that are `undefined`.
+ * Checks a request: every issue has its field and its remedy, and nothing is guessed. A valid request is returned
+ * with its call, tenant and target in canonical form and without fields that are `undefined`.
  */
 export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRequest {
   const checked = check(REQUEST, input);
@@ -81,7 +81,7 @@ export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRe
   return fault === undefined ? { ok: true, request } : { ok: false, issues: [fault] };
 }
 
-/** What is valid field by field may be invalid together. */
+/** Fields that are valid on their own may be invalid together. */
 export function faultOfTarget(request: Omit<ModerationRequest, 'callId'>, action: Action): string | undefined {
   if (request.target === undefined) return undefined;
   if (action === 'unmute') return UNMUTES_NOBODY;

@@ -6,9 +6,9 @@ import { checkRequest, type ModerationRequest } from './request.ts';
 export interface RosterParticipant {
   id: string;
   isMuted: boolean;
-  /** Of the audio stream, where the roster tells it. */
+  /** Of the audio stream, if the roster contains it. */
   serverMuted?: boolean;
-  /** Place in the roster's order of changes, where the roster carries one. */
+  /** Sequence number of the participant's last change, if the roster contains one. */
   sequence?: number;
   /** Left or was removed: the state is history. */
   removed?: boolean;
@@ -32,7 +32,7 @@ export interface CallEnd {
   message?: string;
 }
 
-/** Payload of `operationUpdated`: a `commsOperation` that went on after Graph had answered the POST. */
+/** Payload of `operationUpdated`: a `commsOperation` that continued after Graph had answered the POST. */
 export interface OperationUpdate {
   operationId: string;
   clientContext?: string;
@@ -43,23 +43,23 @@ export interface OperationUpdate {
   message?: string;
 }
 
-/** Payload of `supersede`: the operation that takes over. */
+/** Payload of `supersede`: the operation that replaces the running one. */
 export interface Successor {
   action: Action;
   request: ModerationRequest;
-  /** Of the starter's choice; stands in the memo of the run that takes over, so that its starter knows it. */
+  /** Chosen by the starter; stored in the memo of the successor, so that its starter recognizes it. */
   id?: string;
-  /** When it was asked for, in ms since the epoch; the arrival of the signal if absent. */
+  /** Time of the request in ms since the epoch. Default: the arrival of the signal. */
   wishedAt?: number;
-  /** ID of a workflow that hears when the superseded run, and later the successor, ends. */
+  /** ID of a workflow that gets a signal when the superseded run, and later the successor, ends. */
   watcher?: string;
 }
 
-/** Payload of `watch`: somebody waits for the operation, or wishes for it as well. */
+/** Payload of `watch`: a workflow waits for the operation, or another request wants the same. */
 export interface Watch {
-  /** The workflow that hears when the operation ends. */
+  /** The workflow that gets a signal when the operation ends. */
   workflowId?: string;
-  /** When whoever joins the operation wished for it, in ms since the epoch. */
+  /** Time of the request that attaches to the operation, in ms since the epoch. */
   wishedAt?: number;
 }
 
@@ -72,8 +72,9 @@ export interface OperationEnded {
  * What follows reads a payload that may come from anyone. `undefined` means that it does not fit; a field that does not
  * fit in an otherwise good payload is refused with it, for half of a signal is worse than none.
  *
- * What is read is bounded: it stays in a workflow, is carried over when that continues as new, and some of it becomes part
- * of a failure's message. A payload that is larger is refused like any misfit, and the workflow goes on without it.
+ * What is read is bounded: it stays in a workflow, is carried over when that continues as new, and some of it becomes
+ * part of a failure's message. A payload that is larger is refused like any misfit, and the workflow goes on without
+ * it.
  */
 
 /** Participants of one roster. Graph lists 100; those of several deltas may come together. */
@@ -99,7 +100,7 @@ function isFlag(value: unknown): value is boolean {
   return typeof value === 'boolean';
 }
 
-/** A place in an order. One that is not exact would put itself before or after all others. */
+/** A sequence number. An inexact one could sort before or after all others. */
 function isPlace(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }

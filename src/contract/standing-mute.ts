@@ -1,9 +1,12 @@
 import { CALL_ID, check, isFields, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
 
-/** What lasts on a call, a mute lock or a mute on entry: until when, for whom, and the check of both. */
+/** Standing mutes (mute locks and mutes on entry): their end, their requester, and the check of both. */
 
 export interface StandingMuteTerms {
-  /** When it ends, ISO 8601 with a time zone. Not together with `forSeconds`; until it is released where both are absent. */
+  /**
+   * When it ends, ISO 8601 with a time zone. Not together with `forSeconds`; if both are absent, it ends with its
+   * release.
+   */
   until?: string;
   /** Seconds from its start, 1 to 2,592,000 (30 days). */
   forSeconds?: number;
@@ -12,12 +15,12 @@ export interface StandingMuteTerms {
 export interface OfCall {
   callId: string;
   tenantId?: string;
-  /** For the audit trail, as in an operation's request, and given to the operations that come of it. */
+  /** For the audit trail, as in an operation's request, and passed on to its operations. */
   requestedBy?: string;
   reason?: string;
 }
 
-/** What its operations have in common with it: the call, and for whom they are. */
+/** The fields that it shares with its operations: the call, and who asks. */
 export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCall {
   return {
     callId,
@@ -27,12 +30,13 @@ export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCal
   };
 }
 
-/** Signals of one that runs, beside `rosterUpdated` and `callEnded`. */
+/** Signals of a running one, besides `rosterUpdated` and `callEnded`. */
 export const STANDING_MUTE_SIGNAL = { release: 'release', extend: 'extend' } as const;
 
 /**
- * When such a signal was wished for, in ms since the epoch: both may say so by the field `wishedAt`, beside what else they
- * say, because a signal may wait for a worker. Who sends one takes care that it is no older than what it knows of the call.
+ * Time of the request behind such a signal, in ms since the epoch: both signals may contain it in the field
+ * `wishedAt`, because a signal may wait for a worker. The sender makes sure that it is not older than the requests
+ * that it knows of the call.
  */
 export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown } {
   if (!isFields(payload)) return { rest: payload };
@@ -41,7 +45,7 @@ export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown }
   return Number.isFinite(wishedAt) ? { wishedAt: Number(wishedAt), rest } : { rest: payload };
 }
 
-/** `ModerationOutcome` of what has ended so, such as `GaveUp`. */
+/** The `ModerationOutcome` for this end, such as `GaveUp`. */
 export function outcomeOf(end: string): string {
   return end.replace(/^./, (letter) => letter.toUpperCase());
 }
@@ -77,6 +81,6 @@ export function checkStandingMute<T extends StandingMuteTerms>(input: unknown, r
   if (!checked.ok) return checked;
   const { value: request } = checked;
   if (request.until === undefined || request.forSeconds === undefined) return { ok: true, request };
-  const fault = 'until and forSeconds are two ways to say when it ends: give one of them, or neither';
+  const fault = 'until and forSeconds exclude each other: give one of them, or neither';
   return { ok: false, issues: [fault] };
 }

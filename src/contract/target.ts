@@ -29,8 +29,8 @@ export function sameTarget(a: Target | undefined, b: Target | undefined): boolea
 }
 
 /**
- * The target in one form, so that two that mean the same are the same: IDs canonical, sorted and each once, no `except`
- * of nobody, and nothing for `self`. A fault as text where it is none.
+ * The target in canonical form, so that equal targets are equal: IDs canonical, sorted and each once, no empty
+ * `except`, and `undefined` for `self`. If it is invalid, the issue as text.
  */
 export function toTarget(value: unknown): { target?: ParticipantsTarget } | string {
   if (value === undefined || value === 'self') return {};
@@ -56,7 +56,7 @@ export const TARGET: Rule<Target> = (value, at, issues) => {
   return undefined;
 };
 
-const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MAX_PARTICIPANTS} IDs as a roster shows them; leave it out for 'self'`;
+const FAULT = `must be 'self', 'others', { others: { except: […] } } or { participantIds: […] }, with 1 to ${MAX_PARTICIPANTS} IDs as in a roster; leave it out for 'self'`;
 
 /** Canonical, sorted, each once; `undefined` if it is no list of at most MAX_PARTICIPANTS IDs. */
 export function toParticipantIds(value: unknown): string[] | undefined {

@@ -1,7 +1,7 @@
 /**
- * How a trace travels through Temporal: in the header that Temporal's own OpenTelemetry interceptors use in every language,
- * as the fields of W3C Trace Context (https://www.w3.org/TR/trace-context/). So a caller that has those installed is
- * joined too.
+ * How a trace travels through Temporal: in the header that Temporal's own OpenTelemetry interceptors use in every
+ * language, as the fields of W3C Trace Context (https://www.w3.org/TR/trace-context/). So the trace of a caller that
+ * has those installed continues here.
  */
 export const TRACE_HEADER = '_tracer-data';
 
@@ -15,7 +15,7 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 /** It becomes a header of HTTP again. */
 const TRACESTATE = /^[ -~]{1,512}$/;
 
-/** What a header holds, or nothing where that is no trace: anyone may send one. */
+/** The trace in a header; `undefined` if it contains no valid one, because anyone may send a header. */
 export function toCarrier(value: unknown): Carrier | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { traceparent, tracestate } = value as Record<string, unknown>;
@@ -24,7 +24,7 @@ export function toCarrier(value: unknown): Carrier | undefined {
   return { traceparent, ...(isState && { tracestate }) };
 }
 
-/** The IDs of a run's own span, and of its trace where no caller has begun one: whoever has the run ID finds them. */
+/** The IDs of a run's own span, and of its trace if no caller has begun one: both follow from the run ID. */
 export function idsOf(runId: string): { traceId: string; spanId: string } {
   const traceId = runId.replaceAll('-', '');
   return { traceId, spanId: traceId.slice(16) };

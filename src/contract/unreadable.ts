@@ -4,9 +4,9 @@ import { isKeyId } from './payload-keys.ts';
  * Payloads that cannot be read, and why. The codec marks them (`src/temporal/payload-codec.ts`); the workflows
  * (`src/workflows/runtime/unreadable.ts`) and the client read the mark and decide what follows.
  *
- * - The key may be missing in this process alone. Whoever needs the payload fails and is tried again, in a process that has
- *   the key. Nobody takes the payload for data.
- * - Or no process will ever read it: it was cut, changed, or not written by this service.
+ * - The key may be missing in this process alone. Code that needs the payload fails and is retried, in a process that
+ *   has the key. The payload is never treated as data.
+ * - Or no process will ever read it: it was truncated, changed, or not written by this service.
  */
 
 /** The encoding of an encrypted payload, as in the samples of Temporal's SDKs. */
@@ -17,7 +17,9 @@ export const KEY_ID = 'encryption-key-id';
 
 const ENCODING = 'encoding';
 
-/** How the encoding of a marked payload begins. What follows is for people: every converter that refuses it quotes it. */
+/**
+ * How the encoding of a marked payload begins. What follows is for people: every converter that refuses it quotes it.
+ */
 const MARK = 'unreadable: ';
 
 /** Thrown by whoever needs a payload that cannot be read. It names the key and nothing of the payload. */
@@ -33,19 +35,19 @@ export class UnreadablePayload extends Error {
 
   static withoutKey(id: string): UnreadablePayload {
     const message =
-      `What Temporal keeps is encrypted with key ${id}, and this process has no such key, or another one with that ID. ` +
-      'Correct its MODERATION_PAYLOAD_KEYS. Until then, only processes that have the key can go on.';
+      `A payload in Temporal is encrypted with key ${id}, but this process does not have that key, or has a different one with that ID. ` +
+      'Correct its MODERATION_PAYLOAD_KEYS. Until then, only processes with the key can continue.';
     return new UnreadablePayload(message, id);
   }
 
   static damaged(): UnreadablePayload {
     return new UnreadablePayload(
-      'A payload that Temporal keeps says that it is encrypted, and cannot be decrypted with the key that it names: it was cut, changed, or not written by this service.',
+      'A payload in Temporal is marked as encrypted but cannot be decrypted with the key that it names: it was truncated, changed, or not written by this service.',
     );
   }
 
   static foreign(): UnreadablePayload {
-    return new UnreadablePayload('A payload that Temporal keeps is in no encoding that this service can read.');
+    return new UnreadablePayload('A payload in Temporal has an encoding that this service cannot read.');
   }
 }
 
@@ -54,7 +56,7 @@ interface Marked {
   metadata?: Record<string, Uint8Array> | null;
 }
 
-/** Takes the place of a payload that cannot be decrypted. */
+/** Replaces a payload that cannot be decrypted. */
 export function marked({ message, missingKey }: UnreadablePayload): { metadata: Record<string, Uint8Array> } {
   return {
     metadata: {
@@ -72,7 +74,7 @@ export function unreadableIn({ metadata }: Marked): UnreadablePayload | undefine
   return isKeyId(id) ? UnreadablePayload.withoutKey(id) : UnreadablePayload.damaged();
 }
 
-/** The beginning is enough: whatever is longer is none of ours. */
+/** The beginning is enough: a longer one is not ours. */
 function asciiOf(bytes: Uint8Array | undefined): string {
   // Bytes that are empty come as an empty list from protobuf.
   return String.fromCodePoint(...Array.prototype.slice.call(bytes ?? [], 0, 128));

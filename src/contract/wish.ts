@@ -1,6 +1,6 @@
 import { WISHED_AT_MEMO } from './names.ts';
 
-/** When a run was wished for, in ms since the epoch: as its memo says, or when it started. */
+/** When a run was wished for, in ms since the epoch: from its memo, or its start time. */
 export function wishedAtOf({
   memo,
   startTime,

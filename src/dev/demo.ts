@@ -11,8 +11,8 @@ import { stopSignal } from '../lib/stop-signal.ts';
 import { uiLink } from './ui-link.ts';
 
 /**
- * `npm run demo`: makes a group call in the simulator, mutes and unmutes the application in it through everything that a
- * deployment has, by hand and by the clock, and shows each step as it happens.
+ * `npm run demo`: makes a group call in the simulator, mutes and unmutes the application in it through everything
+ * that a deployment has, by hand and by the clock, and shows each step as it happens.
  */
 
 const say = (line = ''): void => {
@@ -47,9 +47,9 @@ class Narrator {
   graph(entry: LogEntry): void {
     if (this.#action === undefined) return;
     if (entry.type === 'request' && entry.action !== undefined) {
-      if (!this.#isAsked) this.step(`Graph is asked: POST ${entry.path}`);
+      if (!this.#isAsked) this.step(`Graph receives POST ${entry.path}`);
       this.#isAsked = true;
-      if (entry.outcome === 'answered') this.step(`Graph answers ${entry.status} completed; nothing is certain yet`);
+      if (entry.outcome === 'answered') this.step(`Graph answers ${entry.status} completed; this is not proof yet`);
     } else if (entry.type === 'request' && entry.outcome === 'answered' && this.#isAsked) {
       this.step('the roster is read');
     } else if (entry.type === 'notification' && entry.kind === 'roster') {
@@ -58,10 +58,10 @@ class Narrator {
   }
 
   #notification(outcome: string | undefined, isMuted: boolean | undefined, status: number | undefined): void {
-    if (outcome === 'dropped') this.step('a roster notification is lost on its way');
+    if (outcome === 'dropped') this.step('a roster notification is lost');
     if (outcome === 'delivered') {
       this.isNotified = true;
-      this.step(`a roster notification says isMuted ${isMuted}; the webhook checked it and answered ${status}`);
+      this.step(`a roster notification reports isMuted ${isMuted}; the webhook checked it and answered ${status}`);
     }
   }
 }
@@ -91,7 +91,7 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
   try {
     const moderation = new ModerationClient({ client });
     const { id: callId } = stack.graph.createCall({ callbackUri: stack.webhook.callbackUrl, participants: 4 });
-    say(`\nA group call of 4, the application among them: ${callId}`);
+    say(`\nA group call of 4 participants, one of them the application: ${callId}`);
     // Graph tells that it is established, so that it is known to be alive.
     await stack.graph.setCallState(callId, 'established');
 
@@ -99,7 +99,7 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
     await operate('unmute', 'Unmute it again');
     stack.graph.setFaults(callId, { notifications: [{ drop: true, times: 1 }] });
     await operate('mute', 'Mute it once more, and lose the notification');
-    await schedule('unmute', 'Unmute every call that is alive, by a policy, in two seconds');
+    await schedule('unmute', 'Unmute every active call with a policy, in two seconds');
     say('\nDone. Leave it running, with your own calls: npx call-moderation dev');
 
     async function schedule(action: Action, title: string): Promise<void> {
@@ -122,7 +122,7 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
     async function operate(action: Action, title: string): Promise<void> {
       narrator.begin(action, title);
       const handle = await moderation[action]({ callId, requestedBy: 'demo', reason: title });
-      narrator.step('asked: the operation is durable from here on');
+      narrator.step('started: the operation is durable from now on');
       const result = await handle.result();
       // The operation may be faster than the webhook's answer to Graph.
       if (result.confirmedBy === 'notification') await stack.graph.waitFor(callId, () => narrator.isNotified, 5_000);

@@ -67,10 +67,10 @@ export async function findOrFetch(wanted: Wanted): Promise<{ path: string } | { 
       await source.fetch(join(cache, source.folder), searchPath);
       const fetched = await firstExecutable(await source.programs(join(cache, source.folder)));
       if (fetched !== undefined) return { path: fetched };
-      throw new Error('it left no program behind');
+      throw new Error('the download contains no program');
     } catch (error) {
       tried.push(`${source.what}: ${lastLine(error)}`);
-      onProgress(`${source.what} could not be had`);
+      onProgress(`${source.what} could not be downloaded`);
     }
   }
   return { tried };

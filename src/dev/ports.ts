@@ -51,5 +51,5 @@ export async function checkPorts(ports: Ports): Promise<void> {
 function fault(name: keyof Ports, port: number, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const reason = code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on (${String(code ?? error)})`;
-  return `--${name}-port: port ${port} ${reason}. End what listens there, or give another port, or 0 for any free one.`;
+  return `--${name}-port: port ${port} ${reason}. Stop the process that listens there, or give another port, or 0 for any free one.`;
 }

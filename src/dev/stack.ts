@@ -13,8 +13,9 @@ import { checkPorts, type Ports } from './ports.ts';
 import { findTemporalCli } from './temporal-cli.ts';
 
 /**
- * Everything that the service needs, on this machine: Temporal's dev server with its UI, the Graph simulator, the webhook
- * and the worker. They are wired with the variables that a deployment sets, and talk over the same HTTP and gRPC.
+ * Everything that the service needs, on this machine: Temporal's dev server with its UI, the Graph simulator, the
+ * webhook and the worker. They are wired with the variables that a deployment sets, and talk over the same HTTP and
+ * gRPC.
  */
 export interface Stack {
   temporal: DevServer;

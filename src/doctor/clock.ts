@@ -23,15 +23,11 @@ export function clockCheck(addresses: readonly string[]): Check {
       const skews = told.filter((one) => one.status === 'fulfilled').map(({ value }) => value);
       if (skews.length === 0) {
         const why = told.map((one) => (one.status === 'rejected' ? reasonOf(one.reason) : '')).join(', ');
-        throw new Fault(
-          `cannot be compared with anyone (${why})`,
-          'Look at the network, and at the checks above.',
-          'warning',
-        );
+        throw new Fault(`cannot be compared (${why})`, 'Check the network, and see the checks above.', 'warning');
       }
       const seconds = Math.max(...skews.map(Math.abs));
-      const said = `${seconds.toFixed(0)} s off at the most, by ${skews.length} of ${addresses.length} that were asked`;
-      const remedy = 'Set the clock by NTP: tokens do not hold while it is wrong.';
+      const said = `${seconds.toFixed(0)} s off at most, compared with ${skews.length} of ${addresses.length} servers`;
+      const remedy = 'Set the clock by NTP: with a wrong clock, tokens are invalid.';
       if (seconds > USUAL_SECONDS) throw new Fault(said, remedy, seconds > MAX_SECONDS ? 'failed' : 'warning');
       return said;
     },

@@ -22,12 +22,12 @@ import { tokenChecks } from './token.ts';
 import { webhookChecks } from './webhook.ts';
 
 export interface DoctorOptions {
-  /** Where Graph reaches the webhook; on this machine where absent. */
+  /** Where Graph reaches the webhook. Default: this machine. */
   webhookUrl?: string | undefined;
   tenantId?: string | undefined;
 }
 
-/** Everything that a deployment needs, found out from where the doctor runs and with the environment it was given. */
+/** Checks everything that a deployment needs, from this machine and with this environment. */
 export async function examine(env: Environment, options: DoctorOptions): Promise<Finding[]> {
   const common = loadClientConfig(env);
   const worker = attempt(() => loadWorkerConfig(env));
@@ -79,7 +79,7 @@ function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookC
     name,
     run: () => {
       if ('config' in loaded) return 'holds';
-      throw new Fault(loaded.faults.join('; '), 'Correct the variables; what rests on them was not checked.');
+      throw new Fault(loaded.faults.join('; '), 'Correct the variables; checks that depend on them were skipped.');
     },
   };
 }

@@ -5,8 +5,8 @@ import { ENCRYPTED, KEY_ID } from '../contract/unreadable.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 
 /**
- * Whether every policy of this deployment is written with the first of the keys. A schedule keeps its policy as it was written, so
- * a key must not be removed before the policies that it has encrypted are written anew.
+ * Whether every policy of this deployment is written with the first of the keys. A schedule keeps its policy as it
+ * was written, so a key must not be removed before the policies that it has encrypted are written anew.
  */
 
 const AT_ONCE = 20;

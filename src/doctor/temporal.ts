@@ -9,7 +9,7 @@ import { schedulesOf } from './policies.ts';
 /** Schedules of ours have IDs that begin so. */
 const SCHEDULES = 'call-moderation/';
 
-/** A poll lasts about a minute, and Temporal remembers pollers for five: one that was last heard of longer ago is gone. */
+/** A poll lasts about a minute, and Temporal remembers pollers for five: one that polled longer ago is gone. */
 const POLL_MS = 90_000;
 
 /** `temporal.api.enums.v1.TaskQueueType`. */
@@ -38,7 +38,7 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
       run: async () => {
         const { config } = await asked(() => connection.workflowService.describeNamespace({ namespace }));
         const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
-        return `${namespace} is there, and keeps ended operations for ${Number(days.toFixed(1))} days`;
+        return `${namespace} exists and keeps ended operations for ${Number(days.toFixed(1))} days`;
       },
     },
     {
@@ -46,10 +46,10 @@ export function temporalChecks(client: Client, taskQueue: string, address: strin
       run: async () => {
         const fault = await asked(() => searchAttributesFault(connection, namespace)).catch((error: unknown) => {
           if (!(error instanceof SearchAttributesNotShown)) throw error;
-          throw new Fault(error.message, 'Look at them where the namespace is managed.', 'warning');
+          throw new Fault(error.message, 'Check them where the namespace is managed.', 'warning');
         });
         if (fault === undefined) return 'all are registered';
-        throw new Fault(fault, 'Run `call-moderation setup` as somebody who may register them.');
+        throw new Fault(fault, 'Run `call-moderation setup` with the permission to register them.');
       },
     },
     {

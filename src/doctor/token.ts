@@ -6,8 +6,8 @@ import type { TokenSource } from '../graph/tokens.ts';
 import { Fault, type Check } from './check.ts';
 
 /**
- * The token that the worker shows to Graph. Clients are to treat these as opaque, and the service does; a doctor may look
- * inside, for what Graph will find there. It is never printed.
+ * The token that the worker shows to Graph. Clients are to treat these as opaque, and the service does; a doctor may
+ * look inside, for what Graph will find there. It is never printed.
  */
 
 /** What muting and unmuting the application itself takes. */
@@ -31,19 +31,19 @@ export function tokenChecks({ graph, tokens, tenantId }: TokenChecks): Check[] {
       name: 'token',
       run: async () => {
         const claims = claimsOf(await token());
-        if (claims?.aud === undefined) return `from ${from}, which cannot be looked into`;
+        if (claims?.aud === undefined) return `from ${from}, which is opaque`;
         const { exp } = claims;
         const { graphUrl } = graph.cloud;
         const audience = otherAudience(claims, graphUrl);
         if (audience !== undefined) {
-          const remedy = 'Set MODERATION_GRAPH_CLOUD (and AZURE_AUTHORITY_HOST, where set) to the cloud of the tenant.';
-          throw new Fault(`the token is for ${audience}, and not for ${graphUrl}`, remedy);
+          const remedy = 'Set MODERATION_GRAPH_CLOUD (and AZURE_AUTHORITY_HOST, if set) to the cloud of the tenant.';
+          throw new Fault(`the token is for ${audience}, not for ${graphUrl}`, remedy);
         }
         if (exp !== undefined && exp * 1_000 < Date.now()) throw new Fault('the token has expired', 'Get another one.');
         // A source of tokens has compared a domain; a fixed token was compared with nothing.
         if (tenantId !== undefined && isId(tenantId) && otherTenant(claims, tenantId) !== undefined) {
           const remedy = 'Get one of that tenant, or leave --tenant-id out.';
-          throw new Fault(`the token is for another tenant than ${tenantId}`, remedy);
+          throw new Fault(`the token is for a different tenant than ${tenantId}`, remedy);
         }
         return `from ${from}, for ${graphUrl}${tenantId === undefined ? '' : `, of tenant ${tenantId}`}`;
       },
@@ -53,11 +53,10 @@ export function tokenChecks({ graph, tokens, tenantId }: TokenChecks): Check[] {
 }
 
 function permissionsOf(claims: JWTPayload | undefined): string {
-  if (claims === undefined)
-    throw new Fault('the token cannot be looked into', 'Nothing, where Graph is a simulator.', 'warning');
+  if (claims === undefined) throw new Fault('the token is opaque', 'Nothing to do if Graph is a simulator.', 'warning');
   const roles = Array.isArray(claims['roles']) ? claims['roles'].filter((role) => typeof role === 'string') : [];
   if (!roles.includes(NEEDED)) {
-    const remedy = `Add the application permission ${NEEDED} of Microsoft Graph and have an administrator of the tenant consent; calls that exist already do not get it.`;
+    const remedy = `Add the application permission ${NEEDED} of Microsoft Graph and have an administrator of the tenant consent; existing calls do not get it.`;
     throw new Fault(`${NEEDED} is missing; granted: ${roles.join(', ') || 'nothing'}`, remedy);
   }
   const others = roles.filter((role) => role !== NEEDED);
@@ -65,10 +64,10 @@ function permissionsOf(claims: JWTPayload | undefined): string {
   const isForOthers = (role: string): boolean => FOR_OTHERS.has(role.toLowerCase().replace('groupcalls', 'groupcall'));
   const mutesOthers = others.some(isForOthers)
     ? 'other participants can be muted too'
-    : 'other participants cannot be muted, which takes Calls.JoinGroupCall.All';
+    : 'other participants cannot be muted, because that needs Calls.JoinGroupCall.All';
   const more = others.filter((role) => !isForOthers(role));
   if (more.length === 0) return `${NEEDED}; ${mutesOthers}`;
-  const remedy = 'Remove what your bot does not need itself.';
+  const remedy = 'Remove the permissions that your application does not need itself.';
   throw new Fault(`${NEEDED}; ${mutesOthers}. Moderation does not need ${more.join(', ')}`, remedy, 'warning');
 }
 
@@ -78,7 +77,7 @@ async function tokenOf(tokens: TokenSource, tenantId: string | undefined): Promi
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const remedy = error.isRetryable
-      ? 'Try again, and look at the network.'
+      ? 'Try again, and check the network.'
       : 'See the AZURE_* variables of @azure/identity.';
     throw new Fault(error.message.replace(/\.$/, ''), remedy);
   }

@@ -5,9 +5,9 @@ import { fetchKeys } from '../auth/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 import { reasonOf } from '../lib/error-reason.ts';
 
-/** The webhook as Graph meets it, and the keys that it tells Graph by. */
+/** The webhook as Graph reaches it, and the keys that it verifies tokens with. */
 
-/** Has the form of a token, and is none: it is refused before any key is looked for. */
+/** It has the form of a token but is invalid: it is refused before any key is looked for. */
 const BAD_TOKEN = 'Bearer doctor.bad.token';
 
 export function webhookChecks({ openIdUrl }: Pick<WebhookConfig, 'openIdUrl'>, webhookUrl: string): Check[] {
@@ -34,12 +34,12 @@ async function refusesBadToken(url: string): Promise<string> {
   if (status === 401) return `${url} answers, and refuses a bad token`;
   if (status >= 200 && status < 300) {
     const remedy =
-      'Something else listens there, or takes the requests before our webhook. Let no one act on notifications that are not checked.';
+      'Something else listens there, or handles the requests before the webhook. Never act on notifications whose token was not checked.';
     throw new Fault(`${url} answers ${status} to a bad token`, remedy);
   }
   const remedy =
-    'Compare the address and MODERATION_WEBHOOK_PATH with the callbackUri of your calls, and what stands between.';
-  throw new Fault(`${url} answers ${status} to a bad token, and not 401`, remedy);
+    'Compare the address and MODERATION_WEBHOOK_PATH with the callbackUri of your calls, and check the proxies between.';
+  throw new Fault(`${url} answers ${status} to a bad token instead of 401`, remedy);
 }
 
 async function post(url: string): Promise<number> {

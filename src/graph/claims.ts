@@ -2,9 +2,9 @@ import { decodeJwt, type JWTPayload } from 'jose';
 import { GraphError } from './errors.ts';
 
 /**
- * What a token says of itself. It is our own, so nothing is verified: Graph does that. It is only compared with what was
- * asked for, because a managed identity that is asked for another tenant gives its home tenant's token without a word,
- * and Graph would then look in the wrong tenant. A token that is no JWT says nothing and passes.
+ * What a token says of itself. It is our own, so nothing is verified: Graph does that. It is only compared with what
+ * was asked for, because a managed identity that is asked for another tenant gives its home tenant's token without a
+ * word, and Graph would then look in the wrong tenant. A token that is not a JWT cannot be checked and passes.
  */
 
 /** The application ID of Microsoft Graph, in every cloud: some tokens name it as their audience, not the address. */
@@ -55,12 +55,12 @@ export async function requireClaims(token: string, { graphUrl, tenantId, idOf }:
     );
   }
   if (claims.exp !== undefined && claims.exp * 1_000 + CLOCK_MS < Date.now()) {
-    throw unauthorized('the token has expired already. Check the clock of this machine and where the token comes from');
+    throw unauthorized('the token has expired already. Check the clock of this machine and the source of the token');
   }
   if (tenantId === undefined || otherTenant(claims, tenantId) === undefined) return;
   if (!isId(tenantId) && otherTenant(claims, await idOf(tenantId)) === undefined) return;
   throw unauthorized(
-    `the token is for another tenant than ${tenantId}, which was asked for. A managed identity gives tokens of its home tenant only: use a client secret, a certificate or a federated credential of an application in many tenants, or leave the tenant out`,
+    `the token is for a different tenant than ${tenantId}. A managed identity issues tokens for its home tenant only: use a client secret, a certificate or a federated credential of an application in many tenants, or leave the tenant out`,
   );
 }
 

@@ -33,7 +33,7 @@ export interface Call {
   /** With its question mark: of the next page of a list. */
   query?: string;
   tenantId?: string | undefined;
-  /** What the application needs for it, where that is not `Calls.Initiate.All`. */
+  /** The permission that it needs, if that is not `Calls.Initiate.All`. */
   permission?: string;
   /** How long it may take, in ms, if part of the attempt's time is over already. */
   withinMs?: number;

@@ -28,9 +28,9 @@ export interface Answer {
 /**
  * The error for an answer that is not a success, to a request that was to do `what` ("mute call …").
  *
- * Statuses and codes: https://learn.microsoft.com/graph/errors, and for calls the numbers that Graph's calling service
- * puts in `error.code`: 8522 (call not found), 7503 (calling is not enabled for the application), 7504 (the tenant has not
- * consented).
+ * Statuses and codes: https://learn.microsoft.com/graph/errors, and for calls the numbers that Graph's calling
+ * service puts in `error.code`: 8522 (call not found), 7503 (calling is not enabled for the application), 7504 (the
+ * tenant has not consented).
  */
 export function fromAnswer(what: string, answer: Answer, permission = 'Calls.Initiate.All'): GraphError {
   const code = codeOf(answer.body);
@@ -61,7 +61,7 @@ function meaningOf(
   permission: string,
 ): Meaning {
   if (status === 401) {
-    const remedy = "the token does not hold. Check the application's credentials, its tenant and the cloud.";
+    const remedy = "the token is invalid. Check the application's credentials, its tenant and the cloud.";
     return { type: 'Unauthorized', remedy };
   }
   if (status === 403) return { type: 'PermissionDenied', remedy: remedyForRefusal(code, permission) };
@@ -71,20 +71,19 @@ function meaningOf(
   }
   if (status === 429) {
     const remedy =
-      retryAfterSeconds === undefined
-        ? 'it is throttling.'
-        : `it is throttling, and wants to be asked again after ${retryAfterSeconds} s.`;
+      retryAfterSeconds === undefined ? 'it is throttling.' : `it is throttling. Retry after ${retryAfterSeconds} s.`;
     return { type: 'GraphUnavailable', remedy, isRetryable: true };
   }
   if (status === 408 || status >= 500) {
-    const remedy = 'it cannot do it now.';
+    const remedy = 'it is temporarily unavailable.';
     return { type: 'GraphUnavailable', remedy, isRetryable: true };
   }
   if (status >= 300 && status < 400) {
     const remedy = 'redirects are not followed. Set MODERATION_GRAPH_URL to the address of Graph itself.';
     return { type: 'OperationFailed', remedy };
   }
-  const remedy = 'it refuses the request. Look the status and the code up in the reference, with the request ID.';
+  const remedy =
+    'it refuses the request. Look up the status and the code in the reference of Graph; support needs the request ID.';
   return { type: 'OperationFailed', remedy };
 }
 

@@ -5,13 +5,13 @@ export interface CountedRequest {
   method: string;
   /** Path segments below the version. */
   path: readonly string[];
-  /** Of the answer, or nothing where there was none. */
+  /** Of the answer; `undefined` if there was none. */
   status?: number;
   seconds: number;
   retryAfterSeconds?: number | undefined;
 }
 
-/** What the worker counts of its requests to Graph and to Entra ID. Labels hold no ID. */
+/** The metrics of the worker's requests to Graph and to Entra ID. Labels contain no ID. */
 export class GraphMetrics {
   readonly registry: Registry;
   readonly #requests: Counter<'method' | 'path' | 'status'>;
@@ -24,27 +24,27 @@ export class GraphMetrics {
     this.registry = registry;
     this.#requests = new Counter({
       name: 'call_moderation_graph_requests_total',
-      help: "Requests to Graph by method, path and the status of the answer; 'none' where there was no answer.",
+      help: "Requests to Graph by method, path and the status of the answer; 'none' if there was no answer.",
       labelNames: ['method', 'path', 'status'],
       registers,
     });
     this.#seconds = new Histogram({
       name: 'call_moderation_graph_request_seconds',
-      help: 'Time of one request to Graph, without its token, whatever it came to.',
+      help: 'Duration of one request to Graph, without getting its token, whatever the outcome.',
       labelNames: ['method', 'path'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     });
     this.#retryAfter = new Histogram({
       name: 'call_moderation_graph_retry_after_seconds',
-      help: 'Seconds that Graph wanted not to be asked, by the status that said so. Throttling is 429.',
+      help: 'Seconds in `Retry-After` of Graph, by status. Throttling is 429.',
       labelNames: ['status'],
       buckets: [1, 2, 5, 10, 30, 60, 300],
       registers,
     });
     this.#tokens = new Counter({
       name: 'call_moderation_token_refreshes_total',
-      help: 'Tokens asked of Entra ID, by outcome. One is kept until shortly before it expires.',
+      help: 'Token requests to Entra ID, by outcome. A token is reused until shortly before it expires.',
       labelNames: ['outcome'],
       registers,
     });

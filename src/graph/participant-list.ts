@@ -5,10 +5,11 @@ import { hasLeft, toMember, toParticipants, type Member } from './resources.ts';
 /**
  * What `GET …/participants` proves.
  *
- * Graph answers 200 with an empty list although people are in the call, above all just after `established`; a list ends at
- * 100 entries without a word; and what Graph wrote lately may be missing. So a list is *complete* only if it says so: it
- * contains the application's own participant, in the call and not in its lobby, it has fewer than 100 entries, each has an
- * ID of its own, and there is no next page. Any other list proves who is in the call, and nothing about who is not.
+ * Graph answers 200 with an empty list although people are in the call, above all just after `established`; a list
+ * ends at 100 entries without a word; and what Graph wrote lately may be missing. So a list is *complete* only if it
+ * says so: it contains the application's own participant, in the call and not in its lobby, it has fewer than 100
+ * entries, each has an ID of its own, and there is no next page. Any other list proves who is in the call, and
+ * nothing about who is not.
  *
  * https://learn.microsoft.com/graph/api/call-list-participants
  */
@@ -36,8 +37,8 @@ export function toPage(body: unknown): ParticipantPage {
 }
 
 /**
- * The query of a next link, or nothing if it leads to another host or nowhere. Only the query is taken: the token goes to
- * the address that was asked first, and to no other, whatever an answer says.
+ * The query of a next link, or nothing if it leads to another host or nowhere. Only the query is taken: the token
+ * goes to the address that was asked first, and to no other, whatever an answer says.
  */
 export function queryOfNext(link: unknown, listUrl: string): string | undefined {
   if (typeof link !== 'string' || link.length > MAX_LINK || !URL.canParse(link, listUrl)) return undefined;

@@ -9,7 +9,7 @@ import { fieldOf } from './errors.ts';
 
 /** Graph's `call`: https://learn.microsoft.com/graph/api/resources/call */
 export interface CallResource {
-  /** In lower case; empty where Graph did not tell. */
+  /** In lower case; empty if Graph did not return it. */
   state: string;
   participantId: string | undefined;
   /** It has the coordinates of a meeting or chat, or more than one target. */
@@ -29,7 +29,7 @@ export function toCall(body: unknown): CallResource {
   };
 }
 
-/** The participants of `GET …/participants`, or nothing where the body is no collection. */
+/** The participants of `GET …/participants`, or `undefined` if the body is not a collection. */
 export function toParticipants(body: unknown): readonly unknown[] | undefined {
   const value = fieldOf(body, 'value');
   return Array.isArray(value) ? value : undefined;
@@ -41,7 +41,7 @@ function isInCall(participant: unknown): boolean {
 }
 
 /**
- * `isMuted` of a participant and `serverMuted` of its audio stream, or nothing where Graph does not tell `isMuted`.
+ * `isMuted` of a participant and `serverMuted` of its audio stream, or `undefined` if Graph does not return `isMuted`.
  * https://learn.microsoft.com/graph/api/resources/participant
  */
 export function toMuteState(participant: unknown): MuteState | undefined {
@@ -88,7 +88,7 @@ export function hasLeft(participant: unknown): boolean {
 
 /** Graph's `commsOperation`: https://learn.microsoft.com/graph/api/resources/commsoperation */
 export interface OperationResource {
-  /** In canonical form; from the body, else from the `Location` of the answer; empty where neither tells. */
+  /** In canonical form; from the body, else from the `Location` of the answer; empty if neither has one. */
   id: string;
   /** In lower case; empty for the `null` that means pending. */
   status: string;

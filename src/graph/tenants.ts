@@ -33,7 +33,7 @@ async function idFrom(authorityHost: string, domain: string): Promise<string> {
     if (statusCode >= 500 || statusCode === 429) throw new Error('not now');
     issuer = statusCode === 200 ? fieldOf(JSON.parse(text), 'issuer') : undefined;
   } catch {
-    const message = `Microsoft Entra ID did not say which tenant ${domain} belongs to.`;
+    const message = `Microsoft Entra ID did not return the tenant of the domain ${domain}.`;
     throw new GraphError('GraphUnavailable', message, { isRetryable: true });
   } finally {
     await dispatcher.destroy();

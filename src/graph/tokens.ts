@@ -17,7 +17,7 @@ export function fixedToken(token: string): TokenSource {
   return () => Promise.resolve(token);
 }
 
-/** The tokens that a worker takes: the fixed one where it is set, else Entra ID's. */
+/** The tokens that a worker uses: the fixed one if it is set, else Entra ID's. */
 export function tokensOf(
   graph: { token: string | undefined; authorityHost: string; cloud: Cloud },
   metrics?: GraphMetrics,
@@ -35,12 +35,12 @@ export interface IdentityOptions {
 
 /**
  * Tokens from Microsoft Entra ID with whatever `DefaultAzureCredential` finds in the environment: a client secret, a
- * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it ends,
- * and asks once for all who wait.
+ * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it
+ * ends, and asks once for all who wait.
  *
- * A token that Graph has refused is not waited out: what was granted or consented to meanwhile shows only in a new one. The
- * credentials have a cache of their own, so they are made anew with it. Of many who were refused with the same token, the
- * first has it forgotten.
+ * A token that Graph has refused is not waited out: what was granted or consented to meanwhile shows only in a new
+ * one. The credentials have a cache of their own, so they are made anew with it. Of many who were refused with the
+ * same token, the first has it forgotten.
  *
  * A token is given only if it is what was asked for (`claims.ts`), and never for another tenant than it was issued for.
  */
@@ -78,7 +78,7 @@ export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOpt
       if (providers.get(tenantId) === provider) given.set(tenantId, token);
       return token;
     } catch (error) {
-      providers.delete(tenantId); // It holds no token, and tenants that do not exist must not pile up.
+      providers.delete(tenantId); // It has no token, and tenants that do not exist must not pile up.
       given.delete(tenantId);
       throw error instanceof GraphError ? error : toGraphError(error);
     }
@@ -86,7 +86,7 @@ export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOpt
   return Object.assign(source, { forget });
 }
 
-/** The provider asks it only where it holds no token, or one that ends soon. */
+/** The provider calls it only if it has no token, or one that expires soon. */
 function forTenant(credential: TokenCredential, tenantId: string | undefined, metrics?: GraphMetrics): TokenCredential {
   return {
     getToken: async (scopes, options) => {
@@ -103,8 +103,8 @@ function forTenant(credential: TokenCredential, tenantId: string | undefined, me
 }
 
 /**
- * What passes, in the words of MSAL and the codes of Entra ID: `@azure/identity` gives whatever befalls a client secret or
- * a certificate, an outage too, as a 400 of its own.
+ * What passes, in the words of MSAL and the codes of Entra ID: `@azure/identity` gives whatever befalls a client
+ * secret or a certificate, an outage too, as a 400 of its own.
  */
 const PASSING =
   /temporarily_unavailable|network_error|endpoints_resolution_error|openid_config_error|AADSTS(90006|90012|90033|90055)\b/;
@@ -135,11 +135,11 @@ function toGraphError(error: unknown): GraphError {
   if ((isAnswered || isUnconfigured) && !isPassing) {
     return new GraphError(
       'Unauthorized',
-      `No token could be had from Microsoft Entra ID (${code}). Check the AZURE_* settings: tenant, client, and its secret, certificate or identity.`,
+      `Microsoft Entra ID issued no token (${code}). Check the AZURE_* settings: tenant, client, and its secret, certificate or identity.`,
       { details },
     );
   }
-  return new GraphError('GraphUnavailable', `Microsoft Entra ID gave no token (${code}).`, {
+  return new GraphError('GraphUnavailable', `Microsoft Entra ID issued no token (${code}).`, {
     isRetryable: true,
     details,
   });

@@ -72,7 +72,7 @@ export function answerError(error: HttpError, log: Log, request: FastifyRequest,
   return reply.code(statusCode).headers(error.headers).send(errorBody(statusCode, error.message));
 }
 
-/** The framework's own errors carry a status below 500 and a code; anything else is a fault of ours. */
+/** The framework's own errors carry a status below 500 and a code; anything else is an error of ours. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   const { statusCode, code } = (error ?? {}) as Partial<FastifyError>;
@@ -84,7 +84,7 @@ export function toHttpError(error: unknown): HttpError {
     default:
       return statusCode !== undefined && statusCode >= 400 && statusCode < 500
         ? new HttpError(statusCode, code ?? 'request', 'The request cannot be read. Check it against HTTP.')
-        : new HttpError(500, 'unexpected', 'Something went wrong here. Send it again later.', { cause: error });
+        : new HttpError(500, 'unexpected', 'Internal error. Send the request again later.', { cause: error });
   }
 }
 
@@ -94,7 +94,7 @@ export function notJson(): HttpError {
 }
 
 export function notFound(): HttpError {
-  return new HttpError(404, 'path', 'There is nothing at this path. Check the path of the address.');
+  return new HttpError(404, 'path', 'Nothing is served at this path. Check the path of the address.');
 }
 
 /** Refuses the other methods of a path, before anything is asked about content type or body. */
@@ -106,7 +106,7 @@ export function refuseOtherMethods(
 ): void {
   const refuse = (): never => {
     const allow = allowed.join(', ');
-    throw new HttpError(405, 'method', `This path takes ${allow} only.`, { headers: { allow } });
+    throw new HttpError(405, 'method', `This path accepts ${allow} only.`, { headers: { allow } });
   };
   const method = app.supportedMethods.filter((name) => !allowed.includes(name));
   app.route({ method, url, exposeHeadRoute: false, onRequest: [isThere, async () => refuse()], handler: refuse });

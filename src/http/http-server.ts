@@ -60,7 +60,7 @@ export function createHttpServer({
   return app;
 }
 
-const CLIENT_ERROR_MESSAGE = 'The request did not arrive whole, in time and as HTTP. Send it again.';
+const CLIENT_ERROR_MESSAGE = 'The request is incomplete, late or not valid HTTP. Send it again.';
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],

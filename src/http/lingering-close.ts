@@ -3,10 +3,10 @@ import type { IncomingMessage } from 'node:http';
 /**
  * The end of a connection whose request is answered before its body has arrived.
  *
- * Kept alive, the rest of a body that nobody wants would have to be read first. Closed at once, the kernel would reset the
- * connection, because bytes are there that nobody has read, and a reset can overtake the answer. So the answer says
- * that the connection closes, our side of it is ended, and what still comes is read and dropped until the client has
- * ended its side, too, or LINGER_MS have passed. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+ * Kept alive, the rest of a body that nobody wants would have to be read first. Closed at once, the kernel would
+ * reset the connection, because bytes are there that nobody has read, and a reset can overtake the answer. So the
+ * answer says that the connection closes, our side of it is ended, and what still comes is read and dropped until the
+ * client has ended its side, too, or LINGER_MS have passed. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
  */
 
 export const LINGER_MS = 3_000;

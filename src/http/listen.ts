@@ -7,7 +7,7 @@ class AddressNotAvailable extends OperatorError {
 
   constructor({ host, port }: { host: string; port: number }, variables: string, cause: Error) {
     super(
-      `${host}:${port} cannot be listened on (${reasonOf(cause)}). Free it, or set ${variables} to another address.`,
+      `${host}:${port} cannot be listened on (${reasonOf(cause)}). Free the port, or set ${variables} to another address.`,
       { cause },
     );
   }

@@ -1,8 +1,8 @@
 /**
  * The environment as a whole, before any variable is read for its meaning.
  *
- * A value is canonical or refused: files, shells, compose files and dashboards leave white space, quotes and line breaks around
- * values, and some libraries would repeat such a value in their error. So
+ * A value is canonical or refused: files, shells, compose files and dashboards leave white space, quotes and line
+ * breaks around values, and some libraries would repeat such a value in their error. So
  *
  * - a variable that is set to nothing counts as not set
  * - what we read is trimmed; what another library reads from the process itself must be trimmed already

@@ -3,9 +3,9 @@ import { isForPeople } from './operator-error.ts';
 /**
  * Why something failed, in fixed words of ours.
  *
- * The message of another library's error may quote what it was given: gRPC quotes a header's value, undici an authorization,
- * a TOML parser the line with the key. So such a message is matched and never repeated. An operator gets the kind, our hint
- * where there is one, and the address or variable that the caller names.
+ * The message of another library's error may quote what it was given: gRPC quotes a header's value, undici an
+ * authorization, a TOML parser the line with the key. So such a message is matched and never repeated. An operator
+ * gets the kind, our hint where there is one, and the address or variable that the caller names.
  */
 
 const WORDS = {
@@ -57,7 +57,10 @@ const GRPC: Readonly<Record<number, Kind>> = {
 };
 const UNAVAILABLE = 14;
 
-/** Codes of Node and undici, names of errors, and the words of gRPC's and Core's messages; the first that matches counts. */
+/**
+ * Codes of Node and undici, names of errors, and the words of gRPC's and Core's messages; the first that matches
+ * counts.
+ */
 const MATCHES: readonly (readonly [RegExp, Kind])[] = [
   [/\bECONNREFUSED\b|ConnectionRefused|connection refused/i, 'refused'],
   [/\b(ENOTFOUND|EAI_AGAIN)\b|name resolution|dns error|failed to lookup/i, 'name'],

@@ -2,7 +2,7 @@ import { isForPeople } from './operator-error.ts';
 import { framesOf, reasonOf } from './error-reason.ts';
 
 /**
- * Runs a process's main function. What goes wrong is printed as one message, and the process ends with code 1.
+ * Runs a process's main function. An error is printed as one message, and the process ends with code 1.
  */
 export async function exitOnFault(main: () => Promise<void>): Promise<void> {
   describeUncaught();
@@ -14,7 +14,7 @@ export async function exitOnFault(main: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Node itself would print what nobody has caught, with all that its message quotes. */
+/** Node itself would print an uncaught error with everything that its message quotes. */
 export function describeUncaught(): void {
   process.once('uncaughtException', (error) => {
     process.stderr.write(`${describe(error)}\n`);

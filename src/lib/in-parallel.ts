@@ -1,4 +1,4 @@
-/** Does `work` for each item, so many at a time, and gives the results as they come. */
+/** Does `work` for each item, a limited number at a time, and yields the results as they arrive. */
 export async function* inParallel<T, R>(
   items: Iterable<T>,
   atOnce: number,

@@ -2,13 +2,13 @@ import { Agent, Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { isLoopback } from './safe-url.ts';
 
 /**
- * How this service asks others over HTTP: Graph, the signing keys, the bot behind the webhook, and all that the doctor
- * asks. Each of them takes its dispatcher from here, so that one place decides what goes through a forward proxy.
+ * How this service sends HTTP requests: to Graph, to the key server, to the bot behind the webhook, and those of the
+ * doctor. All take their dispatcher from here, so one place decides which requests use a forward proxy.
  *
- * - `https:` goes through HTTPS_PROXY, `http:` through HTTP_PROXY; ALL_PROXY stands in for a missing one, and HTTP_PROXY
- *   for both. Each may be written in lower case. `@azure/identity` reads the same variables itself.
- * - This machine, and the address at which Azure serves a managed identity, are never asked through a proxy. Nor are the
- *   hosts of NO_PROXY.
+ * - `https:` goes through HTTPS_PROXY, `http:` through HTTP_PROXY; ALL_PROXY stands in for a missing one, and
+ *   HTTP_PROXY for both. Each may be written in lower case. `@azure/identity` reads the same variables itself.
+ * - This machine, and the address at which Azure serves a managed identity, are never asked through a proxy. Nor are
+ *   the hosts of NO_PROXY.
  * - Temporal is reached over gRPC, and directly: `temporal/proxy.ts`.
  */
 
@@ -47,7 +47,7 @@ export function seldom(): Dispatcher {
   return (shared ??= outbound());
 }
 
-/** What is wrong with the proxies of the environment. No message quotes a value: it may contain a password. */
+/** The issues of the proxies in the environment. No message quotes a value: it may contain a password. */
 export function proxyFaults(env: Environment): string[] {
   const spellings = PROXY_NAMES.flatMap((name) => [name, name.toLowerCase()]);
   return [...new Set(spellings)]
@@ -79,7 +79,7 @@ class Outbound extends Dispatcher {
   }
 }
 
-/** No proxy can ask there in our place: this machine, and link-local addresses (RFC 3927). */
+/** Hosts that no proxy can reach for us: this machine, and link-local addresses (RFC 3927). */
 function isNear(url: URL): boolean {
   return isLoopback(url) || /^169\.254(\.\d{1,3}){2}$/.test(url.hostname);
 }

@@ -1,4 +1,4 @@
-/** Does what it is given, so many at a time, in the order in which it came. */
+/** Runs tasks in the order in which they were added, a limited number at a time. */
 export class Pool {
   readonly #atOnce: number;
   readonly #waiting: (() => Promise<void>)[] = [];

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 
-/** The whole body of an answer, or an error where it is larger than it may be: an answer is no place to fill memory. */
+/** The whole body of an answer, or an error if it is too large, so that an answer cannot fill the memory. */
 export async function readAll(body: Dispatcher.ResponseData['body'], limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;

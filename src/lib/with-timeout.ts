@@ -1,4 +1,4 @@
-/** The outcome of some work, or the error `late` when there is none after so many milliseconds. */
+/** The result of `work`, or the error `late` if there is none within the time limit in milliseconds. */
 export async function withTimeout<T>(ms: number, work: () => T | Promise<T>, late: () => Error): Promise<T> {
   let timer;
   const timeout = new Promise<never>((_resolve, reject) => {

@@ -5,10 +5,10 @@ import { changesOf, DAY_MS, instantOf } from './wall-clock.ts';
 /**
  * Times of day as Temporal's schedules take them.
  *
- * A calendar alone does not do when the clock changes (seen with Temporal 1.32): it never fires at a time that the clock
- * skips. A time that is shown twice it fires at the second time, west of Greenwich at the first one too, and an hour late
- * if the schedule has done anything in that hour before. So times that the next changes of the clock concern are given as
- * instants as well. What a calendar adds to them must do no harm.
+ * A calendar alone does not do when the clock changes (seen with Temporal 1.32): it never fires at a time that the
+ * clock skips. A time that is shown twice it fires at the second time, west of Greenwich at the first one too, and an
+ * hour late if the schedule has done anything in that hour before. So times that the next changes of the clock
+ * concern are given as instants as well. What a calendar adds to them must do no harm.
  */
 
 const HOUR_MS = 3_600_000;

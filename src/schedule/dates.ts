@@ -14,8 +14,8 @@ const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
 
 /**
- * The moment that a text means in a zone; `undefined` if it is no date, or one of years that Temporal's calendars do not
- * know. An offset in the text goes before the zone.
+ * The moment that a text means in a zone; `undefined` if it is no date, or one of years that Temporal's calendars do
+ * not know. An offset in the text goes before the zone.
  */
 export function toDate(text: unknown, timeZone = 'UTC', now = new Date()): Date | undefined {
   if (typeof text !== 'string' || text.length > MAX_CHARACTERS) return undefined;
@@ -37,7 +37,7 @@ function known(date: Date): Date | undefined {
   return year >= FIRST_YEAR && year <= LAST_YEAR ? date : undefined;
 }
 
-/** The name of a zone as the tz database spells it, or nothing where there is none of that name. */
+/** The name of a zone as the tz database spells it, or `undefined` if there is none of that name. */
 export function toZone(name: unknown): string | undefined {
   if (typeof name !== 'string' || name.length > MAX_CHARACTERS || !/^[A-Za-z]/.test(name)) return undefined;
   try {

@@ -8,18 +8,19 @@ import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
 /**
  * Hours of the day in which calls are kept muted. They may pass midnight, and then belong to the day they begin on.
  *
- * Everybody who asks for them asks here: the schedule when it fires, a run what it does, a call that is established whether
- * it is muted, and a live call when it looks again.
+ * All questions about them are answered here: when the schedule fires, what a run does, whether an established call is
+ * muted, and when an active call checks again.
  *
- * Q1. The hours of a day are one span of instants, `[begin, end)`, by the rules of `wall-clock.ts`: what the clock skips
- *     comes at the end of the gap, and what it shows twice counts the second time. Hours that lie in a gap are empty.
- * Q2. `start` and `end` of the policy cut spans. Spans that touch are one.
- * Q3. The schedule fires at every begin and at every end (`firingOf`). In the nights in which the clock changes it may fire
- *     at other instants, too (`calendars.ts`). A run decides by the clock, so it repeats there what the hours say, and at
- *     the first of two equal times it does nothing (`isFirstOfTwo`).
- * Q4. The server's tables of the zones may be older or newer than ours, so that a schedule fires early or late by the difference of two
- *     offsets, which is a multiple of a quarter of an hour. Our tables decide. A late run does what is right anyway. One that
- *     comes early waits for the begin or the end (`dueLaterAt`) if the schedule does not fire then.
+ * - **A day's hours are one span.** The span is `[begin, end)`, by the rules of `wall-clock.ts`: a time that the
+ *   clock skips is at the end of the gap, and a time that it shows twice is the second one. Hours that lie in a gap
+ *   are empty.
+ * - **Bounds cut spans.** `start` and `end` of the policy cut spans. Spans that touch are one.
+ * - **The schedule fires at every begin and end.** See `firingOf`. In nights with a clock change it may fire at other
+ *   instants, too (`calendars.ts`). A run decides by the clock, so it repeats what is right, and at the first of two
+ *   equal times it does nothing (`isFirstOfTwo`).
+ * - **Our time zone tables decide.** The server's tables may be older or newer, so a schedule may fire early or late
+ *   by the difference of two offsets, a multiple of a quarter of an hour. A late run does what is right anyway. An
+ *   early run waits for the begin or the end (`dueLaterAt`) if the schedule does not fire then.
  */
 
 interface Hours {
@@ -30,7 +31,7 @@ interface Hours {
   days: readonly number[] | undefined;
 }
 
-/** Adds what is wrong to `issues`. */
+/** Adds the issues that it finds to `issues`. */
 export function readQuietHours(given: unknown, issues: string[]): Hours | undefined {
   if (typeof given !== 'object' || given === null) {
     issues.push("when.quietHours must be an object such as { from: '22:00', to: '06:00' }");
@@ -53,7 +54,10 @@ interface Span {
   end: number;
 }
 
-/** Q4. No government has changed a clock by more at once, but for those that skipped a day. */
+/**
+ * **Our time zone tables decide.** No government has changed a clock by more at once, except those that skipped a
+ * day.
+ */
 const MAX_EARLY_MS = 3 * 3_600_000;
 const QUARTER_MS = 900_000;
 
@@ -69,7 +73,7 @@ type QuietWhen = Pick<PolicyWhen, 'quietHours' | 'timeZone' | 'start' | 'end'>;
 /** Days to look ahead: hours on one day of the week come again after seven. */
 const aheadOf = ({ days }: Hours): number => (days === undefined ? 2 : 9);
 
-/** What the hours of a policy say of an instant. Hours that cannot be read are never quiet. */
+/** Whether the hours of a policy contain an instant. Invalid hours are never quiet. */
 export function quietAt(when: QuietWhen, at: Date): Quiet {
   const { quietHours, timeZone = 'UTC' } = when;
   const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);
@@ -102,7 +106,7 @@ export function lastEndOf(when: QuietWhen, since: Date, now: Date): Date | undef
   return end !== undefined && end.getTime() > since.getTime() ? end : undefined;
 }
 
-/** When the hours begin or end, if the schedule may have fired early for that (Q4). */
+/** When the hours begin or end, if the schedule may have fired early for that (**Our time zone tables decide**). */
 export function dueLaterAt(when: QuietWhen, scheduledAt: Date): Date | undefined {
   const { until } = quietAt(when, scheduledAt);
   if (until === undefined || lastChangeOf(when, scheduledAt)?.getTime() === scheduledAt.getTime()) return undefined;
@@ -110,7 +114,10 @@ export function dueLaterAt(when: QuietWhen, scheduledAt: Date): Date | undefined
   return early <= MAX_EARLY_MS && early % QUARTER_MS === 0 ? until : undefined;
 }
 
-/** An instant of the hours' own times of day at which they neither begin nor end, because the clock shows it once more (Q3). */
+/**
+ * An instant of the hours' own times of day at which they neither begin nor end, because the clock shows it once more
+ * (**The schedule fires at every begin and end**).
+ */
 export function isFirstOfTwo({ quietHours, timeZone = 'UTC' }: QuietWhen, at: Date): boolean {
   const hours = quietHours === undefined ? undefined : readQuietHours(quietHours, []);
   if (hours === undefined) return false;
@@ -119,7 +126,9 @@ export function isFirstOfTwo({ quietHours, timeZone = 'UTC' }: QuietWhen, at: Da
   return (time === hours.from || time === hours.to) && instantOf(local, timeZone) !== at.getTime();
 }
 
-/** When the schedule of a policy with these hours fires, in its zone (Q3). */
+/**
+ * When the schedule of a policy with these hours fires, in its zone (**The schedule fires at every begin and end**).
+ */
 export function firingOf(hours: Hours, zone: string, bounds: Bounds): Pick<ScheduleSpec, 'calendars' | 'intervals'> {
   const { from, to, days } = hours;
   const later = to < from ? 1 : 0;
@@ -128,7 +137,7 @@ export function firingOf(hours: Hours, zone: string, bounds: Bounds): Pick<Sched
   const instants = [
     ...changedInstantsOf(from, days, zone),
     ...changedInstantsOf(to, endDays, zone),
-    ...[start, end].filter(Number.isFinite), // Q2
+    ...[start, end].filter(Number.isFinite), // **Bounds cut spans.**
   ].filter((instant) => isChange(instant, hours, zone, bounds));
   return { calendars: [calendarAt(from, days), calendarAt(to, endDays)], intervals: instants.map(intervalAt) };
 }
@@ -146,7 +155,7 @@ function boundsOf({ start, end }: Bounds): { from: number; to: number } {
   };
 }
 
-/** The spans of the days around an instant, in order, cut (Q2), and without those that are empty. */
+/** The spans of the days around an instant, in order, cut (**Bounds cut spans**), and without those that are empty. */
 function spansAround(hours: Hours, zone: string, at: number, { from, to }: { from: number; to: number }): Span[] {
   const today = Math.floor(localAt(at, zone) / DAY_MS) * DAY_MS;
   const spans: Span[] = [];
@@ -161,7 +170,7 @@ function spansAround(hours: Hours, zone: string, at: number, { from, to }: { fro
   return spans;
 }
 
-/** Q1. The hours that begin on a day, which is given by its local midnight. */
+/** **A day's hours are one span.** The hours that begin on a day, which is given by its local midnight. */
 function spanOn(day: number, { from, to, days }: Hours, zone: string): Span | undefined {
   if (days !== undefined && !days.includes(new Date(day).getUTCDay())) return undefined;
   const lastDay = to < from ? day + DAY_MS : day;

@@ -7,7 +7,7 @@ import { DATE_RULE, toDate, toZone } from './dates.ts';
 import { firingOf, readQuietHours } from './quiet-hours.ts';
 import { DAYS, fullSecond, readDays, readTime } from './time-of-day.ts';
 
-/** The times of a policy: what people write, to what Temporal's schedules take, or every fault with its remedy. */
+/** The times of a policy: from what people write to Temporal's schedules, or all issues with their remedies. */
 
 const FIELDS = [
   'at',
@@ -24,12 +24,12 @@ const FIELDS = [
 const WAYS = ['at', 'every', 'cron', 'once', 'quietHours'] as const;
 
 /**
- * When a policy of rules alone runs by itself: at the end of the time that Temporal's calendars know. A schedule that is
- * never to run again is deleted by Temporal after a week.
+ * When a policy of rules alone runs by itself: at the end of the time that Temporal's calendars know. A schedule that
+ * is never to run again is deleted by Temporal after a week.
  */
 const NEVER: CalendarSpec = { year: 2100, month: 'DECEMBER', dayOfMonth: 31 };
 
-/** Whether a schedule's next time is none that anybody has asked for. */
+/** True for the placeholder run in 2100 that keeps a rules-only schedule. */
 export function isNever(time: Date): boolean {
   return time.getUTCFullYear() >= 2100;
 }
@@ -39,7 +39,7 @@ export type ReadWhen =
   | { ok: true; spec: ScheduleSpec; dates: Pick<PolicyWhen, 'once' | 'start' | 'end'> }
   | { ok: false; issues: readonly string[] };
 
-/** What is no object has no times, and its fault is told with those of the policy. */
+/** A value that is not an object has no times; its issue is reported with those of the policy. */
 export function readWhen(given: unknown, isByRules = false, now = new Date()): ReadWhen {
   const issues: string[] = [];
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return { ok: false, issues };
@@ -162,8 +162,8 @@ function readTimes({ at, days }: PolicyWhen, zone: string, issues: string[]): Fi
 }
 
 /**
- * Temporal's server reads the expressions, in its own dialect, and refuses a schedule that holds a bad one before there
- * is any. Only a zone in the expression is refused here, for there is one place for that.
+ * Temporal's server reads the expressions, in its own dialect, and refuses a schedule with an invalid one before it
+ * is created. Only a zone in the expression is refused here, because `timeZone` is the one place for that.
  */
 function readCron(cron: PolicyWhen['cron'], issues: string[]): string[] {
   if (cron === undefined) return [];

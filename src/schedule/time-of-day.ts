@@ -1,7 +1,7 @@
 import type { DayOfWeek } from '@temporalio/client';
 import { shown } from '../contract/check.ts';
 
-/** Times of day and days of the week as people write them. What is wrong is added to `issues`, with its field. */
+/** Times of day and days of the week as people write them. Issues are added to `issues`, with their field. */
 
 export const DAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 

@@ -1,14 +1,14 @@
 import { IANAZone } from 'luxon';
 
 /**
- * The wall clock of a zone, and the instants at which it comes to a time.
+ * The wall clock of a zone, and the instants at which it shows a time.
  *
  * A date and time of a zone is a `local`: the milliseconds that the same date and time has in UTC.
  *
- * W1. `instantOf` is the first instant from which on the clock no longer shows an earlier time. So each local has exactly
- *     one instant, and a later local never has an earlier one.
- * W2. A time that the clock skips (spring) comes at the end of the gap.
- * W3. A time that the clock shows twice (autumn) comes the second time.
+ * - **Each local time has one instant.** `instantOf` is the first instant from which the clock no longer shows an
+ *   earlier time. A later local time never has an earlier instant.
+ * - **A skipped time (spring).** It comes at the end of the gap.
+ * - **A repeated time (autumn).** It comes the second time.
  */
 
 const HOUR_MS = 3_600_000;
@@ -28,15 +28,15 @@ export function localAt(instant: number, zone: string): number {
   return instant + offsetAt(instant, zone);
 }
 
-/** W1. */
+/** **Each local time has one instant.** */
 export function instantOf(local: number, zone: string): number {
   const [from, to] = [local - FARTHEST_MS, local + FARTHEST_MS];
   const [before, after] = [offsetAt(from, zone), offsetAt(to, zone)];
   if (before === after) return local - after;
   const change = changesOf(zone).find(({ instant }) => instant > from && instant <= to)?.instant;
   const instant = change ?? changeBetween(from, to, zone);
-  if (local - after >= instant) return local - after; // W3
-  return Math.min(local - before, instant); // W2
+  if (local - after >= instant) return local - after; // **A repeated time (autumn).**
+  return Math.min(local - before, instant); // **A skipped time (spring).**
 }
 
 /** A change of the clock: at `instant` it goes on from `before` to `after`, which are locals. */

@@ -11,8 +11,9 @@ import { check, Problem } from './problem.ts';
 import { callEnd, tale } from './fake-notification.ts';
 
 /**
- * The simulator's own API over HTTP, for demos and for tests in other languages: the same verbs as the class has. It asks
- * for no token, so it belongs on a loopback address. Every answer about a call is the truth of it, as `describe` gives it.
+ * The simulator's own API over HTTP, for demos and for tests in other languages: the same verbs as the class has. It
+ * asks for no token, so it belongs on a loopback address. Every answer about a call is the truth of it, as `describe`
+ * gives it.
  */
 interface ById {
   Params: { id: string; pid: string };

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { OPERATION_STATES } from './operation.ts';
 
 /**
- * What goes wrong, as data. A script is a list of rules for requests, one for notifications and one for mutes that are
- * taken back. For each request, for each notification and for each mute, the first rule that matches and is not used up applies, alone, and is used up by one; where
- * none matches, all goes as the reference pages say.
+ * What goes wrong, as data. A script is a list of rules for requests, one for notifications and one for mutes that
+ * are taken back. For each request, for each notification and for each mute, the first rule that matches and is not
+ * used up applies, alone, and is used up by one; where none matches, all goes as the reference pages say.
  *
  * A request runs through: latency, effect, answer. Without a rule the action takes effect just before the answer, and
  * its notification follows the answer. A rule may change each of the three by itself:
@@ -16,7 +16,8 @@ import { OPERATION_STATES } from './operation.ts';
  *   200 "completed", never done     { on: 'mute', effect: false }
  *   200 at once, done 2 s later     { on: 'mute', effect: { afterMs: 2000 } }
  *   done at once, 200 only later    { on: 'mute', latencyMs: 2000, effect: { afterMs: 0 } }
- *   running, fails 1 s later        { on: 'mute', operation: { status: 'running', ends: { status: 'failed', afterMs: 1000 } } }
+ *   running, fails 1 s later        { on: 'mute', operation: { status: 'running', ends: { status: 'failed', afterMs:
+ *     1000 } } }
  */
 const CALL_REQUESTS = [
   'getCall',

@@ -18,7 +18,10 @@ const fields = {
   enumCase: z.enum(['camel', 'pascal']),
   /** Everyone (up to 100), or only those who changed, with sequence numbers. */
   roster: z.enum(['full', 'delta']),
-  /** Whether reads carry each participant's `rosterSequenceNumber`, as delta rosters do: the pages name it, without a sample. */
+  /**
+   * Whether reads carry each participant's `rosterSequenceNumber`, as delta rosters do: the pages name it, without a
+   * sample.
+   */
   numberedReads: z.boolean(),
   /** Whether media streams carry `serverMuted`: everywhere, in reads only, or nowhere. */
   serverMuted: z.union([z.boolean(), z.literal('reads')]),

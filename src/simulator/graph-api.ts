@@ -13,9 +13,9 @@ import type { World } from './world.ts';
 /**
  * Graph's cloud-communications API, as far as it concerns the mutes of a call.
  *
- * Undocumented, and chosen here: 400 for a peer-to-peer call, where the pages say no more than "only supported for group
- * calls"; 409 for a call that is not established; 404 "ResourceNotFound" for a participant or operation that is not there.
- * `participants/{id}/unmute` and `participants/muteAll` are not served: neither exists in Graph v1.0.
+ * Undocumented, and chosen here: 400 for a peer-to-peer call, where the pages say no more than "only supported for
+ * group calls"; 409 for a call that is not established; 404 "ResourceNotFound" for a participant or operation that is
+ * not there. `participants/{id}/unmute` and `participants/muteAll` are not served: neither exists in Graph v1.0.
  */
 const actionBody = z.strictObject({ clientContext: z.string().max(256).nullish() });
 

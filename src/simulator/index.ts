@@ -1,6 +1,6 @@
 /**
- * Microsoft Graph's calls for development and tests. `GraphSimulator.start()` is the way in; `faults.ts` shows what can go
- * wrong, `form.ts` how Graph's spelling varies, `log.ts` what can be watched.
+ * Microsoft Graph's calls for development and tests. `GraphSimulator.start()` is the way in; `faults.ts` shows what
+ * can go wrong, `form.ts` how Graph's spelling varies, `log.ts` what can be watched.
  */
 export { GraphSimulator } from './simulator.ts';
 export { CALL_ROLES, type TokenRequest } from './access-tokens.ts';

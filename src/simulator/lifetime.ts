@@ -1,6 +1,6 @@
 /**
- * Everything of the simulator that goes on by itself (pauses, deliveries, late effects) belongs to one lifetime. When it
- * ends, every pause ends with it, so that closing waits for nothing and leaves no timer behind.
+ * Everything of the simulator that goes on by itself (pauses, deliveries, late effects) belongs to one lifetime. When
+ * it ends, every pause ends with it, so that closing waits for nothing and leaves no timer behind.
  */
 export class Lifetime {
   readonly #pauses = new Map<NodeJS.Timeout, (elapsed: boolean) => void>();
@@ -26,7 +26,7 @@ export class Lifetime {
 
   /** Starts something that goes on by itself; the promise given back settles with it and never rejects. */
   async run(task: () => Promise<void>): Promise<void> {
-    // A task that fails has nobody to tell: the log holds what went wrong on the wire, and the rest ends with it.
+    // Nobody waits for a failed task: the log contains what went wrong on the wire, and the rest ends with it.
     const running = task().catch(() => undefined);
     this.#tasks.add(running);
     await running;

@@ -4,7 +4,7 @@ import type { Lifetime } from './lifetime.ts';
 
 /**
  * What happened to one call, in order. An entry is added when its matter begins and filled in when it ends (`endedAt`),
- * so that a request that hangs is seen too. No entry holds a token or a name.
+ * so that a request that hangs is seen too. No entry contains a token or a name.
  */
 export interface RequestEntry {
   readonly type: 'request';
@@ -107,7 +107,7 @@ export class CallLog {
 
   /**
    * The first entry, past or to come, that is as asked; looked at again whenever an entry is added or filled in.
-   * Rejects after the time limit, saying what the log holds instead, and when the simulator is closed.
+   * Rejects after the time limit, with the content of the log, and when the simulator is closed.
    */
   async waitFor<T extends LogEntry>(
     predicate: ((entry: LogEntry) => entry is T) | ((entry: LogEntry) => boolean),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 /**
  * The keys that sign notifications, which are not Entra's: a document of their own lists them. After a rotation the old
- * key stays listed, so that tokens on their way still hold, unless it is withdrawn.
+ * key stays listed, so tokens on their way stay valid, unless it is withdrawn.
  * https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications
  */
 interface SigningKey {
@@ -78,7 +78,10 @@ export class NotificationKeys {
     };
   }
 
-  /** A token as a notification carries it: five minutes long, without `iat`, and with a `cty` although nothing is nested. */
+  /**
+   * A token as a notification carries it: five minutes long, without `iat`, and with a `cty` although nothing is
+   * nested.
+   */
   async token(tenantId: string, overrides: TokenOverrides = {}): Promise<string> {
     const { claims, header, signedBy } = tokenOverrides.parse(overrides);
     if (signedBy === 'foreign' || signedBy === 'forged') this.#foreign ??= await newKey();

@@ -7,8 +7,9 @@ import type { TokenOverrides } from './notification-keys.ts';
 import type { Notification } from './notification.ts';
 
 /**
- * From a notification to its delivery. A fault decides whether, when and how often it enters the call's queue; the queue
- * then sends one after the other (or, with `inOrder: false`, each at once), several in one POST where the form says so.
+ * From a notification to its delivery. A fault decides whether, when and how often it enters the call's queue; the
+ * queue then sends one after the other (or, with `inOrder: false`, each at once), several in one POST where the form
+ * says so.
  */
 
 /** How long a batch that is not full waits for more. */

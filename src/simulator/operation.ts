@@ -1,6 +1,6 @@
 /**
- * What an action answers with. The documented mute is `completed` in the answer itself, and then nothing more is told of
- * it; only one answered as `notStarted`, `running` or null gets a notification of its own when it ends.
+ * What an action answers with. The documented mute is `completed` in the answer itself, and then nothing more is told
+ * of it; only one answered as `notStarted`, `running` or null gets a notification of its own when it ends.
  * https://learn.microsoft.com/graph/api/resources/commsoperation
  */
 export const OPERATION_STATES = ['notStarted', 'running', 'completed', 'failed'] as const;

@@ -121,7 +121,8 @@ export function participantEntity(participant: Participant, view: ParticipantVie
     '@odata.type': '#microsoft.graph.participant',
     info: participantInfo(participant),
     mediaStreams: [
-      // People come with a video stream, whose `serverMuted` says nothing of the audio: readers must pick the right one.
+      // People come with a video stream, whose `serverMuted` says nothing of the audio: readers must pick the right
+      // one.
       ...(participant.isApplication ? [] : [stream('video', '2', false)]),
       stream('audio', '1', participant.serverMuted),
     ],

@@ -26,7 +26,8 @@ export async function bindServer({ host, port, tls }: { host: string; port: numb
   const bound = typeof address === 'object' && address !== null ? address.port : port;
   const app = Fastify({
     logger: false,
-    // Longer than anyone waits, and no shorter limit of the server's own: how long an answer takes is for faults to say.
+    // Longer than anyone waits, and no shorter limit of the server's own: how long an answer takes is for faults to
+    // say.
     requestTimeout: 0,
     serverFactory: (handler) => server.on('request', handler),
   });

@@ -26,9 +26,10 @@ import { callEnd, tale, type CallEnd, type FakeNotification } from './fake-notif
 import { World } from './world.ts';
 
 /**
- * Microsoft Graph's cloud communications on this machine: the API, Entra's token endpoint, the notifications and the keys
- * that sign them, over real HTTP. What other people do in a call changes the truth at once; the promise that such a verb
- * gives back settles when the notification of it was answered, given up, dropped or put off, and never rejects for it.
+ * Microsoft Graph's cloud communications on this machine: the API, Entra's token endpoint, the notifications and the
+ * keys that sign them, over real HTTP. What other people do in a call changes the truth at once; the promise that
+ * such a verb gives back settles when the notification of it was answered, given up, dropped or put off, and never
+ * rejects for it.
  */
 export class GraphSimulator {
   readonly addresses: Addresses;

@@ -113,7 +113,10 @@ export class World {
     return this.tellRoster(call, before, { changed: new Set([participant.id]) });
   }
 
-  /** What a mute or unmute does, once it does it. One that comes too late, for the call or the participant, does nothing. */
+  /**
+   * What a mute or unmute does, once it does it. One that comes too late, for the call or the participant, does
+   * nothing.
+   */
   moderate(call: Call, participant: Participant, operation: Operation): Posting {
     if (call.gone || !call.all().includes(participant)) return NOTHING;
     const posting = this.change(call, participant, { serverMuted: operation.action === 'mute' }, operation.id);

@@ -7,13 +7,14 @@ import type { PayloadKeys } from '../contract/payload-keys.ts';
 import { EncryptionCodec, keep } from './payload-codec.ts';
 
 /**
- * The codec over HTTP, for Temporal's UI and CLI: they send it what Temporal keeps and show what comes back. Whoever reaches
- * it reads everything, so it is for an operator's own machine:
+ * The codec over HTTP, for Temporal's UI and CLI: they send payloads and show the answer. Everybody who can reach it
+ * can decrypt everything, so it is for an operator's own machine:
  *
- * D1: It listens on a loopback address.
- * D2: A web page is answered only if it is the UI: another one that the operator's browser shows is refused by its origin.
- * D3: A request must name a loopback address as its host. Otherwise a page of a stranger's could be its own origin, by a
- *     name that leads here.
+ * - **Loopback only.** It listens on a loopback address.
+ * - **Only the UI.** A web page is answered only if it is the UI: the origin of any other page in the operator's
+ *   browser is refused.
+ * - **Only a loopback host.** A request must name a loopback address as its host. Otherwise a foreign page could be
+ *   of the right origin, by a host name that resolves to this machine.
  *
  * https://docs.temporal.io/production-deployment/data-encryption#api-contract-specifications
  */
@@ -58,11 +59,13 @@ export function createCodecServer({ keys, uiOrigin, log }: CodecServerOptions): 
 
 async function admit({ headers, hostname }: FastifyRequest, reply: FastifyReply, uiOrigin: string): Promise<void> {
   if (hostname !== '127.0.0.1' && hostname !== 'localhost') {
-    throw new HttpError(403, 'host', 'This is for this machine only. Ask for it as 127.0.0.1 or localhost.'); // D3
+    // **Only a loopback host.**
+    throw new HttpError(403, 'host', 'This server is for this machine only. Use the host 127.0.0.1 or localhost.');
   }
   const { origin } = headers;
   if (origin === undefined) return;
-  if (origin !== uiOrigin) throw new HttpError(403, 'origin', 'This page is not the UI that --ui names.'); // D2
+  // **Only the UI.**
+  if (origin !== uiOrigin) throw new HttpError(403, 'origin', 'This page is not the UI that --ui names.');
   reply.headers({
     'access-control-allow-origin': uiOrigin,
     'access-control-allow-methods': 'POST, OPTIONS',

@@ -13,7 +13,7 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { reasonOf } from '../lib/error-reason.ts';
 import { clientProxy } from './proxy.ts';
 
-/** Thrown where no Temporal answers, with its address and what to do. */
+/** Thrown if Temporal does not answer, with its address and what to do. */
 export class TemporalUnreachable extends OperatorError {
   override readonly name = 'TemporalUnreachable';
 

@@ -13,12 +13,12 @@ import { reasonOf } from '../lib/error-reason.ts';
 /** What both kinds of connection to Temporal have of each other. */
 export type WorkflowConnection = Pick<Connection, 'workflowService'>;
 
-/** Thrown where a build cannot be made the current one, with what to do. */
+/** Thrown if a build cannot be made the current one, with what to do. */
 export class DeploymentVersionError extends OperatorError {
   override readonly name = 'DeploymentVersionError';
 }
 
-/** The build that new operations begin on; `undefined` where nobody has set one, or the deployment is not known. */
+/** The build that new operations begin on; `undefined` if none is set, or the deployment is unknown. */
 export async function currentBuildOf(
   { workflowService }: WorkflowConnection,
   namespace: string,

@@ -42,8 +42,8 @@ export class DevServerFailed extends OperatorError {
 class DevServerEnded extends DevServerFailed {}
 
 /**
- * The same as `deploy/temporal/dynamicconfig.yaml`, which says why. The dev server has one history shard, so it needs the
- * first two most.
+ * The same as `deploy/temporal/dynamicconfig.yaml`, which says why. The dev server has one history shard, so it needs
+ * the first two most.
  */
 export const DYNAMIC_CONFIG = {
   'history.transferProcessorMaxPollRPS': 500,
@@ -139,7 +139,7 @@ async function connectAndRegister(address: string, gone: AbortSignal): Promise<v
       return;
     } catch (error) {
       if (Date.now() > deadline) {
-        throw new DevServerFailed(`The Temporal dev server at ${address} does not get ready: ${reasonOf(error)}`);
+        throw new DevServerFailed(`The Temporal dev server at ${address} does not become ready: ${reasonOf(error)}`);
       }
       await new Promise((resolve) => {
         setTimeout(resolve, 100);

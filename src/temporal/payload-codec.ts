@@ -5,19 +5,19 @@ import { isKeyId, PLAIN, type PayloadKey, type PayloadKeys } from '../contract/p
 import { ENCRYPTED, KEY_ID, marked, UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
- * Encrypts what Temporal keeps: inputs, results, signals, memos, failures' details, summaries. The format is that of the
- * encryption samples of Temporal's SDKs in every language: a payload whose data is a nonce of 12 bytes, the encrypted
- * payload as protobuf, and the tag of AES-256-GCM, with the key's ID in its metadata.
+ * Encrypts what Temporal keeps: inputs, results, signals, memos, failures' details, summaries. The format is that of
+ * the encryption samples of Temporal's SDKs in every language: a payload whose data is a nonce of 12 bytes, the
+ * encrypted payload as protobuf, and the tag of AES-256-GCM, with the key's ID in its metadata.
  *
- * E1: The first of the keys encrypts and all of them decrypt. `plain` in the first place encrypts nothing, so that every
- *     process can read a key before any process writes with it.
- * E2: A payload that is not encrypted passes as it is. So there are plain and encrypted payloads beside each other while
- *     encryption is turned on or off, and clients without the key can still signal.
- * E3: A payload that cannot be decrypted is never passed on as data. A client throws. A worker marks the payload, because
- *     the codec sees a whole workflow task at once and cannot know what each payload is: if it threw, a signal from anyone
- *     could stop an operation. Those who take the payloads then decide (`src/workflows/runtime/unreadable.ts`).
- * E4: Beside the key's ID stands a check of the key itself. If two processes have different keys of one ID, each takes the
- *     other's for missing and not for damaged.
+ * - **The first key encrypts.** All keys decrypt. `plain` in the first place encrypts nothing, so that every process
+ *   can read a key before any process writes with it.
+ * - **Plain payloads pass.** A payload that is not encrypted is returned as it is. So plain and encrypted payloads
+ *   may coexist while encryption is turned on or off, and clients without the key can still signal.
+ * - **An unreadable payload is never data.** A client throws. A worker marks the payload, because the codec receives
+ *   a whole workflow task at once and does not know what each payload is: if it threw, a signal from anyone could
+ *   stop an operation. The code that uses the payload then decides (`src/workflows/runtime/unreadable.ts`).
+ * - **A wrong key is a missing key.** Beside the key's ID there is a check of the key itself. If two processes have
+ *   different keys with one ID, each treats the other's payload as one whose key is missing, not as damaged.
  */
 
 /** Eight bytes that follow from the key, and from which the key does not follow. */
@@ -31,7 +31,7 @@ const TAG_BYTES = 16;
 
 const { Payload: Message } = proto.temporal.api.common.v1;
 
-/** What becomes of a payload that cannot be decrypted. */
+/** How a payload that cannot be decrypted is treated. */
 export type OnUnreadable = (why: UnreadablePayload, payload: Payload) => Payload;
 
 /** For clients. */
@@ -42,7 +42,7 @@ const refuse: OnUnreadable = (why) => {
 /** Key IDs come with payloads, and those with signals may come from anyone. */
 const MAX_TOLD = 16;
 
-/** For workers; `tell` hears of each key that is missing, once. */
+/** For workers; `tell` is called once for each missing key. */
 export function marking(tell: (why: UnreadablePayload) => void): OnUnreadable {
   const told = new Set<string>();
   return (why) => {
@@ -80,7 +80,8 @@ export class EncryptionCodec implements PayloadCodec {
 
   encode(payloads: Payload[]): Promise<Payload[]> {
     const first = this.#first;
-    return Promise.resolve(first === undefined ? payloads : payloads.map((payload) => encrypt(payload, first))); // E1
+    // **The first key encrypts.**
+    return Promise.resolve(first === undefined ? payloads : payloads.map((payload) => encrypt(payload, first)));
   }
 
   decode(payloads: Payload[]): Promise<Payload[]> {
@@ -90,12 +91,13 @@ export class EncryptionCodec implements PayloadCodec {
   }
 
   #decode(payload: Payload): Payload {
-    if (textOf(payload.metadata?.[METADATA_ENCODING_KEY]) !== ENCRYPTED) return payload; // E2
+    if (textOf(payload.metadata?.[METADATA_ENCODING_KEY]) !== ENCRYPTED) return payload; // **Plain payloads pass.**
     try {
       return this.#decrypt(payload);
     } catch (error) {
       // Anything else is the cipher's, or that of a decoder: it may quote the payload.
-      return this.#onUnreadable(error instanceof UnreadablePayload ? error : UnreadablePayload.damaged(), payload); // E3
+      // **An unreadable payload is never data.**
+      return this.#onUnreadable(error instanceof UnreadablePayload ? error : UnreadablePayload.damaged(), payload);
     }
   }
 
@@ -104,7 +106,8 @@ export class EncryptionCodec implements PayloadCodec {
     if (!isKeyId(id) || !data || data.length < NONCE_BYTES + TAG_BYTES) throw UnreadablePayload.damaged();
     const key = this.#keys.get(id);
     const check = metadata?.[KEY_CHECK];
-    if (key === undefined || (check && !key.check.equals(check))) throw UnreadablePayload.withoutKey(id); // E4
+    // **A wrong key is a missing key.**
+    if (key === undefined || (check && !key.check.equals(check))) throw UnreadablePayload.withoutKey(id);
     const decipher = createDecipheriv(CIPHER, key.key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
     decipher.setAuthTag(data.subarray(-TAG_BYTES));
     const plain = [decipher.update(data.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()];
@@ -143,6 +146,6 @@ export function dataConverterOf(
 /** What a process writes and what it can read, for its log: the phase of a change of keys that it is in. */
 export function describeKeys(keys: PayloadKeys = [PLAIN]): string {
   const [first, ...others] = keys.map((key) => (key === PLAIN ? PLAIN : key.id));
-  const written = keys[0] === PLAIN ? 'written in plain' : `encrypted with key ${first}`;
+  const written = keys[0] === PLAIN ? 'not encrypted' : `encrypted with key ${first}`;
   return others.length === 0 ? written : `${written}; can read ${others.join(', ')} too`;
 }

@@ -4,12 +4,12 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import { isLoopback } from '../lib/safe-url.ts';
 
 /**
- * How Temporal is reached: directly, or through the HTTP proxy of `grpc_proxy`, which is gRPC's own variable and written in
- * lower case. Never on this machine, nor at the hosts of `no_grpc_proxy`, or else of `no_proxy`.
+ * How Temporal is reached: directly, or through the HTTP proxy of `grpc_proxy`, which is gRPC's own variable and
+ * written in lower case. Never on this machine, nor at the hosts of `no_grpc_proxy`, or else of `no_proxy`.
  *
- * The two SDKs differ: a client's gRPC also takes `https_proxy` and `http_proxy`, a worker's takes no variable at all. Here
- * both do the same. HTTPS_PROXY is not for Temporal, because Temporal is often beside the service where a proxy cannot
- * reach it.
+ * The two SDKs differ: a client's gRPC also takes `https_proxy` and `http_proxy`, a worker's takes no variable at
+ * all. Here both do the same. HTTPS_PROXY is not for Temporal, because Temporal is often beside the service where a
+ * proxy cannot reach it.
  */
 
 export const GRPC_PROXY = 'grpc_proxy';

@@ -8,7 +8,7 @@ export interface Refusal {
   remedy: string;
 }
 
-/** Thrown where a process cannot go on without what Temporal has refused. */
+/** Thrown if a process cannot continue because Temporal has refused a request. */
 export class TemporalRefused extends OperatorError {
   override readonly name = 'TemporalRefused';
 
@@ -39,7 +39,7 @@ export function refusalOf(error: unknown, address: string, namespace: string): R
     case GRPC.unauthenticated:
       return {
         reason: `Temporal refuses these credentials (${reasonOf(error)})`,
-        remedy: 'Check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and what they may do.',
+        remedy: 'Check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and their permissions.',
       };
     default:
       return {

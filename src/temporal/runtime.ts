@@ -5,8 +5,8 @@ import { freePort } from '../lib/free-port.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /**
- * Temporal's Core serves its metrics itself, on a port of its own; it gets one that only this machine sees, and `/metrics`
- * passes them on. It is installed once a process and before the first connection.
+ * Temporal's Core serves its metrics itself, on a port of its own; it gets one that only this machine sees, and
+ * `/metrics` passes them on. It is installed once a process and before the first connection.
  */
 export async function installRuntime(log: Logger): Promise<Address> {
   const address = { host: '127.0.0.1', port: await freePort() };

@@ -17,24 +17,24 @@ class SearchAttributesError extends OperatorError {
   override readonly name = 'SearchAttributesError';
 
   constructor(namespace: string, faults: AttributeFaults, cause: unknown) {
-    super(`${faultOf(namespace, faults)}, and they could not be registered from here. ${REMEDY}`, { cause });
+    super(`${faultOf(namespace, faults)}, and this process could not register them. ${REMEDY}`, { cause });
   }
 }
 
-/** Thrown where Temporal lets nobody see from here whether they are there. */
+/** Thrown if Temporal does not show this process whether they exist. */
 export class SearchAttributesNotShown extends OperatorError {
   override readonly name = 'SearchAttributesNotShown';
 
   constructor(namespace: string) {
     super(
-      `Temporal does not show from here whether namespace ${namespace} has the search attributes that operations need: ` +
+      `Temporal does not show this process whether namespace ${namespace} has the search attributes that operations need: ` +
         `${ATTRIBUTES.map(([name, type]) => `${name} (${type})`).join(', ')}. If one is missing, no operation starts. ${REMEDY}`,
     );
   }
 }
 
 const REMEDY =
-  'Have `call-moderation setup` run by somebody who may, with the TEMPORAL_* variables of this deployment; on Temporal Cloud, add them in its web console.';
+  'Run `call-moderation setup` with the permission to register them and with the TEMPORAL_* variables of this deployment; on Temporal Cloud, add them in its web console.';
 
 /** Those of our search attributes that a namespace does not have as operations need them. */
 interface AttributeFaults {
@@ -50,10 +50,10 @@ function faultOf(namespace: string, { missing, mistyped }: AttributeFaults): str
     ...(missing.length > 0 ? [`lacks ${named(missing)}`] : []),
     ...(mistyped.length > 0 ? [`has ${named(mistyped)} with another type: remove them first`] : []),
   ];
-  return `Operations need search attributes, and namespace ${namespace} ${faults.join(', and ')}`;
+  return `Operations need search attributes, but namespace ${namespace} ${faults.join(', and ')}`;
 }
 
-/** What is wrong with the search attributes of a namespace, in a sentence's beginning; `undefined` where nothing is. */
+/** The issues of a namespace's search attributes, as the beginning of a sentence; `undefined` if there are none. */
 export async function searchAttributesFault(
   connection: OperatorConnection,
   namespace: string,

@@ -5,9 +5,9 @@ import { IN_A_HEADER, type Given } from '../lib/environment.ts';
 import { reasonOf } from '../lib/error-reason.ts';
 
 /**
- * `TEMPORAL_*` and the profile of a configuration file, as `@temporalio/envconfig` reads them, and checked: what it takes in
- * silence and what could never work is a fault here, with the variable's name and never with a value. The SDK would put a
- * key that cannot be sent into the message of its error.
+ * `TEMPORAL_*` and the profile of a configuration file, as `@temporalio/envconfig` reads them, and checked: what it
+ * takes in silence and a value that could never work is refused here, with the variable's name and never with a
+ * value. The SDK would put a key that cannot be sent into the message of its error.
  */
 
 export interface TemporalSettings {

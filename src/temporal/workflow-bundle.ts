@@ -19,15 +19,18 @@ const STAMP = '// call-moderation ';
 const workflowModule = (name: string): string => besides(`../workflows/${name}${extension}`);
 
 export interface BundleOptions {
-  /** Records the stack of every promise, for the tab *Call Stack* of Temporal's UI, at a third more of a worker's time. */
+  /**
+   * Records the stack of every promise, for the tab *Call Stack* of Temporal's UI, at a third more of a worker's
+   * time.
+   */
   callStacks?: boolean;
 }
 
 /**
  * Bundles the workflows of this package.
  *
- * A worker evaluates the preloaded modules once, and every other module once for each run. So the SDK and all of the workflows
- * are preloaded: their modules keep no state of a run.
+ * A worker evaluates the preloaded modules once, and every other module once for each run. So the SDK and all of the
+ * workflows are preloaded: their modules keep no state of a run.
  */
 export async function bundleWorkflows({ callStacks = false }: BundleOptions = {}): Promise<string> {
   // The first is the outermost.
@@ -51,7 +54,7 @@ export async function bundleWorkflows({ callStacks = false }: BundleOptions = {}
   return code.replace(/\n\/\/# sourceMappingURL=(?![\s\S]*\n\/\/# sourceMappingURL=)/, `\n${STAMP}${VERSION}$&`);
 }
 
-/** The version that a bundle was built from; nothing where there is none. */
+/** The version that a bundle was built from; `undefined` if there is no bundle. */
 export async function versionOfBundle(path: string): Promise<string | undefined> {
   if (!existsSync(path)) return undefined;
   const code = await readFile(path, 'utf8');

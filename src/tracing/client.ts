@@ -4,8 +4,8 @@ import { withActiveSpan } from './carrier.ts';
 import { inSpan } from './span.ts';
 
 /**
- * For a client of Temporal's (`interceptors: { workflow: [traceInterceptor] }`): what it starts and signals goes on in the
- * caller's trace. Without an SDK of OpenTelemetry in the process it does nothing.
+ * For a client of Temporal's (`interceptors: { workflow: [traceInterceptor] }`): what it starts and signals goes on
+ * in the caller's trace. Without an SDK of OpenTelemetry in the process it does nothing.
  */
 export const traceInterceptor: WorkflowClientInterceptor = {
   async startWithDetails(input, next) {

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 
-/** IDs of spans: random ones, but for a span that is to have a certain ID, so that others can name it before it is there. */
+/**
+ * IDs of spans: random ones, but for a span that is to have a certain ID, so that others can name it before it is
+ * there.
+ */
 export interface Ids {
   traceId?: string;
   spanId?: string;

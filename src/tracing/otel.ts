@@ -35,6 +35,6 @@ function readable(message: string): string {
     const failure = JSON.parse(message) as object;
     return `spans were not sent: ${reasonOf(failure)}`;
   } catch {
-    return 'the SDK complains of something; look at the OTEL_* variables';
+    return 'the SDK reports an error; check the OTEL_* variables';
   }
 }

@@ -1,8 +1,8 @@
 import { SpanStatusCode, trace, type Context, type Span, type SpanOptions } from '@opentelemetry/api';
 
 /**
- * Spans through OpenTelemetry's API, which does nothing until an SDK is installed (`otel.ts`). They hold IDs, statuses and
- * words of ours: no token, no name, no body.
+ * Spans through OpenTelemetry's API, which does nothing until an SDK is installed (`otel.ts`). They hold IDs,
+ * statuses and words of ours: no token, no name, no body.
  */
 
 export const tracer = trace.getTracer('call-moderation');

@@ -10,7 +10,7 @@ class TracesUnavailable extends OperatorError {
 
   constructor(cause: unknown) {
     super(
-      'OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and the optional packages of OpenTelemetry are not installed. ' +
+      'OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, but the optional packages of OpenTelemetry are not installed. ' +
         'Install this package without --omit=optional, or leave the variable out.',
       { cause },
     );

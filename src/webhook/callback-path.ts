@@ -1,6 +1,6 @@
 /**
- * Where Graph's notifications come in: the configured path, with or without a slash at its end, and paths below it, because
- * bots of several instances give each call the callback of one of them, such as `/api/calls/0`.
+ * The path of Graph's notifications: the configured path, with or without a slash at its end, and paths below it,
+ * because bots of several instances give each call the callback of one of them, such as `/api/calls/0`.
  */
 
 const MAX_SEGMENTS = 8;

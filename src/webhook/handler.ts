@@ -10,12 +10,12 @@ export interface WebhookHandler {
 }
 
 /**
- * For a bot's own server on Node's `http`, or on what is built on it: give it the requests to the webhook's path. It reads the
- * body itself, so it comes before anything else that would.
+ * For a bot's own server on Node's `http`, or on a framework above it: pass it the requests to the webhook's path. It
+ * reads the body itself, so mount it before any body parser.
  *
- * Express and its kin cut the path that a handler is mounted on (`app.use(path, handler)`) from the request's address, and
- * keep the whole of it as `originalUrl`. Either may be the webhook's path, so a handler may be mounted on that path, or on one
- * above it.
+ * Express and its kin cut the path that a handler is mounted on (`app.use(path, handler)`) from the request's
+ * address, and keep the whole of it as `originalUrl`. Either may be the webhook's path, so a handler may be mounted
+ * on that path, or on one above it.
  */
 export async function createWebhookHandler(options: WebhookOptions): Promise<WebhookHandler> {
   const app = createHttpServer(options);

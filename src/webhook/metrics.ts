@@ -1,7 +1,7 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import { SIGNAL } from '../contract/names.ts';
 
-/** What the webhook counts. Labels hold words of ours only: nothing of a notification and no ID. */
+/** The metrics of the webhook. Labels contain only words of ours: nothing of a notification and no ID. */
 export class WebhookMetrics {
   readonly registry: Registry;
   readonly notifications: Counter<'kind' | 'outcome'>;
@@ -16,25 +16,25 @@ export class WebhookMetrics {
     this.registry = registry;
     this.notifications = new Counter({
       name: 'call_moderation_notifications_total',
-      help: 'Notifications by kind and by what became of them.',
+      help: 'Notifications by kind and outcome.',
       labelNames: ['kind', 'outcome'],
       registers,
     });
     this.answers = new Counter({
       name: 'call_moderation_webhook_answers_total',
-      help: 'Requests to the webhook by the status they were answered with.',
+      help: 'Requests to the webhook by response status.',
       labelNames: ['status'],
       registers,
     });
     this.tokensRefused = new Counter({
       name: 'call_moderation_tokens_refused_total',
-      help: 'Bearer tokens that did not hold, by fault.',
+      help: 'Invalid bearer tokens, by fault.',
       labelNames: ['fault'],
       registers,
     });
     this.handOverSeconds = new Histogram({
       name: 'call_moderation_hand_over_seconds',
-      help: 'Time that Temporal took for a signal. Merged rosters are one signal.',
+      help: 'Duration of sending a signal to Temporal. Merged rosters are one signal.',
       labelNames: ['signal', 'outcome'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
@@ -47,7 +47,7 @@ export class WebhookMetrics {
     });
     this.forwards = new Counter({
       name: 'call_moderation_forwards_total',
-      help: 'Requests passed on to the bot by outcome.',
+      help: 'Requests forwarded to the bot by outcome.',
       labelNames: ['outcome'],
       registers,
     });

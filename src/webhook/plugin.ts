@@ -9,7 +9,7 @@ import { Webhook, type WebhookOptions } from './webhook.ts';
  * webhook's own routes, and the server that it is mounted in keeps its own.
  *
  * Order of the checks: method and content type with the headers, size with the body, then the token, then the body's
- * content. The body stays bytes until the token holds.
+ * content. The body is not parsed until the token is valid.
  */
 
 const BODY_LIMIT = 1024 * 1024;
@@ -62,6 +62,6 @@ async function checkHead({ raw, headers }: FastifyRequest): Promise<void> {
     throw new HttpError(415, 'content-encoding', 'The body is compressed. Send it without a content encoding.');
   }
   if (raw.readableDidRead) {
-    throw new HttpError(500, 'body-read', 'The body was read before the webhook got it. Mount it before any parser.');
+    throw new HttpError(500, 'body-read', 'The body was already read. Mount the webhook before any body parser.');
   }
 }

@@ -10,8 +10,8 @@ import { Webhook, type WebhookOptions } from './webhook.ts';
  *
  *     serving ──drain()──▶ draining ──close()──▶ closed
  *
- * Draining serves on but is not ready, so that whoever balances the load sends new requests elsewhere before the
- * server goes away. Closing lets every request that has begun have its answer.
+ * While draining it still serves but is not ready, so that the load balancer sends new requests elsewhere before the
+ * server stops. Closing lets every request that has begun have its answer.
  */
 
 export interface Address {
@@ -22,7 +22,7 @@ export interface Address {
 export type WebhookServerOptions = WebhookOptions & {
   /** Where health listens when not beside the webhook. */
   healthAddress?: Address | undefined;
-  /** What readiness rests on besides keys and draining, such as `temporalCheck(client)`. */
+  /** Checks of readiness besides keys and draining, such as `temporalCheck(client)`. */
   checks?: Readonly<Record<string, Check>> | undefined;
   requestTimeout?: number;
 };
@@ -42,7 +42,7 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
       ...('client' in options && { temporal: temporalCheck(options.client) }),
       ...options.checks,
       keys: () => demand(webhook.keys.held, 'the signing keys have not been fetched yet'),
-      draining: () => demand(!draining, 'the process is going away'),
+      draining: () => demand(!draining, 'the process is shutting down'),
     },
     registry: webhook.metrics.registry,
     log: options.log,
@@ -67,7 +67,7 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
     async close() {
       draining = true;
       await app.close();
-      // Last, so that what is still being answered can be watched.
+      // Last, so that requests in progress can still be observed.
       await healthApp?.close();
     },
   };

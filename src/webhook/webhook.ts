@@ -15,17 +15,17 @@ import { TokenBucket } from '../auth/rate-limit.ts';
 import { TokenRefused, TokenVerifier, type VerifiedToken } from '../auth/token-verifier.ts';
 
 /**
- * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size. No JSON is
- * parsed before the token is valid, and nothing is answered 202 before Temporal has it.
+ * One way through: verify → parse → project → route. The HTTP edge (`plugin.ts`) has checked content type and size.
+ * No JSON is parsed before the token is valid, and nothing is answered 202 before Temporal has it.
  *
- * Microsoft does not document how long Graph waits for an answer. We promise one within 5 s (`docs/webhook.md`), so our own work
- * takes at most 4 s from the body's last byte, also if it fails.
+ * Microsoft does not document how long Graph waits for an answer. We promise one within 5 s (`docs/webhook.md`), so
+ * our own work takes at most 4 s from the body's last byte, also if it fails.
  */
 
 const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
-/** `taskQueue` is that of the workers, for the calls that become known; `call-moderation` where absent. */
+/** `taskQueue` is that of the workers, for calls that become active. Default `call-moderation`. */
 export type WebhookOptions = WebhookRules & ({ client: Client; taskQueue?: string | undefined } | { deliver: Deliver });
 
 export interface WebhookRules {
@@ -35,7 +35,7 @@ export interface WebhookRules {
   issuers: readonly string[];
   /** Where the signing keys are found. */
   openIdUrl: string;
-  /** Tenants whose calls are taken; any where absent or empty. */
+  /** Tenants whose calls are accepted; any if absent or empty. */
   tenants?: readonly string[] | undefined;
   /** The bot's own webhook, when ours stands in front of it. */
   forwardUrl?: string | undefined;
@@ -60,7 +60,7 @@ export class Webhook {
   constructor(options: WebhookOptions) {
     const { openIdUrl, forwardUrl, onNotifications, log, metrics = new WebhookMetrics() } = options;
     if (forwardUrl !== undefined && onNotifications !== undefined) {
-      throw new TypeError('forwardUrl and onNotifications are two ways to the one bot: give one of them.');
+      throw new TypeError('forwardUrl and onNotifications exclude each other: give one of them.');
     }
     this.path = canonicalPath(options.path);
     this.log = log;
@@ -94,11 +94,11 @@ export class Webhook {
 
   async #take(request: BotRequest, token: VerifiedToken, deadline: number): Promise<Answer> {
     const notifications = notificationsOf(request.body, token);
-    // To us a body in another form is a fault; to the bot it may be what it waits for.
+    // A body that we cannot parse is an error for us, but the bot behind us may understand it.
     const isFault = notifications instanceof HttpError;
     if (isFault && this.#bot === undefined) throw notifications;
     const answered = this.#bot?.(request);
-    // Should the hand-over fail first, nobody waits for the bot's answer any more.
+    // If the delivery fails first, nobody waits for the bot's answer any more.
     answered?.catch(() => undefined);
     if (!isFault) await this.#deliver(notifications, deadline);
     const answer = await answered;
@@ -112,14 +112,15 @@ export class Webhook {
     } catch (error) {
       if (error instanceof TokenRefused) {
         this.metrics.tokensRefused.inc({ fault: error.fault });
-        const message = 'The token is missing or does not hold. Send the bearer token that Graph issues for this app.';
+        const message =
+          'The token is missing or invalid. Send the bearer token that Graph issues for this application.';
         const { claims } = error;
-        // Any of Graph's tokens does for this, as often as its holder likes.
+        // Anyone with one of Graph's tokens can cause this, any number of times.
         const log = claims !== undefined && this.#claimLines.take() ? { refused: claims } : {};
         throw new HttpError(401, `token-${error.fault}`, message, { headers: { 'www-authenticate': 'Bearer' }, log });
       }
       if (error instanceof KeysUnavailable) {
-        const message = 'The signing keys cannot be fetched, so the token cannot be told. Send it again.';
+        const message = 'The signing keys cannot be fetched, so the token cannot be checked. Send the request again.';
         throw new HttpError(503, 'keys-unavailable', message, { headers: RETRY_AFTER, cause: error.cause });
       }
       throw error;
@@ -131,7 +132,7 @@ export class Webhook {
       await this.#router.take(notifications, deadline);
     } catch (error) {
       if (!(error instanceof NotDelivered)) throw error;
-      const message = 'Temporal cannot be reached. Nothing was lost: send it again.';
+      const message = 'Temporal cannot be reached. Send the notifications again: nothing was lost.';
       const log = { callIds: error.callIds.slice(0, 10) };
       throw new HttpError(503, 'temporal-unavailable', message, { headers: RETRY_AFTER, cause: error.cause, log });
     }

@@ -7,7 +7,7 @@ export const ATTEMPT_MS = 10_000;
 /** Before the second attempt at a request to Graph, unless Graph says when. */
 export const RETRY_MS = 500;
 
-/** From asking to Graph's answer, with all attempts. */
+/** From the request to Graph's answer, with all attempts. */
 export const REQUEST_MS = 60_000;
 
 /** After a restore, until a read shows it. */
@@ -35,8 +35,8 @@ export const reads = proxyActivities<
 });
 
 /**
- * A POST that is under way is never aborted: the activity does not heartbeat, so a cancellation cannot reach it. It keeps
- * Temporal from trying once more, and the workflow waits for the answer of the attempt that runs.
+ * A POST that is under way is never aborted: the activity does not heartbeat, so a cancellation cannot reach it. It
+ * keeps Temporal from trying once more, and the workflow waits for the answer of the attempt that runs.
  */
 export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' | 'postMuteParticipant'>>({
   ...OPTIONS,
@@ -44,8 +44,8 @@ export const posts = proxyActivities<Pick<Activities, 'postMute' | 'postUnmute' 
 });
 
 /**
- * The first attempt at an operation, and the only one of its kind. A cancellation between two attempts would lose what was read,
- * so Temporal makes no second one.
+ * The first attempt at an operation, and the only one of its kind. A cancellation between two attempts would lose
+ * what was read, so Temporal makes no second one.
  */
 export const firstAttempts = proxyActivities<Pick<Activities, 'readAndMute' | 'readAndUnmute'>>({
   startToCloseTimeout: ATTEMPT_MS,
@@ -54,7 +54,7 @@ export const firstAttempts = proxyActivities<Pick<Activities, 'readAndMute' | 'r
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** Asked of Temporal itself. If it does not answer in time, the workflow goes on without the answer. */
+/** Requests to Temporal itself. If it does not answer in time, the workflow continues without the answer. */
 const ASKED_OF_TEMPORAL = {
   startToCloseTimeout: ATTEMPT_MS,
   scheduleToCloseTimeout: 3 * ATTEMPT_MS,
@@ -92,7 +92,10 @@ export const lists = proxyActivities<Pick<Activities, 'listLiveCalls'>>({
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
-/** What the rules of policies say, asked until Temporal answers: nobody is left muted because it was slow for a moment. */
+/**
+ * The rules of policies, requested until Temporal answers, so that nobody stays muted because it was slow for a
+ * moment.
+ */
 export const rules = proxyActivities<
   Pick<Activities, 'policyLevel' | 'policyOnEstablished' | 'quietCalls' | 'quietUntil' | 'isLeftMuted'>
 >({

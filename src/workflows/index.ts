@@ -12,9 +12,9 @@ import { publishEvent } from './publish-event.ts';
 import { nexusOrder } from './nexus-order.ts';
 
 /**
- * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it was
- * and fails with one of the contract's types. With a `target` it mutes others instead (`participants-mute.ts`). `inherited` is set by
- * a run that was superseded, and by nothing else.
+ * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it
+ * was and fails with one of the contract's types. With a `target` it mutes others instead (`participants-mute.ts`).
+ * `inherited` is set by a run that was superseded, and by nothing else.
  *
  * https://learn.microsoft.com/graph/api/call-mute
  */
@@ -37,7 +37,7 @@ export async function unmute(
   return await moderate('unmute', request, inherited);
 }
 
-/** Stands for a call that is alive, until it has ended. `carried` is set by a run that continues as new. */
+/** An active call, until it has ended. `carried` is set by a run that continues as new. */
 export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Promise<LiveCallStatus> {
   return await runLiveCall(input, carried);
 }
@@ -50,9 +50,9 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
 export { keepMuted, muteOnEntry, nexusOrder, publishEvent };
 
 /**
- * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a call
- * does would keep an old build for ever, so it goes over to the current one: a change of these needs `patched`. A worker
- * without versions must not say so, or the server takes nothing from it.
+ * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a
+ * call does would keep an old build for ever, so it goes over to the current one: a change of these needs `patched`.
+ * A worker without versions must not say so, or the server takes nothing from it.
  */
 function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
   const isVersioned = (workflowInfo().currentDeploymentVersion?.deploymentName ?? '') !== '';

@@ -150,7 +150,7 @@ describe.concurrent('a live call', () => {
     expect(await stateOf(call)).toMatchObject({ labels: ['other', 'third'] });
   });
 
-  test('refuses labels and filters that do not hold, and says why', async () => {
+  test('refuses invalid labels and filters, with the reason', async () => {
     const label = service.moderation.calls.label('a call', { add: ['no spaces'], tenantId: '?' });
     const error: unknown = await label.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ModerationError);

@@ -115,7 +115,7 @@ describe('operations are looked at as far back as needed', () => {
 });
 
 describe('everywhere', () => {
-  test('goes on where one call cannot be asked, for whatever reason', { timeout: 120_000 }, async () => {
+  test('continues if one call cannot be read, for whatever reason', { timeout: 120_000 }, async () => {
     const calls = Array.from({ length: 6 }, () => service.call());
     await Promise.all(calls.map(async (call) => await mute(call)));
     await untilListed(calls[5] as TestCall);
@@ -224,21 +224,25 @@ describe('a mute lock', () => {
     expect(status.name).not.toBe('RUNNING');
   });
 
-  test('that no worker runs is told to end, and its call unmuted beside it', { timeout: 120_000 }, async () => {
-    const call = service.call();
-    const hold = await service.moderation.keepMuted({ callId: call.id });
-    await until(
-      async () => await hold.status(),
-      ({ phase }) => phase === 'keepingMuted',
-    );
-    // None of its tasks is completed any more, as if it were pinned to a build that has no workers.
-    proxy.refuse = ({ method, contains }) =>
-      method === 'RespondWorkflowTaskCompleted' && contains(hold.workflowId) ? GRPC.notFound : undefined;
-    const released = await release({ callId: call.id }, { withinSeconds: 40 });
-    expect(released).toMatchObject([{ outcome: 'unmuted', hold: 'goesOn', type: 'NotEnded' }]);
-    expect(call.self.serverMuted).toBe(false);
-    await service.client.workflow.getHandle(hold.workflowId).terminate();
-  });
+  test(
+    'without a worker receives the signal to end, and its call is unmuted beside it',
+    { timeout: 120_000 },
+    async () => {
+      const call = service.call();
+      const hold = await service.moderation.keepMuted({ callId: call.id });
+      await until(
+        async () => await hold.status(),
+        ({ phase }) => phase === 'keepingMuted',
+      );
+      // None of its tasks is completed any more, as if it were pinned to a build that has no workers.
+      proxy.refuse = ({ method, contains }) =>
+        method === 'RespondWorkflowTaskCompleted' && contains(hold.workflowId) ? GRPC.notFound : undefined;
+      const released = await release({ callId: call.id }, { withinSeconds: 40 });
+      expect(released).toMatchObject([{ outcome: 'unmuted', hold: 'goesOn', type: 'NotEnded' }]);
+      expect(call.self.serverMuted).toBe(false);
+      await service.client.workflow.getHandle(hold.workflowId).terminate();
+    },
+  );
 });
 
 describe('an operation that stands still', () => {

@@ -142,7 +142,7 @@ describe('the environment', () => {
     }
   }
 
-  test('holds, or is refused with the name of each variable', (context) => {
+  test('is valid, or is refused with the name of each variable', (context) => {
     fc.assert(
       fc.property(environment, (given) => {
         const local = { MODERATION_GRAPH_URL: 'http://127.0.0.1:1', ...given };
@@ -165,7 +165,7 @@ describe('the environment', () => {
     });
   });
 
-  test('that holds starts a webhook, whatever its path', async (context) => {
+  test('that is valid starts a webhook, whatever its path', async (context) => {
     await fc.assert(
       fc.asyncProperty(value, async (path) => {
         const config = loaded(loadWebhookConfig, {

@@ -281,7 +281,7 @@ test('tokens of any kind get one and the same answer, and start no fetch but of 
   tell(context, { what: 'the webhook: hostile tokens', faults: RUNS + 5, operations: 0, violations: 0 });
 });
 
-test('a flood of unknown keys is no flood of fetches, and holds up nobody', async (context) => {
+test('a flood of unknown keys is no flood of fetches, and delays nobody', async (context) => {
   const flooded = await rig();
   await flooded.post(ROSTER);
   const before = flooded.keys.fetches;
@@ -338,7 +338,7 @@ function open(url: string): Socket {
   return connect(Number(port), '127.0.0.1').on('error', () => undefined);
 }
 
-test('slow clients are cut, and hold up nobody', async (context) => {
+test('slow clients are cut, and delay nobody', async (context) => {
   const slow = Array.from({ length: 200 }, (_, index) => {
     const socket = open(hook.url);
     const head = `POST /api/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;

@@ -131,7 +131,7 @@ describe('a request', () => {
     expect(graph.asked[0]?.headers.authorization).toBe('Bearer token-of-contoso');
   });
 
-  test('does not leave its place in the path, whatever an ID holds', async () => {
+  test('does not leave its place in the path, whatever an ID contains', async () => {
     await clientOf().get({ what: 'read', path: ['calls', '../../me?$select=id#', 'ä/b%2e'] });
     expect(graph.asked[0]?.url).toBe('/v1.0/calls/..%2F..%2Fme%3F%24select%3Did%23/%C3%A4%2Fb%252e');
   });

@@ -96,7 +96,7 @@ describe('the worker', () => {
     service.graph.setServiceFaults({ requests: [] });
   });
 
-  test('says that a secret does not hold, and not the secret', async () => {
+  test('reports that a secret is invalid, without the secret', async () => {
     const taskQueue = `test-${randomUUID()}`;
     const wrong = 'a-wrong-secret-of-the-tests';
     const other = await service.worker({ ...identity, AZURE_CLIENT_SECRET: wrong, MODERATION_TASK_QUEUE: taskQueue });

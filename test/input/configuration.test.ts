@@ -520,7 +520,7 @@ describe("Temporal's own variables", () => {
     });
   });
 
-  test('hold the client certificate', async () => {
+  test('contain the client certificate', async () => {
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     await writeFile(cert, pair.cert);
     await writeFile(key, pair.private);
@@ -530,7 +530,7 @@ describe("Temporal's own variables", () => {
     expect(Buffer.from(crt ?? []).toString()).toBe(pair.cert);
   });
 
-  test('hold a client certificate that can be used, and the whole of it', async () => {
+  test('contain a client certificate that can be used, and the whole of it', async () => {
     const other = await generate([{ name: 'commonName', value: 'other' }]);
     const cert = { TEMPORAL_TLS_CLIENT_CERT_DATA: pair.cert };
     const key = { TEMPORAL_TLS_CLIENT_KEY_DATA: pair.private };

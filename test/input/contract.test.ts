@@ -158,7 +158,7 @@ describe('a request', () => {
   });
 
   test.each<[string, unknown[], RegExp]>([
-    ['callId', ['', 'a'.repeat(129), 'a.b', 'a/b', 'a b', 7, {}, [GUID]], /1 to 128 of .*as Graph gave it/],
+    ['callId', ['', 'a'.repeat(129), 'a.b', 'a/b', 'a b', 7, {}, [GUID]], /1 to 128 of .*that Graph returned/],
     ['clientContext', ['c'.repeat(257), 7, {}], /at most 256 characters; shorten it or leave it out/],
     ['tenantId', ['', 'a'.repeat(254), 'a b', 'a/b', '../b', 7], /ID or a domain of a tenant; .* leave it out/],
     [
@@ -220,7 +220,7 @@ describe('a request', () => {
     expect(faultsOf(input)).toEqual(['the input must be one object with at least the field callId']);
   });
 
-  test('is judged whatever it is, and holds the second time where it held the first', () => {
+  test('is checked whatever it is, and is valid again in its canonical form', () => {
     fc.assert(
       fc.property(fc.oneof(fc.anything(), fc.record({ callId: callIds, reason: fc.anything() })), (input) => {
         const checked = checkRequest(input);
@@ -321,7 +321,7 @@ describe('operationUpdated', () => {
 });
 
 describe('supersede', () => {
-  test('is taken with a request that holds, in canonical form', () => {
+  test('is accepted with a valid request, in canonical form', () => {
     const request = { callId: GUID.toUpperCase(), reason: 'why' };
     expect(toSuccessor({ action: 'unmute', request })).toStrictEqual({
       action: 'unmute',

@@ -48,7 +48,7 @@ describe.concurrent('the official CLI', () => {
     );
   });
 
-  test('is told that an operation runs already', async () => {
+  test('gets an error if an operation is already running', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 3_000 }] } });
     expect(await temporal(...start(call.id, 'mute', { callId: call.id }))).toMatchObject({ code: 0 });
     expect((await temporal(...start(call.id, 'unmute', { callId: call.id }))).code).not.toBe(0);

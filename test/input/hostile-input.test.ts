@@ -83,7 +83,7 @@ describe.each(kinds)('%s', (kind) => {
   });
 });
 
-test('a good hold after a bad one is a mute lock', async () => {
+test('a valid request after an invalid one starts a mute lock', async () => {
   const call = service.call();
   expect(await failureOf(await startRaw('keepMuted', call.id, many))).toMatchObject({ type: 'InvalidRequest' });
   const hold = await service.moderation.keepMuted({ callId: call.id, forSeconds: 60 });
@@ -193,21 +193,25 @@ describe('a tenant', () => {
     return found;
   };
 
-  test('in another case is the same to a release, with holds and with single mutes', { timeout: 60_000 }, async () => {
-    const name = `Contoso-${randomUUID()}.Example`;
-    const [muted, held] = [service.call(), service.call()];
-    await (await service.moderation.mute({ callId: muted.id, tenantId: name })).result();
-    await service.moderation.keepMuted({ callId: held.id, tenantId: name });
-    await held.until(() => held.self.serverMuted);
-    const released = async (): Promise<unknown[]> => {
-      const outcomes: unknown[] = [];
-      for await (const { callId } of service.moderation.release({ tenantId: name.toLowerCase() }))
-        outcomes.push(callId);
-      return outcomes;
-    };
-    await until(released, () => !muted.self.serverMuted && !held.self.serverMuted);
-    expect([muted.self.serverMuted, held.self.serverMuted]).toEqual([false, false]);
-  });
+  test(
+    'in another case is the same to a release, with mute locks and with single mutes',
+    { timeout: 60_000 },
+    async () => {
+      const name = `Contoso-${randomUUID()}.Example`;
+      const [muted, held] = [service.call(), service.call()];
+      await (await service.moderation.mute({ callId: muted.id, tenantId: name })).result();
+      await service.moderation.keepMuted({ callId: held.id, tenantId: name });
+      await held.until(() => held.self.serverMuted);
+      const released = async (): Promise<unknown[]> => {
+        const outcomes: unknown[] = [];
+        for await (const { callId } of service.moderation.release({ tenantId: name.toLowerCase() }))
+          outcomes.push(callId);
+        return outcomes;
+      };
+      await until(released, () => !muted.self.serverMuted && !held.self.serverMuted);
+      expect([muted.self.serverMuted, held.self.serverMuted]).toEqual([false, false]);
+    },
+  );
 
   test('in another case is the same to a live call, its list and a policy', { timeout: 60_000 }, async () => {
     const name = `Contoso-${randomUUID()}.Example`;

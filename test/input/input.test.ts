@@ -408,7 +408,7 @@ describe('a requestId', () => {
 });
 
 describe('a list filter', () => {
-  test('holds no value that could end it', () => {
+  test('contains no value that could end it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         try {

@@ -201,17 +201,21 @@ describe.concurrent('the opposite action', () => {
     expect(call.posts).toEqual(['mute', 'unmute']);
   });
 
-  test('starts anew where the running one was terminated before it could hand over', { timeout: 90_000 }, async () => {
-    const call = service.call();
-    const { moderation, start, runWorker } = withoutWorker();
-    const stuck = await start(call);
-    const second = await moderation.unmute({ callId: call.id });
-    const result = second.result();
-    await stuck.terminate();
-    const worker = await runWorker();
-    expect(await result).toMatchObject({ action: 'unmute', isMuted: false });
-    await worker.stop();
-  });
+  test(
+    'starts again if the running operation was terminated before the successor began',
+    { timeout: 90_000 },
+    async () => {
+      const call = service.call();
+      const { moderation, start, runWorker } = withoutWorker();
+      const stuck = await start(call);
+      const second = await moderation.unmute({ callId: call.id });
+      const result = second.result();
+      await stuck.terminate();
+      const worker = await runWorker();
+      expect(await result).toMatchObject({ action: 'unmute', isMuted: false });
+      await worker.stop();
+    },
+  );
 });
 
 describe.concurrent('opposite clients at the same moment', () => {

@@ -203,7 +203,7 @@ test('a retry comes after half a second, and not 0.4 s late as on a server with 
   expect(Math.min(...(await Promise.all(pauses)))).toBeLessThanOrEqual(COSTS.retryMs);
 });
 
-test('a call that is alive costs a workflow, and no request to Graph where it soon ends', async () => {
+test('an active call costs a workflow, and no request to Graph if it soon ends', async () => {
   const call = callOf();
   const { calls } = service.moderation;
   await service.graph.setCallState(call.id, 'established');

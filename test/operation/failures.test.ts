@@ -18,7 +18,7 @@ afterAll(async () => await service.stop());
 describe.concurrent('what Graph refuses', () => {
   const refusals: { name: string; faults: Faults; type: ModerationErrorType; details: object; says: string }[] = [
     {
-      name: 'a token that does not hold',
+      name: 'an invalid token',
       faults: { requests: [{ on: 'mute', answer: { status: 401, code: 'InvalidAuthenticationToken' } }] },
       type: 'Unauthorized',
       details: { status: 401, code: 'InvalidAuthenticationToken' },

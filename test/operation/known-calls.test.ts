@@ -62,7 +62,7 @@ describe.concurrent('a known call', () => {
     expect(names().toSorted()).toEqual(['getCall', 'getParticipant', 'listParticipants', 'unmute']);
   });
 
-  test('is not known by what was read of it where that did not show the application', async () => {
+  test('is not cached if the roster did not show the application', async () => {
     const call = service.call({ faults: { hideSelf: true } });
     const handle = await service.moderation.mute({ callId: call.id });
     await shown(call, 'mute');

@@ -181,7 +181,7 @@ describe.concurrent('a retry of an order, as after the death of a worker', () =>
     expect(await start(order)).toMatchObject({ kind: 'running' });
   });
 
-  test('to unmute waits for a newer mute, and goes on if that fails', async () => {
+  test('to unmute waits for a newer mute, and continues if that fails', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 800, answer: { status: 403 } }] } });
     const order: Order = { action: 'unmute', wishedAt: Date.now() - 1, request: { callId: call.id } };
     const mute = await service.moderation.mute({ callId: call.id });
@@ -216,7 +216,7 @@ test('an operation declines to be superseded by an order that is older, and not 
   await expect(unmute.result()).rejects.toMatchObject({ type: 'Superseded' });
 });
 
-test('an operation that hears many rosters goes on as another run, and is the same operation', async () => {
+test('an operation that receives many rosters continues as another run, and is the same operation', async () => {
   const call = service.call({
     faults: {
       notifications: [{ on: 'roster', drop: true, times: 'forever' }],

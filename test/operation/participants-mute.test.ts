@@ -51,7 +51,7 @@ async function outcomeOf(call: TestCall): Promise<string | undefined> {
 }
 
 describe.concurrent('a mute of others', () => {
-  test('mutes everyone but the application, and the rosters confirm each', async () => {
+  test('mutes everyone except the application, and the rosters confirm each', async () => {
     const call = service.call({ participants: 6 });
     const result = await muteOthers(call);
     const ids = peopleOf(call).map(({ id }) => id);
@@ -65,7 +65,7 @@ describe.concurrent('a mute of others', () => {
     expect(latest).toMatchObject({ record: { target: 'others', action: 'mute' }, status: { phase: 'confirmed' } });
   });
 
-  test('continues as new under a stream of rosters, and goes on with all that it knows', async () => {
+  test('continues as new under a stream of rosters, with all its state', async () => {
     const call = service.call({ participants: 4, faults: untold });
     const [, , last] = peopleOf(call);
     const lost = { on: 'muteParticipant', skip: 2, effect: false } as const;

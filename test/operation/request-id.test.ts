@@ -155,7 +155,7 @@ describe.concurrent('a requestId', () => {
     await failureOf(await service.moderation.mute({ callId: call.id, requestId: 'first' }), 'Superseded');
   });
 
-  test('that comes back with a raw supersede while another has taken over does not take over again', async () => {
+  test('that is repeated with a raw supersede does not supersede its successor', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_500 }] } });
     await service.moderation.mute({ callId: call.id });
     await call.untilAsked('mute');

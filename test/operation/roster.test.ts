@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { RosterParticipant } from '../../src/contract/signals.ts';
 import { Roster } from '../../src/workflows/call/roster.ts';
 
-/** The rules R1 to R6 of `src/workflows/call/roster.ts`. */
+/** The rules of `src/workflows/call/roster.ts`. */
 
 const OWN = '05491616-385f-44a8-9974-18cc5f9933c1';
 

@@ -36,7 +36,7 @@ async function join(label?: string): Promise<TestCall> {
   return call;
 }
 
-test('a policy of rules alone mutes on join, the calls of its target and no others', async () => {
+test('a policy of rules alone mutes established calls of its target and no others', async () => {
   const label = `vip-${randomUUID()}`;
   const policy = policyOf({ target: { live: { label } }, rules: { onEstablished: true } });
   expect(await policies.create(policy)).toMatchObject({ nextTimes: [], policy: { when: {} } });
@@ -96,7 +96,7 @@ test('only calls with more people than it says are muted, and only where they ar
   expect(many.posts).toEqual(['mute']);
 });
 
-test('quiet hours mute while they last, also on join, and unmute after', async () => {
+test('quiet hours mute while they last, also calls that are established meanwhile, and unmute afterwards', async () => {
   const label = `quiet-${randomUUID()}`;
   const clock = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
   const inside = { quietHours: { from: clock(-2), to: clock(2) } };

@@ -153,13 +153,13 @@ describe.concurrent('wrong use', () => {
 });
 
 describe.concurrent('mute and unmute', () => {
-  test('tell how it goes on standard error, and the result on standard output', async () => {
+  test('print the progress on standard error, and the result on standard output', async () => {
     const call = service.call();
     const mute = await run(['mute', call.id]);
     expect(mute).toMatchObject({ code: 0, stdout: `muted ${call.id}\n` });
     const lines = mute.stderr.trimEnd().split('\n');
     for (const line of lines) expect(line).toMatch(/^ +\d+\.\d\d s {2}\S/);
-    expect(lines[0]).toContain(`asking for mute of call ${call.id}`);
+    expect(lines[0]).toContain(`requesting mute of call ${call.id}`);
     expect(lines.at(-1)).toContain('confirmed: isMuted true, by notification');
     expect(call.self.isMuted).toBe(true);
 
@@ -167,12 +167,12 @@ describe.concurrent('mute and unmute', () => {
     expect(call.self.isMuted).toBe(false);
   });
 
-  test('tell the phases that it goes through', async () => {
+  test('print each phase of the operation', async () => {
     const slow = { on: 'getCall', latencyMs: 800 } as const;
     const call = service.call({ faults: { requests: [slow], ...untold } });
     const { code, stderr } = await run(['mute', call.id, '--confirm-within-seconds', '1']);
     expect(code).toBe(1);
-    const said = ['asking for mute', 'reading the call', 'accepted by Graph; waiting', 'Unconfirmed: '];
+    const said = ['requesting mute', 'reading the call', 'accepted by Graph; waiting', 'Unconfirmed: '];
     expect(said.map((text) => stderr.indexOf(text)).every((place) => place >= 0)).toBe(true);
     expect(said.toSorted((a, b) => stderr.indexOf(a) - stderr.indexOf(b))).toEqual(said);
   });
@@ -255,7 +255,7 @@ describe.concurrent('mute and unmute', () => {
     const running = await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 300 });
     await untilPhase(running, 'confirming');
     const command = new Command(BIN, ['mute', call.id], surroundings());
-    await command.untilSaid(/attached to the operation that was already doing it/);
+    await command.untilSaid(/attached to the running operation, which already does this/);
     await running.cancel();
     const { code, stderr } = await command.ended;
     expect(code).toBe(1);
@@ -285,7 +285,7 @@ describe.concurrent('Ctrl-C', () => {
     command.interrupt();
     const { code, stdout, stderr } = await command.ended;
     expect({ code, stdout }).toEqual({ code: 'SIGINT', stdout: '' });
-    expect(stderr).toContain(`What was started goes on. To see how it stands: call-moderation status ${call.id}`);
+    expect(stderr).toContain(`The operation continues. See its state: call-moderation status ${call.id}`);
     await call.until(() => call.rosters.some(({ own }) => own?.isMuted === true));
     await vi.waitFor(
       async () => {
@@ -307,7 +307,7 @@ describe.concurrent('Ctrl-C', () => {
     const status = await run(['status', callId]);
     expect(status.code).toBe(0);
     expect(status.stdout).toMatch(/^outcome +Pending$/m);
-    expect(status.stdout).toMatch(/^phase +not known: no worker answers$/m);
+    expect(status.stdout).toMatch(/^phase +unknown: no worker answers$/m);
     await service.client.workflow.getHandle(`call-moderation/${callId}`).terminate();
   });
 });
@@ -386,7 +386,9 @@ describe.concurrent('status', () => {
     const callId = randomUUID();
     const { code, stdout, stderr } = await run(['status', callId]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toBe(`No operation on call ${callId} is known to Temporal.\n`);
+    expect(stderr).toBe(
+      `Temporal knows no operation on call ${callId}. Check the call ID, the namespace and the task queue.\n`,
+    );
 
     const asJson = await run(['status', callId, '--json']);
     expect(asJson).toMatchObject({ code: 1, stderr: '' });

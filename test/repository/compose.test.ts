@@ -120,7 +120,7 @@ describe('docker-compose.yml', () => {
     for (const name of Object.keys(filledIn)) expect(example).toContain(name);
   });
 
-  test('holds no secret, and gives each service no more than it needs', () => {
+  test('contains no secret, and gives each service no more than it needs', () => {
     for (const [name, { environment }] of Object.entries(services)) {
       for (const [variable, value] of Object.entries(environment)) {
         if (!/SECRET|PASSWORD|PWD|TOKEN|KEY/.test(variable)) continue;

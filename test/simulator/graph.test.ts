@@ -375,7 +375,7 @@ describe('the rest', () => {
     expect(JSON.stringify(stage.graph.log(id))).not.toContain('Bearer');
   });
 
-  it('says what the log holds instead when a wait is in vain', async () => {
+  it('reports the content of the log if a wait is in vain', async () => {
     const { id } = newGroup();
     await stage.ask('GET', stage.path(id));
     await expect(stage.graph.waitFor(id, () => false, 20)).rejects.toThrow(/no such entry within 20 ms.*getCall/);

@@ -253,7 +253,7 @@ describe('the call and its operations', () => {
 });
 
 describe('delivery', () => {
-  it('carries a token that holds by the OpenID document, and the headers of the real ones', async () => {
+  it('carries a token that is valid by the OpenID document, and the headers of real ones', async () => {
     await notificationOf({});
     const headers = stage.bot.received[0]?.headers ?? {};
     expect(headers).toMatchObject({

@@ -130,7 +130,7 @@ describe('@azure/identity', () => {
 });
 
 describe("notifications' tokens", () => {
-  it('hold, with other claims and other fields of the header too', async () => {
+  it('are valid, with other claims and other fields of the header too', async () => {
     const token = await graph.signNotification({
       tenantId: 't2',
       claims: { iss: 'https://graph.microsoft.com', appid: null, aud: 'other' },
@@ -155,7 +155,7 @@ describe("notifications' tokens", () => {
     await expect(verify(token)).rejects.toMatchObject({ code });
   });
 
-  it('of before a rotation hold as long as the old key is listed', async () => {
+  it('of before a rotation are valid as long as the old key is listed', async () => {
     const first = await graph.signNotification();
     const kid = await graph.rotateKeys();
     const second = await graph.signNotification();

@@ -47,7 +47,7 @@ describe('with a clock of the test', () => {
   afterEach(() => void vi.useRealTimers());
   const wait = ({ state: { at } }: Looks | Unmuting): number => (at - Date.now()) / 1_000;
 
-  test('a mute lock looks at growing intervals after its mute, and a pause only until its mute is known to be the last wish', () => {
+  test('a mute lock looks at growing intervals after its mute, and a timed mute only until its mute is known to be the newest wish', () => {
     const [hold, pause] = [new Looks(), new Looks()];
     for (const looks of [hold, pause]) {
       const isEnforced = looks === hold;
@@ -76,7 +76,7 @@ describe('with a clock of the test', () => {
     expect(wait(looks)).toBe(1);
   });
 
-  test('a pause that cannot ask Temporal asks once a day in the end, and a mute lock goes on to look at Graph', () => {
+  test('a timed mute that cannot reach Temporal retries once a day in the end, and a mute lock still reads the roster', () => {
     const [hold, pause] = [new Looks(), new Looks()];
     for (const looks of [hold, pause]) {
       const isEnforced = looks === hold;

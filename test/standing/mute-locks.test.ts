@@ -129,7 +129,7 @@ describe.concurrent('a mute lock', () => {
     expect(call.self.isMuted).toBe(false);
   });
 
-  test('is given other terms where the call is kept muted already, also while it is ending', async () => {
+  test('gets new terms if the call is already kept muted, also while it is ending', async () => {
     const call = service.call();
     const first = await held(call, { forSeconds: 600 });
     const second = await service.moderation.keepMuted({ callId: call.id, forSeconds: 1_200 });
@@ -148,7 +148,7 @@ describe.concurrent('a mute lock', () => {
     expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
   });
 
-  test('is given other terms just as an unmute would have ended it, and goes on', async () => {
+  test('gets new terms at the moment when an unmute would have ended it, and continues', async () => {
     const call = service.call();
     const handle = await held(call);
     service.graph.setFaults(call.id, { requests: [{ on: 'getParticipant', latencyMs: 1_500, times: 'forever' }] });
@@ -162,7 +162,7 @@ describe.concurrent('a mute lock', () => {
     expect(call.posts).toEqual(['mute', 'unmute', 'mute', 'unmute']);
   });
 
-  test('mutes again when it is asked for anew after an unmute of ours, as does a pause', async () => {
+  test('mutes again if it is requested again after an unmute of ours, and so does a timed mute', async () => {
     for (const again of ['keepMuted', 'muteFor'] as const) {
       const call = service.call();
       const handle = await service.moderation[again]({ callId: call.id, forSeconds: 600 });
@@ -191,7 +191,7 @@ describe.concurrent('a mute lock', () => {
   });
 });
 
-describe.concurrent('a pause', () => {
+describe.concurrent('a timed mute', () => {
   test('has an end, or is refused before anything is started', async () => {
     const call = service.call();
     await expect(service.moderation.muteFor({ callId: call.id })).rejects.toThrow('needs forSeconds or until');
@@ -235,7 +235,7 @@ describe.concurrent('with single operations', () => {
 });
 
 describe('the history', () => {
-  test('of a pause has two operations, its timer and its outcome, and that of a mute of others one POST for each', async () => {
+  test('of a timed mute has two operations, its timer and its outcome, and that of a mute of others one POST for each', async () => {
     const call = service.call({ participants: 6 });
     const pause = await service.moderation.muteFor({ callId: call.id, forSeconds: 5 });
     await pause.result();
@@ -269,7 +269,7 @@ describe.concurrent('what does not fit', () => {
   test.each<[string, object, RegExp]>([
     ['a time that has passed', { until: '2020-01-01T00:00:00Z' }, /has passed; name a time to come/],
     ['a time without a zone', { until: '2036-01-01T00:00:00' }, /until must be a time .* with its zone/],
-    ['two ends', { until: '2036-01-01T00:00:00Z', forSeconds: 5 }, /two ways to say when it ends/],
+    ['two ends', { until: '2036-01-01T00:00:00Z', forSeconds: 5 }, /exclude each other/],
     ['no seconds', { forSeconds: 0 }, /forSeconds must be a number of seconds from 1/],
     ['half a limit', { atMost: { mutes: 3 } }, /atMost must be \{ mutes/],
     ['a misspelt field', { forSecond: 5 }, /"forSecond" is not a field here/],

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(async () => await deployment.stop());
 
 test(
-  'goes on with another worker, without the webhook, and makes no second operation of one',
+  'continues with another worker, without the webhook, and starts no operation twice',
   { timeout: 120_000 },
   async () => {
     const [worker, webhook] = await Promise.all([deployment.worker(), deployment.webhook()]);

@@ -252,7 +252,7 @@ describe.concurrent('in a call with more people than Graph lists', () => {
     expect(asked(call)).toEqual([late]);
   });
 
-  test('who comes is muted all the same where it was small at first', { timeout: 60_000 }, async () => {
+  test('newcomers are muted all the same if the call was small at first', { timeout: 60_000 }, async () => {
     const call = service.call({ participants: 99, form: { roster: 'delta' } });
     const handle = await heard(call);
     const late = await join(call, 3);
@@ -263,7 +263,7 @@ describe.concurrent('in a call with more people than Graph lists', () => {
 });
 
 describe.concurrent('it ends', () => {
-  test('when its time is over, and can be started anew', async () => {
+  test('when its time is over, and can be started again', async () => {
     const call = service.call();
     const handle = await service.moderation.muteOnEntry({ callId: call.id, forSeconds: 2 });
     expect(await handle.result()).toMatchObject({ callId: call.id, endedBy: 'expired', wereThere: 2 });
@@ -392,7 +392,7 @@ describe.concurrent('with others on the same call', () => {
 describe.concurrent('what does not fit', () => {
   test.each<[string, object, RegExp]>([
     ['a time that has passed', { until: '2020-01-01T00:00:00Z' }, /has passed; name a time to come/],
-    ['two ends', { until: '2036-01-01T00:00:00Z', forSeconds: 5 }, /two ways to say when it ends/],
+    ['two ends', { until: '2036-01-01T00:00:00Z', forSeconds: 5 }, /exclude each other/],
     ['no seconds', { forSeconds: 0 }, /forSeconds must be a number of seconds from 1/],
     ['no list', { except: 'a' }, /except must be a list of at most 100 IDs/],
     ['what is no ID', { except: ['a b'] }, /except must be a list/],
@@ -460,17 +460,19 @@ test('the command starts it, gives it other terms, and waits', { timeout: 150_00
     await new Command(BIN, args, { TEMPORAL_ADDRESS, MODERATION_TASK_QUEUE }).ended;
   const started = await run('mute-on-entry', call.id, '--for', '1h', '--except', 'chair', '--except', 'guest');
   expect(started).toMatchObject({ code: 0 });
-  expect(started.stdout).toMatch(new RegExp(`^muting who comes into ${call.id} until 20.*; 2 were there$`, 'm'));
+  expect(started.stdout).toMatch(
+    new RegExp(`^muting whoever joins ${call.id}, until 20.*; 2 were already in the call$`, 'm'),
+  );
   const told = await run('status', call.id);
-  expect(told.stdout).toMatch(/^on entry +until 20.*, 0 of 0 who came muted$/m);
+  expect(told.stdout).toMatch(/^on entry +until 20.*, 0 of 0 newcomers muted$/m);
   const json = await run('mute-on-entry', call.id, '--for', '2h', '--json');
   expect(JSON.parse(json.stdout)).toMatchObject({ phase: 'watching', wereThere: 2 });
   expect((await run('mute-on-entry', call.id, '--on-conflict', 'reject')).code).toBe(1);
   const waited = await run('mute-on-entry', call.id, '--for', '1s', '--wait');
-  expect(waited).toMatchObject({ code: 0, stdout: `${call.id}: expired, 0 of 0 who came muted\n` });
+  expect(waited).toMatchObject({ code: 0, stdout: `${call.id}: expired, 0 of 0 newcomers muted\n` });
   const large = service.call({ participants: 100 });
   const unknown = await run('mute-on-entry', large.id, '--for', '1h');
-  expect(unknown.stderr).toContain('nobody is muted until a roster lists everyone');
+  expect(unknown.stderr).toContain('until one lists everyone in the call, nobody is muted');
   const released = await run('release', large.id);
   expect(released.stdout).toContain('notMuted, mute on entry ended');
   const codes = [

@@ -40,7 +40,7 @@ describe('with a worker that runs 10 activities at a time', () => {
     await service.stop();
   });
 
-  test('20 pauses that end together have all unmuted soon after', { timeout: 180_000 }, async () => {
+  test('20 timed mutes that end together have all unmuted soon after', { timeout: 180_000 }, async () => {
     const end = Date.now() + 60_000;
     const calls = Array.from({ length: 20 }, () => service.call());
     const pauses = await Promise.all(
@@ -97,14 +97,18 @@ describe('what is cancelled, or was never begun', () => {
     expect(call.posts).toEqual(['unmute']);
   });
 
-  test('a pause whose time was over before a worker came leaves the call as it was', { timeout: 60_000 }, async () => {
-    const call = service.call({ self: { serverMuted: true } });
-    await service.stopWorker();
-    const pause = await service.moderation.muteFor({ callId: call.id, forSeconds: 1 });
-    await sleep(2_000);
-    await service.startWorker();
-    expect(await pause.result()).toMatchObject({ endedBy: 'expired' });
-    expect(call.posts).toEqual([]);
-    expect(call.self.serverMuted).toBe(true);
-  });
+  test(
+    'a timed mute whose time was over before a worker came leaves the call as it was',
+    { timeout: 60_000 },
+    async () => {
+      const call = service.call({ self: { serverMuted: true } });
+      await service.stopWorker();
+      const pause = await service.moderation.muteFor({ callId: call.id, forSeconds: 1 });
+      await sleep(2_000);
+      await service.startWorker();
+      expect(await pause.result()).toMatchObject({ endedBy: 'expired' });
+      expect(call.posts).toEqual([]);
+      expect(call.self.serverMuted).toBe(true);
+    },
+  );
 });

@@ -75,7 +75,7 @@ const poke = async ({ workflowId }: TestCall): Promise<void> =>
   await service.client.workflow.getHandle(workflowId).signal(SIGNAL.rosterUpdated, { full: false, participants: [] });
 
 describe('a worker without the key', { timeout: 120_000 }, () => {
-  test('fails the task of an operation whose results it cannot read; the next one goes on', async () => {
+  test('fails the task of an operation whose results it cannot read; the next worker continues', async () => {
     const call = service.call({ faults: undecided });
     const handle = await service.moderation.mute({ callId: call.id, confirmWithinSeconds: 120 });
     await untilPhase(handle, 'confirming');
@@ -151,7 +151,7 @@ describe('a worker without the key', { timeout: 120_000 }, () => {
   });
 });
 
-test('a signal that a worker without the key has ignored is ignored for good, and a replay goes on from there', async () => {
+test('a signal that a worker without the key has ignored is ignored for good, and a replay continues from there', async () => {
   const queue = `test-${randomUUID()}`;
   const worker = async (keys: string | undefined): Promise<RunningWorker> => {
     const env = { ...service.env, MODERATION_TASK_QUEUE: queue, MODERATION_PAYLOAD_KEYS: keys };

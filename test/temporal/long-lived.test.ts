@@ -8,8 +8,9 @@ import { findTestServer } from '../support/test-server.ts';
 import { until } from '../support/until.ts';
 
 /**
- * What lasts for hours, days and weeks, at its real length on a clock that is skipped. What a roster notification does to
- * a mute lock and to a mute on entry is not seen here (T3 of `support/skipped-time.ts`): it is as if each were lost.
+ * What lasts for hours, days and weeks, at its real length on a clock that is skipped. What a roster notification
+ * does to a mute lock and to a mute on entry is not seen here (T3 of `support/skipped-time.ts`): it is as if each
+ * were lost.
  */
 
 const MINUTE = 60;
@@ -95,7 +96,7 @@ describe.skipIf(program === undefined)('on a clock that is skipped', () => {
     },
   );
 
-  test('a pause of 30 days, and a mute lock that is released after ten', { timeout }, async () => {
+  test('a timed mute of 30 days, and a mute lock that is released after ten', { timeout }, async () => {
     await withSkippedTime(async (service) => {
       await service.startWorker();
       const [paused, held] = [service.call(), service.call()];
@@ -189,7 +190,7 @@ describe.skipIf(program === undefined)('on a clock that is skipped', () => {
     });
   });
 
-  test('a mute on entry of seven hours mutes who comes in the last of them, and no later', { timeout }, async () => {
+  test('a mute on entry of seven hours mutes newcomers in the last hour, and none after it', { timeout }, async () => {
     await withSkippedTime(async (service) => {
       await service.startWorker();
       const call = service.call();

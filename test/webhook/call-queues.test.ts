@@ -156,7 +156,7 @@ describe('a lane', () => {
     expect(recorder.mostAtOnce).toBe(1);
   });
 
-  it('holds up no other call', async () => {
+  it('blocks no other call', async () => {
     const recorder = new Recorder();
     recorder.before = ({ callId }) => (callId === CALL ? new Promise(() => undefined) : undefined);
     const lanes = new CallQueues(recorder.deliver);
@@ -164,7 +164,7 @@ describe('a lane', () => {
     await expect(lanes.send(roster(full(muted('a')), 'other'), soon())).resolves.toBe('handed-over');
   });
 
-  it('gives all of a batch its failure, and goes on', async () => {
+  it('gives all of a batch its failure, and continues', async () => {
     const recorder = new Recorder();
     const lanes = new CallQueues(recorder.deliver);
     await lanes.send(roster(full(muted('a'))), soon());
@@ -193,7 +193,7 @@ describe('a lane', () => {
     expect(recorder.handed).toHaveLength(1);
   });
 
-  it('closes a batch before it holds more participants than a signal may', async () => {
+  it('closes a batch before it contains more participants than a signal may', async () => {
     const recorder = new Recorder();
     const lanes = new CallQueues(recorder.deliver);
     const fates = await Promise.all(['a', 'b', 'c'].map((from) => lanes.send(roster(many(from)), soon())));
@@ -202,7 +202,7 @@ describe('a lane', () => {
     expect(rostersOf(recorder).map(({ participants }) => participants.length)).toEqual([600, 600, 600]);
   });
 
-  it('closes a batch before it holds more bytes than a signal may', async () => {
+  it('closes a batch before it contains more bytes than a signal may', async () => {
     const recorder = new Recorder();
     const lanes = new CallQueues(recorder.deliver);
     // 4 of these are 128 KiB: few people, but Graph says nothing of how long an ID may be.
@@ -213,7 +213,7 @@ describe('a lane', () => {
     expect(recorder.handed.every(({ payload }) => JSON.stringify(payload).length < 2 ** 17)).toBe(true);
   });
 
-  it('goes on with a batch that a full roster makes smaller', async () => {
+  it('continues with a batch that a full roster makes smaller', async () => {
     const recorder = new Recorder();
     const lanes = new CallQueues(recorder.deliver);
     const sent = [many('first'), many('a'), full(muted('bot')), delta(2, open('b'))];

@@ -160,7 +160,7 @@ describe("the webhook's health", () => {
     one.server.drain();
     const draining = await fetch(`${one.url}/readyz`);
     expect(draining.status).toBe(503);
-    expect(await draining.json()).toMatchObject({ checks: { keys: 'ok', draining: 'the process is going away' } });
+    expect(await draining.json()).toMatchObject({ checks: { keys: 'ok', draining: 'the process is shutting down' } });
     expect((await fetch(`${one.url}/livez`)).status).toBe(200);
     expect((await one.post(ROSTER)).status).toBe(202);
 

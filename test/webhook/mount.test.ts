@@ -66,8 +66,8 @@ const echo: Listen = (request, response) => {
 };
 
 /**
- * What Express 4 and 5, and Connect, do to a request for `app.use(path, handler)` (`router/index.js`, `trimPrefix`): the
- * path is cut from `url` and appended to `baseUrl`, and `originalUrl` keeps the whole.
+ * What Express 4 and 5, and Connect, do to a request for `app.use(path, handler)` (`router/index.js`, `trimPrefix`):
+ * the path is cut from `url` and appended to `baseUrl`, and `originalUrl` keeps the whole.
  */
 async function serveAsExpress(mounted: Record<string, Listen>, handler: WebhookHandler): Promise<string> {
   const { server, url } = await listen((request, response) => {
@@ -248,7 +248,7 @@ it('takes a path with a slash at its end for the same path', async () => {
   expect((await post(`${url}/api/calls/0`, ROSTER)).status).toBe(202);
 });
 
-it('does not take two ways to one bot', async () => {
+it('refuses both forwardUrl and onNotifications', async () => {
   stop = async () => undefined;
   const both = { ...options(() => undefined), forwardUrl: 'http://127.0.0.1:1/' };
   await expect(createWebhookHandler(both)).rejects.toThrow(TypeError);

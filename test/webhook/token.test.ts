@@ -48,7 +48,7 @@ const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value))
 const seconds = (from: number): number => Math.floor(Date.now() / 1000) + from;
 const goodClaims = { iss: ISSUERS[0], aud: AUDIENCE, tid: TENANT, exp: seconds(300) };
 
-describe('a token that holds', () => {
+describe('a valid token', () => {
   it.each<[string, TokenOptions]>([
     ['as Graph sends it: no iat, cty JWT', {}],
     ['of the other issuer', { claims: { iss: ISSUERS[0] } }],
@@ -87,7 +87,7 @@ describe('a token that holds', () => {
   });
 });
 
-describe('a token that does not hold', () => {
+describe('a token that is invalid', () => {
   it.each<[string, string, TokenOptions]>([
     ['expired', 'lifetime', { claims: { exp: seconds(-310) } }],
     ['not valid yet', 'lifetime', { claims: { nbf: seconds(310) } }],
@@ -376,7 +376,7 @@ describe('the signing keys', () => {
     await expect.poll(() => verify(token), { timeout: 6_000, interval: 250 }).toEqual({ tenantId: TENANT });
   }, 10_000);
 
-  it('cannot be told of while their server is down, and can once it is up', async () => {
+  it('cannot be checked while the key server is down, and can once it is up', async () => {
     await server.down();
     keys.start();
     await expect(verify(await signToken(key))).rejects.toThrow(KeysUnavailable);

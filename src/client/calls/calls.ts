@@ -18,13 +18,13 @@ import { listedRuns, type ListedRun } from '../listed-runs.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
 import { andTenant } from '../operations/records.ts';
 
-/** A call that is alive, as Temporal lists it. */
+/** An active call, as Temporal lists it. */
 export interface CallRecord {
   callId: string;
   state: CallState;
   tenantId?: string;
   labels: string[];
-  /** When it was first heard of; in a call that lives very long, when its workflow last continued as new. ISO 8601, UTC. */
+  /** Time of its first notification; in a very long call, when its workflow last continued as new. ISO 8601, UTC. */
   since: string;
   workflowId: string;
   runId: string;
@@ -38,11 +38,11 @@ export interface CallFilter {
 }
 
 export interface LabelChange extends Partial<Labelling> {
-  /** The tenant of the call, where it was not heard of yet. */
+  /** The tenant of the call, if the call is not known yet. */
   tenantId?: string;
 }
 
-/** The calls that are alive, as the webhook's notifications and reads of Graph tell. */
+/** The active calls, known from the webhook's notifications and from reads of Graph. */
 export class Calls {
   readonly #client: Client;
   readonly #taskQueue: string;
@@ -53,9 +53,9 @@ export class Calls {
   }
 
   /**
-   * Calls that are alive, the latest first, as many as the caller takes. Temporal's lists may be a second or so behind.
+   * Active calls, the latest first, as many as the caller takes. Temporal's lists may be a second or so behind.
    *
-   * @throws {ModerationError} `InvalidRequest` where the filter does not hold
+   * @throws {ModerationError} `InvalidRequest` if the filter is invalid
    */
   async *list(filter: CallFilter = {}): AsyncIterable<CallRecord> {
     for await (const info of listedRuns(this.#client, liveCallListFilter(filter, this.#taskQueue))) {
@@ -65,7 +65,7 @@ export class Calls {
   }
 
   /**
-   * What is known of a call, answered by a worker; nothing where it was never heard of, or ended long ago.
+   * The status of a call, answered by a worker; `undefined` if the call is unknown, or ended long ago.
    *
    * @throws {ModerationError} `OtherDeployment` if the call is known to another task queue
    */
@@ -81,8 +81,7 @@ export class Calls {
   }
 
   /**
-   * Whether a call is known to have ended; of a call that was never heard of, or by another deployment only, nobody can
-   * tell.
+   * Whether a call is known to have ended; `false` for a call that is unknown, or known to another deployment only.
    */
   async hasEnded(callId: string): Promise<boolean> {
     try {
@@ -97,8 +96,8 @@ export class Calls {
   }
 
   /**
-   * Sets labels of a call and takes others off. A call that was not heard of yet is taken for one that is establishing,
-   * and forgotten after 10 seconds where Graph does not know it: so whoever creates a call can label it at once.
+   * Adds and removes labels of a call. An unknown call counts as one that is establishing, and is forgotten after 10
+   * seconds if Graph does not know it, so a call can be labelled as soon as it is created.
    *
    * @throws {ModerationError} `InvalidRequest`, or `OtherDeployment` if the call is known to another task queue
    */
@@ -113,7 +112,7 @@ export class Calls {
     });
   }
 
-  /** A live call of another deployment that has ended is no obstacle: a new one is started, and it is ours. */
+  /** An ended workflow of another deployment is no obstacle: a new one is started, and it is ours. */
   async #requireOwn(callId: string): Promise<void> {
     try {
       const described = await this.#describe(callId);
@@ -141,8 +140,8 @@ const CHANGE = object<LabelChange & LiveCallInput>({
 });
 
 /**
- * The list filter of Temporal's visibility for live calls: those of one deployment, for another one in the same namespace,
- * with a task queue of its own, may serve another application.
+ * The list filter of Temporal's visibility for active calls of one deployment, because another one in the same
+ * namespace, with a task queue of its own, may serve another application.
  */
 export function liveCallListFilter(filter: CallFilter, taskQueue: string): string {
   const { tenantId, label, state = 'established' } = valid(FILTER, filter);

@@ -2,10 +2,11 @@ import { WorkflowContinuedAsNewError, WorkflowFailedError, type WorkflowHandle }
 import { CONTINUES_MEMO } from '../../contract/names.ts';
 
 /**
- * An operation whose history became long goes on as another run, and is still the same operation. Who knows it by the ID of
- * a run follows it here.
+ * An operation whose history became long continues as another run, and is still the same operation. This follows it
+ * from the ID of a run.
  *
- * @returns the run that the operation goes on as; `undefined` if it has not, or if another operation has taken over
+ * @returns the run as which the operation continues; `undefined` if there is none, or if another operation has
+ * superseded it
  */
 export async function continuationOf(run: WorkflowHandle): Promise<WorkflowHandle | undefined> {
   const runId = await nextRunId(run);

@@ -4,10 +4,17 @@ import { CANCELLED, isFailureType, type FailureDetails } from '../../contract/fa
 import { ModerationError, type ModerationErrorType } from '../errors.ts';
 import type { OperationRecord } from './records.ts';
 
-/** The typed error for what a run's `result()` has thrown; what is no outcome of the run is thrown on as it is. */
+/**
+ * The typed error for an error of a run's `result()`; an error that is not an outcome of the run is thrown unchanged.
+ */
 export async function toModerationError(error: unknown, callId: string, run: WorkflowHandle): Promise<ModerationError> {
   if (error instanceof WorkflowContinuedAsNewError) {
-    return new ModerationError('Superseded', `Another operation on call ${callId} has taken over.`, { callId }, error);
+    return new ModerationError(
+      'Superseded',
+      `Another operation on call ${callId} has superseded this one.`,
+      { callId },
+      error,
+    );
   }
   if (!(error instanceof WorkflowFailedError)) throw error;
   const { cause } = error;
@@ -20,11 +27,11 @@ export async function toModerationError(error: unknown, callId: string, run: Wor
     return new ModerationError(CANCELLED, said, { callId, ...details }, error);
   }
   if (cause instanceof TerminatedFailure) {
-    const message = `The operation on call ${callId} was terminated in Temporal. Look at the call, for nothing was put back.`;
+    const message = `The operation on call ${callId} was terminated in Temporal. Check the call: nothing was put back.`;
     return new ModerationError('Terminated', message, { callId }, error);
   }
   if (cause instanceof TimeoutFailure) {
-    const message = `Temporal ended the operation on call ${callId} at a timeout that its starter had set. Look at the call, for nothing was put back.`;
+    const message = `Temporal ended the operation on call ${callId} at a timeout that its starter had set. Check the call: nothing was put back.`;
     return new ModerationError('TimedOut', message, { callId }, error);
   }
   throw error;
@@ -34,14 +41,14 @@ function toDetails(value: unknown): FailureDetails & { message?: unknown } {
   return typeof value === 'object' && value !== null ? value : {};
 }
 
-/** Why an ended operation has no result, as its error tells it. */
+/** Why an ended operation has no result, from its error. */
 export interface FailedOperation {
   type: ModerationErrorType;
   message: string;
   details: FailureDetails;
 }
 
-/** Nothing for an operation that runs, or that was confirmed. */
+/** `undefined` for an operation that is running, or that was confirmed. */
 export async function failureOf(
   { callId, closedAt }: OperationRecord,
   run: WorkflowHandle,
@@ -55,7 +62,7 @@ export async function failureOf(
       const { type, message, details } = await toModerationError(error, callId, run);
       return { type, message, details };
     } catch (other) {
-      // A run that somebody else's code has failed has no outcome of ours to tell.
+      // A run that foreign code has failed has no outcome of ours.
       if (other instanceof WorkflowFailedError) return undefined;
       throw other;
     }

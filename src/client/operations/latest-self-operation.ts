@@ -14,11 +14,12 @@ export interface LatestSelfOperation {
 
 /**
  * The newest operation on the application's own mute in a call, running or ended. It is certain if it is the newest
- * operation of the call. Behind mutes of others it is looked for in Temporal's list (`past-runs.ts`), and whoever would
- * mute because of what was found must ask `isCertain`: an unmute may be missing.
+ * operation of the call. Behind mutes of others it is looked for in Temporal's list (`past-runs.ts`), and before a
+ * mute `isCertain` must be checked: an unmute may be missing.
  *
- * With `since`, an unmute that may have taken effect and was wished for after that moment counts also if operations that are
- * older wishes have run after it, because an order may be late. That takes the list, unless the newest operation is older.
+ * With `since`, an unmute that may have taken effect and was wished for after that moment counts also if operations
+ * that are older wishes have run after it, because an order may be late. That takes the list, unless the newest
+ * operation is older.
  */
 export async function latestSelfOperation(runs: Runs, callId: string, since = Infinity): Promise<LatestSelfOperation> {
   const past = pastRuns(runs, callId);

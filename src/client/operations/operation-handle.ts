@@ -6,7 +6,7 @@ import { continuationOf } from './continued.ts';
 import { ModerationError } from '../errors.ts';
 import { toModerationError } from './failed-operation.ts';
 
-/** The run of Temporal that carries an operation out, and whether somebody else had started it. */
+/** The run of an operation in Temporal, and whether somebody else had started it. */
 export interface Run {
   handle: WorkflowHandle;
   runId: string;
@@ -17,20 +17,20 @@ export interface Operation {
   callId: string;
   workflowId: string;
   action: Action;
-  /** A superseding operation has its run only once the superseded one has handed over. */
+  /** The run of a successor exists only once the superseded run has ended. */
   run: () => Promise<Run>;
 }
 
-/** What finds an operation again that was started before. */
+/** The key to find an operation again that was started before. */
 export interface StartedOperation {
   callId: string;
   action: Action;
   runId: string;
-  /** Whether somebody else had started it, so that `cancel()` only lets go of it. */
+  /** Whether somebody else had started it, so that `cancel()` only stops waiting for it. */
   attached?: boolean;
 }
 
-/** An operation that was started, or attached while it ran. `R` is its result. */
+/** An operation that this call has started, or to which it is attached. `R` is its result. */
 export class OperationHandle<R = ModerationResult> {
   readonly callId: string;
   readonly workflowId: string;
@@ -44,22 +44,23 @@ export class OperationHandle<R = ModerationResult> {
     this.workflowId = workflowId;
     this.action = action;
     this.#locate = run;
-    // Looked for at once, whether or not anyone asks: one that was ended before it heard of this is started anew (C4).
+    // Looked for at once, whether or not anyone asks: a supersede that the running operation did not receive before
+    // its end is started again (`starter.ts`).
     this.run().catch(() => undefined);
   }
 
   /**
-   * Temporal's run. Of an operation that supersedes another it is known once that one has handed over, which takes as
+   * Temporal's run. For an operation that supersedes another, it is known once that one has ended, which takes as
    * long as a request to Graph that is under way.
    *
-   * @throws {ModerationError} `Superseded` where yet another operation was faster
+   * @throws {ModerationError} `Superseded` if yet another operation was faster
    */
   async run(): Promise<Run> {
     const run = (this.#run ??= this.#locate());
     try {
       return await run;
     } catch (error) {
-      // An outcome stays; that Temporal could not be asked does not.
+      // An outcome is final; a failed request to Temporal is not.
       if (!(error instanceof ModerationError) && this.#run === run) this.#run = undefined;
       throw error;
     }
@@ -93,7 +94,7 @@ export class OperationHandle<R = ModerationResult> {
     }
   }
 
-  /** The run that carries the operation out now: an operation with a long history goes on as another run. */
+  /** The run that carries the operation out now: an operation with a long history continues as another run. */
   async #current(): Promise<WorkflowHandle> {
     let { handle } = await this.run();
     for (let next = await continuationOf(handle); next !== undefined; next = await continuationOf(handle))
@@ -101,15 +102,16 @@ export class OperationHandle<R = ModerationResult> {
     return handle;
   }
 
-  /** Where the operation stands; answered by a worker, also after the operation has ended. */
+  /** The state of the operation; a worker answers, also after the operation has ended. */
   async status(): Promise<OperationStatus> {
     const handle = await this.#current();
     return await handle.query<OperationStatus>(QUERY.operation);
   }
 
   /**
-   * Cancels the operation: what was sent is undone. One that supersedes another is cancelled once that has handed over. An operation that was attached belongs to whoever started it, so this
-   * handle only lets go of it, and its `result()` rejects with `Cancelled`.
+   * Cancels the operation and undoes what it has sent. A successor is cancelled once the superseded run has ended. An
+   * operation to which this handle is attached belongs to its starter, so this handle only stops waiting for it, and
+   * its `result()` rejects with `Cancelled`.
    */
   async cancel(): Promise<void> {
     const { attached } = await this.run();
@@ -119,6 +121,6 @@ export class OperationHandle<R = ModerationResult> {
 }
 
 function letGoError(callId: string): ModerationError {
-  const message = `This handle has let go of the operation on call ${callId}, which it had attached. The operation goes on.`;
+  const message = `This handle no longer waits for the operation on call ${callId}, to which it was attached. The operation continues.`;
   return new ModerationError(CANCELLED, message, { callId });
 }

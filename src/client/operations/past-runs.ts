@@ -7,12 +7,13 @@ import type { Runs } from './runs.ts';
 /**
  * The operations of a call, the newest first, each with whether one between it and the one before may be missing.
  *
- * P1. The server always knows the newest run of a workflow ID, and a run that has continued as new. Both are certain.
- * P2. A run that was started after another one had closed does not know that one. Older runs are found in Temporal's
- *     list alone, which is written a moment after the runs. The list is complete up to a run once it shows that run,
- *     and that run is SETTLED_MS old: all that was before it had closed by then.
- * P3. What the list says of a run that is still running there is old: only the newest run can be running, so the others
- *     are described.
+ * - **The server knows some runs for certain.** These are the newest run of a workflow ID, and a run that has
+ *   continued as new.
+ * - **Older runs come from the list.** A run that was started after another one had closed does not know that one.
+ *   The list is written a moment after the runs. It is complete up to a run once it shows that run and the run is
+ *   SETTLED_MS old, because all earlier runs had closed by then.
+ * - **A run that is listed as running is described.** Only the newest run can be running, so the list is out of date
+ *   for the others.
  */
 export interface PastRun {
   record: OperationRecord;
@@ -38,7 +39,8 @@ export async function* pastRuns(runs: Runs, callId: string): AsyncGenerator<Past
     oldest = run;
     yield* toPastRun(run, true);
     const previous: string | undefined = await continuedFrom(runs, run);
-    run = previous === undefined ? undefined : await describe(runs, workflowId, previous); // P1
+    // **The server knows some runs for certain.**
+    run = previous === undefined ? undefined : await describe(runs, workflowId, previous);
   }
   let isShown = false;
   const isSettled = Date.now() - oldest.startTime.getTime() >= SETTLED_MS;
@@ -47,8 +49,9 @@ export async function* pastRuns(runs: Runs, callId: string): AsyncGenerator<Past
     if (seen.has(listed.runId)) continue;
     seen.add(listed.runId);
     const isOld = listed.status.name === 'RUNNING';
-    const run = isOld ? await describe(runs, workflowId, listed.runId) : listed; // P3
-    if (run !== undefined) yield* toPastRun(run, isShown && isSettled); // P2
+    // **A run that is listed as running is described.**
+    const run = isOld ? await describe(runs, workflowId, listed.runId) : listed;
+    if (run !== undefined) yield* toPastRun(run, isShown && isSettled); // **Older runs come from the list.**
   }
   return isShown && isSettled;
 }
@@ -67,7 +70,7 @@ async function describe(runs: Runs, workflowId: string, runId?: string): Promise
   }
 }
 
-/** The run that has continued as this one, as its first event tells. */
+/** The run that has continued as this one, from its first event. */
 async function continuedFrom(
   { client }: Runs,
   { workflowId, runId }: { workflowId: string; runId: string },

@@ -9,22 +9,22 @@ import { quote } from '../../contract/list-filter.ts';
 import { canonicalTenantId } from '../../contract/tenant.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
 
-/** An operation as Temporal lists it: what is kept of every run, also where no worker is there to answer a query. */
+/** An operation as Temporal lists it: known for every run, also without a worker. */
 export interface OperationRecord {
   callId: string;
   action: Action;
   /**
-   * `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by Temporal itself;
-   * `Continued` if the same operation goes on as a newer run.
+   * `Pending`, `Confirmed`, `Partial`, `Cancelled`, the type of the failure, or `Terminated` or `TimedOut` by
+   * Temporal itself; `Continued` if the same operation continues as a newer run.
    */
   outcome: string;
   tenantId?: string;
   requestId?: string;
-  /** Of a mute of others: whom it is about. */
+  /** Of a mute of others: the kind of its target. */
   target?: 'others' | 'participants';
   workflowId: string;
   runId: string;
-  /** When it was wished for, in ms since the epoch: what counts if two wishes contradict. */
+  /** When it was wished for, in ms since the epoch: decides if two wishes contradict. */
   wishedAt: number;
   /** ISO 8601, UTC. */
   startedAt: string;
@@ -76,7 +76,7 @@ function queryOf({ callId, action, outcome, tenantId, requestId }: ListFilter, t
   return [types, ...given.map(([name, value]) => `${name} = ${quote(value)}`)].join(' AND ');
 }
 
-/** Where Temporal itself has ended a run, the workflow had no say, and its outcome is still the first one. */
+/** If Temporal itself has ended a run, the workflow could not set its outcome, which is still the first one. */
 function outcomeTerms(outcome: string | undefined): [string, string | undefined][] {
   switch (outcome) {
     case PENDING:
@@ -97,7 +97,7 @@ export function andTenant(tenantId: string | undefined): string {
   return tenantId === undefined ? '' : ` AND ${SEARCH_ATTRIBUTE.tenantId} = ${quote(canonicalTenantId(tenantId))}`;
 }
 
-/** The record of a run, or nothing where the run is none of ours. */
+/** The record of a run; `undefined` if the run is not an operation. */
 export function operationFromWorkflow(info: Omit<WorkflowExecutionInfo, 'raw'>): OperationRecord | undefined {
   const { type, workflowId, runId, status, startTime, closeTime, typedSearchAttributes } = info;
   const callId = callIdOf(workflowId);
@@ -123,11 +123,11 @@ export function operationFromWorkflow(info: Omit<WorkflowExecutionInfo, 'raw'>):
   };
 }
 
-/** How Temporal's own endings are called here, where the workflow had no say. */
+/** Outcomes of runs that Temporal itself has ended. */
 const ENDED: Readonly<Record<string, string>> = {
   TERMINATED: 'Terminated',
   TIMED_OUT: 'TimedOut',
   CANCELLED: 'Cancelled',
-  // The same operation goes on as a newer run.
+  // The same operation continues as a newer run.
   CONTINUED_AS_NEW: 'Continued',
 };

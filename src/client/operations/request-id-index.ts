@@ -13,14 +13,14 @@ import type { Runs } from './runs.ts';
 /**
  * Finds the operation of a `requestId` among the runs of a call's workflow ID. One ID is one run:
  *
- * Q1. The newest run is looked at first, and the server always knows it. It is the one that a retry is about, unless
- *     something else has been asked of the call meanwhile.
- * Q2. Older runs are found through Temporal's lists, which are written a moment after the runs. Both are written in the
- *     same order, so the list is trusted once it shows the newest run, and that is waited for while that run is young.
- * Q3. Two that ask at the same moment with one ID: the server takes the ID as its own for the start (`starter.ts`), and
- *     gives the second the run of the first.
- * Q4. What was asked stands in the run's input. A request that differs from it is refused, for its result would be
- *     that of another one.
+ * - **The newest run first.** The server always knows it. A retry is about this run, unless there was another request
+ *   on the call meanwhile.
+ * - **Older runs come from lists.** Temporal writes its lists a moment after the runs, in the same order. So the list
+ *   is trusted once it shows the newest run, and the index waits for that while the run is young.
+ * - **Concurrent starts are one run.** If two clients send the same ID at the same moment, the server uses it as the
+ *   ID of the start (`starter.ts`), and returns the run of the first to the second.
+ * - **The same ID is the same request.** The run's input contains the request. A request that differs from it is
+ *   refused, because its result would be that of another request.
  */
 
 /** A run that is older than this is in the lists, in ms. */
@@ -37,7 +37,7 @@ export class RequestIdIndex {
   }
 
   /**
-   * The run of the request's ID, or nothing where the ID is new.
+   * The run of the request's ID, or `undefined` if the ID is new.
    *
    * @throws {ModerationError} `InvalidRequest` where the ID was given to another request
    */
@@ -45,20 +45,22 @@ export class RequestIdIndex {
     const workflowId = workflowIdOf(request.callId);
     const newest = await this.#newest(workflowId);
     if (newest === undefined) return undefined;
-    const runId = newest.requestId === request.requestId ? newest.runId : await this.#older(request, newest); // Q1
+    // **The newest run first.**
+    const runId = newest.requestId === request.requestId ? newest.runId : await this.#older(request, newest);
     if (runId === undefined) return undefined;
     await this.requireSame(action, request, runId);
     return { handle: this.#runs.of(workflowId, runId), runId, attached: false };
   }
 
   /**
-   * @throws {ModerationError} `InvalidRequest` where the run was asked for something else (Q4)
+   * @throws {ModerationError} `InvalidRequest` if the run belongs to another request (**The same ID is the same
+   * request**)
    */
   async requireSame(action: Action, request: ModerationRequest, runId: string): Promise<void> {
     const { callId, requestId } = request;
     const asked = await readWorkflowInput(this.#runs.client, { workflowId: workflowIdOf(callId), runId });
     if (asked?.action === action && sameRequest(asked.request, request)) return;
-    const fault = `requestId ${requestId} was given to another request on call ${callId} before (run ${runId}); repeat that one unchanged, or choose a new ID`;
+    const fault = `requestId ${requestId} was already used by another request on call ${callId} (run ${runId}); repeat that request unchanged, or choose a new ID`;
     throw new ModerationError('InvalidRequest', `The request is not valid: ${fault}.`, { callId, issues: [fault] });
   }
 
@@ -79,7 +81,7 @@ export class RequestIdIndex {
     const isYoung = Date.now() - newest.startTime.getTime() < LISTED_AFTER_MS;
     const deadline = isYoung ? Date.now() + LISTED_WITHIN_MS : 0;
     while (Date.now() < deadline && (await this.#first(`RunId = '${newest.runId}'`)) === undefined) {
-      await pause(LOOK_AGAIN_MS); // Q2
+      await pause(LOOK_AGAIN_MS); // **Older runs come from lists.**
     }
     return await this.#first(operationListFilter({ callId, ...(requestId !== undefined && { requestId }) }));
   }

@@ -2,7 +2,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { QUERY } from '../../contract/names.ts';
 import type { OperationStatus } from '../../contract/operation.ts';
 
-/** How long to wait for a worker to tell how an operation stands, in ms. */
+/** How long to wait for a worker's answer about the state of an operation, in ms. */
 const STATUS_WITHIN_MS = 3_000;
 
 /** The runs of operations, as one client sees them. */
@@ -18,7 +18,7 @@ export class Runs {
     return this.client.workflow.getHandle(workflowId, runId, { followRuns: false });
   }
 
-  /** What a worker tells of a run, or nothing where none answers. */
+  /** A worker's answer about a run; `undefined` if none answers. */
   async statusOf(handle: WorkflowHandle): Promise<OperationStatus | undefined> {
     try {
       return await this.client.withDeadline(Date.now() + STATUS_WITHIN_MS, () =>

@@ -4,18 +4,18 @@ import { isAction, type Action } from '../../contract/names.ts';
 import { checkRequest, type ModerationRequest } from '../../contract/request.ts';
 import { UnreadablePayload, unreadableIn } from '../../contract/unreadable.ts';
 
-/** What a run was asked for. */
+/** The request of a run. */
 export interface WorkflowInput {
   action: Action;
   request: ModerationRequest;
 }
 
 /**
- * Reads a run's input from the first event of its history: there it stands for every run, also for those that were
- * started without our client and for those that have ended, and no worker is needed.
+ * Reads a run's input from the first event of its history. Every run has it there, also runs that were started
+ * without our client and ended runs, and no worker is needed.
  *
- * @returns nothing where the input is no request of ours, and never will be
- * @throws {UnreadablePayload} if the input is encrypted with a key that is missing here, so that nobody can tell
+ * @returns `undefined` if the input is not a valid request
+ * @throws {UnreadablePayload} if the input is encrypted with a key that is missing here, so that it is unknown
  */
 export async function readWorkflowInput(
   client: Client,

@@ -38,13 +38,13 @@ import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from './sc
 import { isNever, readWhen } from '../../schedule/spec.ts';
 
 export interface PolicyState {
-  /** Kept, and not run until it is resumed. */
+  /** Stored, but not run until it is resumed. */
   paused?: boolean;
   /** For people: why it is there, or why it is paused. */
   note?: string;
 }
 
-/** A change of a policy: what is given takes the place of what was there, field by field. */
+/** A change of a policy: each given field replaces the old one. */
 export type PolicyChange = Partial<Omit<Policy, 'id'>> & Pick<PolicyState, 'note'>;
 
 /** A policy as Temporal lists it. */
@@ -52,14 +52,14 @@ export interface PolicySummary {
   id: string;
   paused: boolean;
   note: string;
-  /** When it runs next, at most 10 times, ISO 8601 in UTC. None where it is paused or will not run any more. */
+  /** When it runs next, at most 10 times, ISO 8601 in UTC. Empty if it is paused or will not run any more. */
   nextTimes: string[];
 }
 
 export interface PolicyDescription extends PolicySummary {
   policy: Policy;
   runs: number;
-  /** Runs that an outage has cost, for they were due longer ago than the catch-up window. */
+  /** Runs skipped because an outage lasted longer than the catch-up window. */
   missed: number;
   /** Runs that were not started because the one before had not ended. */
   skipped: number;
@@ -75,25 +75,29 @@ export interface PolicyRunRecord {
   takenAt: string;
   /** As Temporal has it: `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or another end. */
   status: string;
-  /** Of a run that goes on, as far as it is, where a worker answers. */
+  /** The report so far of a running run, if a worker answers. */
   report?: PolicyReport;
 }
 
-/** What is left when a policy stops. */
+/** The calls that a stopped policy leaves muted. */
 export interface LeftBehind {
-  /** Calls that its last run muted, that are muted by nothing newer, and that have not ended, as far as Temporal knows. */
+  /**
+   * Calls that its last run muted, that are muted by nothing newer, and that have not ended, as far as Temporal
+   * knows.
+   */
   muted: string[];
   /**
-   * Calls where a mute on entry goes on that the policy has started, by whichever run or as they were established: the first
-   * 2,000, where there are any. One that was running already, and was given the policy's terms, is its starter's.
+   * Calls with a running mute on entry that the policy has started, in any run or when they were established:
+   * the first 2,000, where there are any. One that was running already, and was given the policy's terms, is its
+   * starter's.
    */
   mutingOnEntry?: string[];
-  /** Says so, and what can be done. */
+  /** A message with these numbers, and with what to do. */
   message: string;
 }
 
 export interface BackfillRange {
-  /** Dates, as those of a policy. */
+  /** Dates, as in a policy. */
   start: string;
   end: string;
   /** @default 'bufferAll' */
@@ -111,7 +115,7 @@ const OVERLAP = {
 
 const MIN_CATCHUP_SECONDS = 10;
 
-/** How long to wait for a worker to tell how far a run is, in ms. */
+/** How long to wait for a worker's answer about the progress of a run, in ms. */
 const REPORT_WITHIN_MS = 3_000;
 
 /** Mutes on entry that are named at the most. */
@@ -123,14 +127,14 @@ const LOOKS = 20;
 type Latest = (callId: string) => Promise<OperationRecord | undefined>;
 
 /**
- * Policies: an action on many calls by the clock, each kept as a Temporal Schedule. Whatever is wrong with one is reported,
- * field by field, before anything is created or changed.
+ * Policies: an action on many calls by schedule, each stored as a Temporal Schedule. Every issue is reported, field
+ * by field, before anything is created or changed.
  *
- * A namespace may be shared. A schedule belongs to the deployment on whose task queue its runs start: what belongs to another
- * one is not listed, and neither read nor changed.
+ * A namespace may be shared. A schedule belongs to the deployment on whose task queue its runs start: what belongs to
+ * another one is not listed, and neither read nor changed.
  *
- * Quiet hours are a level: if they, or the clock, say something else than when the policy last ran, a run is started at once,
- * as it is created, changed or resumed.
+ * Quiet hours are a level: if a call should be in another state than after the policy's last run, a run is started at
+ * once when the policy is created, changed or resumed.
  */
 export class Policies {
   readonly #client: Client;
@@ -183,8 +187,9 @@ export class Policies {
   }
 
   /**
-   * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else now, those
-   * calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless it is paused.
+   * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else
+   * now, those calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless
+   * it is paused.
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
@@ -192,7 +197,7 @@ export class Policies {
     return await this.describe(id);
   }
 
-  /** False if somebody else has changed it meanwhile, so that nothing was done. */
+  /** False if somebody else has changed it meanwhile; then nothing was done. */
   async #updated(id: string, change: PolicyChange, note: string | undefined): Promise<boolean> {
     const { policy: before, lastRun } = await this.describe(id);
     const { policy, options } = this.#read({ ...before, ...change, id });
@@ -221,8 +226,9 @@ export class Policies {
   }
 
   /**
-   * Makes a change after which the quiet hours of a policy may have left calls muted. The run that unmutes those is started
-   * before, so that it comes also if this client dies (P12 of `apply-policy.ts`).
+   * Makes a change after which the quiet hours of a policy may have left calls muted. The run that unmutes those is
+   * started before, so that it comes also if this client dies (`apply-policy.ts`: **A run that closes terms starts
+   * first**).
    */
   async #closing(policy: Policy, change: () => Promise<void>): Promise<void> {
     if (policy.when.quietHours === undefined) return await change();
@@ -237,7 +243,7 @@ export class Policies {
       staticSummary: `Policy ${id}: unmute what its quiet hours no longer keep muted`,
     });
     await this.#client.withDeadline(Date.now() + CHANGE_WITHIN_MS, change);
-    // If it does not hear of it, it goes on a little later.
+    // Without this signal, the run continues a little later.
     await run.signal(POLICY_CHANGED).catch(() => undefined);
   }
 
@@ -268,7 +274,10 @@ export class Policies {
     return schedule?.taskQueue === this.#taskQueue ? summaryOf(id, schedule, schedule.nextTimes) : undefined;
   }
 
-  /** What was asked for, and nothing of its runs; nothing where there is no such policy, or where it is another deployment's. */
+  /**
+   * The policy itself, without its runs; `undefined` if there is no such policy, or if it belongs to another
+   * deployment.
+   */
   async get(id: string): Promise<Policy | undefined> {
     const schedule = await readSchedule(this.#client, scheduleIdOf(id));
     if (schedule?.taskQueue !== this.#taskQueue) return undefined;
@@ -293,8 +302,8 @@ export class Policies {
   }
 
   /**
-   * Runs it no more until it is resumed. What its last run has muted stays muted, the mutes on entry that it has started go
-   * on, and both are named.
+   * Stops it until it is resumed. The calls that its last run has muted stay muted, and the mutes on entry that it
+   * has started continue; both are returned.
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
     refuse(faultsOfNote(note));
@@ -303,7 +312,10 @@ export class Policies {
     return await this.#leftBehindOf(id, before);
   }
 
-  /** What was due while it was paused is not made up for, but quiet hours are: the calls are muted, or unmuted, at once. */
+  /**
+   * Runs that were due while it was paused are skipped; but quiet hours are applied: the calls are muted, or unmuted,
+   * at once.
+   */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
     const { policy, paused, lastRun } = await this.describe(id);
@@ -315,13 +327,13 @@ export class Policies {
     return await this.describe(id);
   }
 
-  /** Runs it now, also where it is paused, unless `overlap` or the policy says otherwise. */
+  /** Runs it now, also if it is paused, unless `overlap` or the policy prevents it. */
   async trigger(id: string, { overlap }: { overlap?: PolicyOverlap } = {}): Promise<void> {
     refuse(faultsOfOverlap(overlap));
     await this.#asking(id, async (handle) => await handle.trigger(overlap && OVERLAP[overlap]));
   }
 
-  /** Runs it, now, as often as it was due in a time that has passed. */
+  /** Runs it now, as often as it was due in a past period. */
   async backfill(id: string, { start, end, overlap = 'bufferAll' }: BackfillRange): Promise<void> {
     const { policy } = await this.describe(id);
     const [from, to] = [toDate(start, policy.when.timeZone), toDate(end, policy.when.timeZone)];
@@ -346,14 +358,14 @@ export class Policies {
     });
   }
 
-  /** Deletes it; a run that is under way goes on. What stays, as with `pause`, is named. */
+  /** Deletes it; a running run continues. Returns what stays muted, as `pause` does. */
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
     await this.#asking(id, async (handle) => await handle.delete());
     return await this.#leftBehindOf(id, before);
   }
 
-  /** One that holds no policy, or that cannot be decrypted here, can be paused and deleted all the same. */
+  /** A schedule that contains no policy, or cannot be decrypted here, can be paused and deleted all the same. */
   async #readable(id: string): Promise<PolicyDescription | undefined> {
     try {
       return await this.describe(id);
@@ -366,11 +378,11 @@ export class Policies {
 
   async #leftBehindOf(id: string, policy: PolicyDescription | undefined): Promise<LeftBehind> {
     if (policy !== undefined) return await this.#leftBehind(policy);
-    const message = `Schedule ${scheduleIdOf(id)} contains no policy that can be read here, so nobody can tell what it leaves.`;
+    const message = `Schedule ${scheduleIdOf(id)} contains no policy that can be read here, so the calls that it leaves muted are unknown.`;
     return { muted: [], message };
   }
 
-  /** The policy as it is kept, and its schedule, or every fault at once. */
+  /** The policy as it is stored, and its schedule, or all issues at once. */
   #read(input: Policy) {
     const checked = checkPolicy(input);
     const when = readWhen(input?.when, isByRules(input?.rules));
@@ -404,7 +416,7 @@ export class Policies {
     };
   }
 
-  /** Asks something of a policy of this deployment. */
+  /** Sends a request about a policy of this deployment. */
   async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
     try {
       const schedule = await readSchedule(this.#client, scheduleIdOf(id));
@@ -474,9 +486,9 @@ export class Policies {
       ? `Whom policy ${id} has muted stays so, for Graph cannot unmute others: they can themselves.`
       : muted.length === 0
         ? `As far as Temporal knows, the last run of policy ${id} leaves no call muted.`
-        : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them where that is not wanted.`;
+        : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them if that is not wanted.`;
     const message = [
-      // What it did before it was changed is told, too.
+      // Also report mutes on entry started before the policy was changed.
       ...(isOnEntry && muted.length === 0 ? [] : [left]),
       ...(isOnEntry || mutingOnEntry.length > 0 ? [messageOnEntry(id, mutingOnEntry.length)] : []),
       ...(lastRun?.status === 'RUNNING' ? ['A run of it is under way and goes on.'] : []),
@@ -500,20 +512,20 @@ export class Policies {
 }
 
 function messageOnEntry(id: string, count: number): string {
-  if (count === 0) return `As far as Temporal's lists show, no mute on entry goes on that policy ${id} has started.`;
+  if (count === 0) return `As far as Temporal's lists show, no mute on entry continues that policy ${id} has started.`;
   const many = count < MAX_NAMED ? `${count}` : `${count} or more`;
-  return `In ${many} call(s) a mute on entry goes on that policy ${id} has started. Release those where that is not wanted.`;
+  return `In ${many} call(s) a mute on entry continues that policy ${id} has started. Release them if that is not wanted.`;
 }
 
 function policyOf(id: string, workflowType: string, given: unknown): Policy {
   if (workflowType !== APPLY_POLICY) {
-    const fault = `it starts the workflow ${workflowType}, and not ${APPLY_POLICY}`;
-    const message = `Schedule ${scheduleIdOf(id)} holds no policy (${fault}). Delete it and create it anew.`;
+    const fault = `it starts the workflow ${workflowType} instead of ${APPLY_POLICY}`;
+    const message = `Schedule ${scheduleIdOf(id)} contains no policy (${fault}). Delete it and create it again.`;
     throw new ModerationError('InvalidRequest', message, { issues: [fault] });
   }
   const checked = checkPolicy(given);
   if (checked.ok) return checked.policy;
-  const message = `Schedule ${scheduleIdOf(id)} holds no policy (${checked.issues.join('; ')}). Delete it and create it anew.`;
+  const message = `Schedule ${scheduleIdOf(id)} contains no valid policy (${checked.issues.join('; ')}). Delete it and create it again.`;
   throw new ModerationError('InvalidRequest', message, { issues: checked.issues });
 }
 
@@ -536,7 +548,7 @@ function summaryOf(id: string, state: { paused: boolean; note?: string }, next: 
   };
 }
 
-/** In seconds, or what is wrong with it. */
+/** In seconds, or its issue. */
 function catchupOf(policy: Policy): number | string {
   const seconds = policy?.when ? catchupSecondsOf(policy) : MIN_CATCHUP_SECONDS;
   const isLong = seconds !== undefined && seconds >= MIN_CATCHUP_SECONDS;
@@ -566,7 +578,7 @@ function refuse(issues: readonly string[]): void {
   if (issues.length > 0) throw invalid(issues);
 }
 
-/** The server reads cron expressions itself, and its word is in the error that the SDK makes of that. */
+/** The server reads cron expressions itself; the SDK's error contains its message. */
 function refusedByServer(error: unknown): unknown {
   if (!(error instanceof TypeError)) return error;
   return invalid(

@@ -4,9 +4,9 @@ import { grpcStatusOf } from '../any-error.ts';
 import { readFirst, type Payloads } from '../operations/workflow-input.ts';
 
 /**
- * Schedules, read without decoding their payloads. The SDK's `describe` and `list` decode arguments, memos and summaries, and
- * throw if a key is missing here. Owner, pause and next times are not encrypted, so one schedule of any deployment that cannot
- * be decrypted does not hide the others.
+ * Schedules, read without decoding their payloads. The SDK's `describe` and `list` decode arguments, memos and
+ * summaries, and throw if a key is missing here. Owner, pause and next times are not encrypted, so one schedule of
+ * any deployment that cannot be decrypted does not hide the others.
  */
 export interface ScheduleRecord {
   taskQueue: string;

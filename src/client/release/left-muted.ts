@@ -9,13 +9,15 @@ import type { Runs } from '../operations/runs.ts';
 /**
  * Whether an operation has left the application muted in a call, as the call's operations show it, the newest first:
  *
- * L1. The first decisive operation decides. A mute is decisive if it is confirmed, or if nobody knows that it was undone:
- *     it runs, was terminated, or failed and put nothing back. An unmute is decisive as well then, and has unmuted the
- *     call if it is confirmed.
- * L2. An operation that failed and left the call as it was says nothing, and neither does one that was superseded: its
- *     successor undoes what it did. A mute of others undoes nothing, so a mute that it superseded is decisive.
- * L3. As long as an operation may be missing (`past-runs.ts`), no unmute proves that the call is unmuted, and an empty list
- *     proves nothing. It is waited for DECIDE_MS; then the answer is `unknown`.
+ * - **The first decisive operation decides.** A mute is decisive if it is confirmed, or if nobody knows that it was
+ *   undone: it is running, was terminated, or failed without being put back. An unmute is decisive in the same cases,
+ *   and has unmuted the call if it is confirmed.
+ * - **Operations without effect are skipped.** These are operations that failed and left the call as it was, and
+ *   superseded ones, because their successor undoes what they did. A mute of others undoes nothing, so a mute that it
+ *   superseded is decisive.
+ * - **A missing operation leaves it open.** As long as an operation may be missing (`past-runs.ts`), no unmute proves
+ *   that the call is unmuted, and an empty list proves nothing. The list is read again for DECIDE_MS; then the answer
+ *   is `unknown`.
  */
 export type LeftMuted =
   /** By that operation. */
@@ -27,7 +29,7 @@ export type LeftMuted =
 const DECIDE_MS = 6_000;
 const LOOK_AGAIN_MS = 250;
 
-/** One look. A call may have thousands of operations that have failed, and each is read. */
+/** Time limit of one look. A call may have thousands of failed operations, and each is read. */
 const LOOK_WITHIN_MS = 15_000;
 
 /** Outcomes after which the call may be as the operation wanted it. */
@@ -40,7 +42,7 @@ export async function leftMuted(runs: Runs, callId: string): Promise<LeftMuted> 
   const deadline = Date.now() + DECIDE_MS;
   for (;;) {
     const found = await look(runs, callId);
-    if (found.answer !== 'unknown' || Date.now() >= deadline) return found; // L3
+    if (found.answer !== 'unknown' || Date.now() >= deadline) return found; // **A missing operation leaves it open.**
     await pause(LOOK_AGAIN_MS);
   }
 }
@@ -64,14 +66,15 @@ async function look(runs: Runs, callId: string): Promise<LeftMuted> {
       const isDecisive = record.outcome === 'Superseded' ? isSupersededByOthers : await isDecisiveEnd(runs, record);
       isSupersededByOthers = false;
       if (!isDecisive) continue;
-      if (record.action !== 'unmute' || record.outcome !== 'Confirmed') return { answer: 'muted', by: run }; // L1
+      // **The first decisive operation decides.**
+      if (record.action !== 'unmute' || record.outcome !== 'Confirmed') return { answer: 'muted', by: run };
       return isCertain ? { answer: 'notMuted' } : unknown();
     }
   };
   try {
     return await runs.client.withDeadline(Date.now() + LOOK_WITHIN_MS, work);
   } catch (error) {
-    // The newest run could not be read: nothing at all is known, and whoever asked is told why.
+    // The newest run could not be read, so nothing is known: the caller gets the error.
     if (newest === undefined) throw error;
     return unknown();
   } finally {
@@ -79,7 +82,7 @@ async function look(runs: Runs, callId: string): Promise<LeftMuted> {
   }
 }
 
-/** What cannot be read, such as a result whose key is missing, has not been undone as far as anybody knows. */
+/** An operation that cannot be read, such as one whose key is missing, counts as not undone. */
 async function isDecisiveEnd(runs: Runs, { workflowId, runId, callId, outcome }: OperationRecord): Promise<boolean> {
   if (DECISIVE.has(outcome)) return true;
   if (WITHOUT_EFFECT.has(outcome)) return false;

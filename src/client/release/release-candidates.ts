@@ -9,19 +9,20 @@ import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
 
 /**
- * Finds the calls that a release has to look at, in Temporal's lists. A list only names candidates: what is done to a call
- * is decided by its runs.
+ * Finds the calls that a release has to look at, in Temporal's lists. A list only names candidates: the runs of a call
+ * decide what is done.
  *
- * F1. Several lists name candidates, because a list shows a run some time after it was started, seconds on Elasticsearch
- *     and Temporal Cloud. A call that is alive is listed since it was established, so its newest mute is found even if no
- *     list shows that mute yet.
- * F2. What began just before the release is found by listing again, until the lists are as new as the release: they show
- *     the unmutes that it has started itself, or SETTLE_MS have passed without one. That is given up after CATCH_UP_MS.
- * F3. A page is asked for several times. A list that cannot be read is a gap, and so is one that does not catch up: the
- *     other lists are worked on, and the caller hears of the gap.
+ * - **Several lists name candidates.** A list shows a run some time after its start, seconds on Elasticsearch and
+ *   Temporal Cloud. An active call is listed since it was established, so its newest mute is found even if no list
+ *   shows that mute yet.
+ * - **The lists are read until they are current.** Runs that started just before the release are found by listing
+ *   again, until the lists show the unmutes that the release itself has started, or SETTLE_MS have passed without
+ *   one. It gives up after CATCH_UP_MS.
+ * - **A list that fails is a gap.** A page is requested several times. If a list cannot be read, or does not catch
+ *   up, the other lists are processed and the caller gets the gap.
  */
 
-/** A call, and whether a list says that we have acted on it; a live call alone does not. */
+/** A call, and whether a list shows that we have acted on it; an active call alone does not. */
 export interface Candidate {
   callId: string;
   isNamed: boolean;
@@ -38,7 +39,7 @@ const LIST_AGAIN_MS = 250;
 /** Listing again leaves out what is older than this before the release: the first list has it. */
 const RECENT_MS = 600_000;
 
-/** So many of the release's own unmutes, the first ones, show how new the lists are. */
+/** Number of the release's own unmutes, the first ones, that show how current the lists are. */
 const MAX_OWN = 10;
 
 interface List {
@@ -93,7 +94,7 @@ export class ReleaseCandidates {
     for (;;) {
       const isFresh = await this.#isFresh();
       const isLate = Date.now() >= deadline;
-      await this.#list(found); // F2
+      await this.#list(found); // **The lists are read until they are current.**
       if (isFresh) break;
       if (isLate) {
         this.#gaps.add(
@@ -118,7 +119,7 @@ export class ReleaseCandidates {
         list.isRead = true;
         this.#gaps.delete(list.name);
       } catch {
-        this.#gaps.add(list.name); // F3
+        this.#gaps.add(list.name); // **A list that fails is a gap.**
       }
     });
     await Promise.all(read);

@@ -17,36 +17,37 @@ import { ReleaseRun } from './release-run.ts';
 import type { Runs } from '../operations/runs.ts';
 
 /**
- * Releases calls: ends their mutes on entry and their mute locks, and unmutes the application if an operation of ours has left it
- * muted. It is the emergency exit, so it works when other things are broken.
+ * Releases calls: ends their mutes on entry and their mute locks, and unmutes the application if an operation of ours
+ * has left it muted. It is the emergency exit, so it works when other things are broken.
  *
- * W1. Ownership of a mute is decided from the call's operations (`left-muted.ts`); Temporal's lists only name the calls to
- *     look at (`release-candidates.ts`). If it cannot be decided, the call is unmuted: that is harmless unless somebody
- *     else, such as an organizer, has muted it, and they can mute it again, while a mute that we have left is there to stay.
- *     Nobody else's mute is touched if the operations show that we did not mute.
- * W2. A mute lock unmutes by itself. One that does not end in time, or whose worker does not answer, is not waited for: it was told
- *     to end, and the call is unmuted beside it. One that refuses the signal is cancelled, and one that refuses that is
- *     terminated, so that it cannot mute again.
- * W3. Each call succeeds or fails on its own, within its time, whatever goes wrong. That it has ended is no failure: there
- *     is nobody to be heard.
- * W4. An operation that stands still, because no worker can run it, is waited for like any other; then it is terminated, and
- *     the call is unmuted anew. Not so if it has a request to Graph on its way, which could arrive after the unmute.
- * W5. Only workflows of our own task queue are told anything. A call that another deployment keeps muted, or has changed last, is
- *     left to it.
+ * - **Operations decide whose mute it is.** The call's operations decide it (`left-muted.ts`); Temporal's lists only
+ *   name candidates (`release-candidates.ts`). In doubt the call is unmuted: that is harmless unless somebody else,
+ *   such as an organizer, has muted it, who can mute it again, whereas a mute that we left would stay. If the
+ *   operations show that we did not mute, nobody else's mute is touched.
+ * - **A mute lock unmutes by itself.** If it does not end in time, or its worker does not answer, it is not waited
+ *   for: it has received the signal to end, and the call is unmuted beside it. If it refuses the signal, it is
+ *   cancelled, and if it refuses that, it is terminated, so that it cannot mute again.
+ * - **Each call succeeds or fails on its own.** Each gets a result within its time, whatever goes wrong. A call that
+ *   has ended is not a failure.
+ * - **An operation without progress is terminated.** If no worker can run it, it is waited for like any other; then
+ *   it is terminated, and the call is unmuted again. It is not terminated if a request to Graph is under way, because
+ *   that could arrive after the unmute.
+ * - **Other deployments are left alone.** Only workflows of our own task queue receive signals. A call that another
+ *   deployment keeps muted, or has changed last, is refused.
  */
 
 /**
- * Which calls of this client's task queue: one; those of a tenant, which are those whose operations named it, and those that
- * live calls show as its own; or all.
+ * Which calls of this client's task queue: one; those of a tenant (its active calls, and calls whose operations named
+ * it); or all.
  */
 export type ReleaseScope = { callId: string } | { tenantId: string } | { everywhere: true };
 
 export interface ReleaseOptions {
-  /** Tell what would be done, and do nothing. Whether a call still goes on is not asked either. */
+  /** Report what would be done, and do nothing. It does not check whether a call has ended. */
   dryRun?: boolean;
   /**
-   * How long one call is waited for, 1 to 3,600. What has not ended by then goes on by itself, and is a failure of the type
-   * `NotEnded`.
+   * Time limit per call in seconds, 1 to 3,600. Whatever has not ended by then continues on its own, and the result is
+   * a failure of the type `NotEnded`.
    *
    * @default 120
    */
@@ -61,7 +62,7 @@ export interface ReleaseOptions {
  * - `wouldRelease`, `wouldUnmute`: the same, with `dryRun`
  * - `callEnded`: there was nothing to unmute any more
  * - `notMuted`: no operation of ours has left it muted
- * - `failed`: look at `type` and `message`
+ * - `failed`: see `type` and `message`
  * - `incomplete`: the last result, of no call: a list could not be read, so calls may be missing. Release again.
  */
 export type ReleaseOutcome =
@@ -79,13 +80,13 @@ export interface ReleasedCall {
   callId: string;
   outcome: ReleaseOutcome;
   /**
-   * Its mute lock did not end in time. `goesOn`: it was told to end, and does so as soon as a worker runs it. `terminated`: it
-   * could not even be told. `notKnown`: Temporal did not say whether there is one.
+   * Its mute lock did not end in time. `goesOn`: it was asked to end, and ends as soon as a worker runs it.
+   * `terminated`: it accepted no signal. `notKnown`: Temporal did not report whether there is one.
    */
   muteLock?: 'goesOn' | 'terminated' | 'notKnown';
   /**
-   * It was being muted on entry, and is not any more, or would not be; or that could not be ended, and `type` and `message`
-   * tell why unless the call itself has failed. Who was muted stays so: they can unmute themselves.
+   * Its mute on entry was ended, or would be; or could not be ended, and `type` and `message` give the reason unless
+   * the call itself has failed. Participants who were muted stay muted; they can unmute themselves.
    */
   muteOnEntry?: 'ended' | 'wouldEnd' | 'failed';
   /** Of a failure. */
@@ -99,14 +100,17 @@ const AT_ONCE = 20;
 const DEFAULT_WITHIN_SECONDS = 120;
 const MAX_WITHIN_SECONDS = 3_600;
 
-/** Parts of a call's time, from its beginning: until its mute lock has ended, and until an operation that stands still has. */
+/**
+ * Parts of a call's time, from its beginning: until its mute lock has ended, and until an operation without progress
+ * has.
+ */
 const MUTE_LOCK_PART = 0.5;
 const STANDSTILL_PART = 0.75;
 
 /** Temporal's answer to one question. */
 const ASK_WITHIN_MS = 10_000;
 
-/** A mute lock that has not ended after this is asked how it stands, and waited for only if a worker answers. */
+/** A mute lock that has not ended after this is queried, and waited for only if a worker answers. */
 const MUTE_LOCK_LOOK_MS = 5_000;
 const MUTE_LOCK_ANSWER_MS = 3_000;
 
@@ -184,7 +188,7 @@ export class Releaser {
     const pool = new Pool(AT_ONCE);
     const seen = new Set<string>();
     const named = new Set<string>();
-    // A live call in which nothing of ours was found is no result, unless a list names it after all.
+    // An active call without any operation of ours is not reported, unless a list names it after all.
     const withheld = new Map<string, ReleasedCall>();
     const release = async (callId: string): Promise<void> => {
       const released = await this.#releaseCall(callId, work);
@@ -223,7 +227,7 @@ export class Releaser {
     return { callId, ...entry, ...unmuted };
   }
 
-  /** It is waited for, because it may be muting somebody. That it fails is an end, too. */
+  /** Waits for its end, because it may be muting somebody. A failure is an end, too. */
   async #releaseEntry(
     callId: string,
     { dryRun = false, seconds }: Work,
@@ -260,14 +264,16 @@ export class Releaser {
     } catch (error) {
       const own = toOwnError(error, `Releasing call ${callId}`, callId);
       const also = muteLock === undefined ? {} : { muteLock };
-      if (hasEnded(own)) return { outcome: 'callEnded', ...also }; // W3
+      if (hasEnded(own)) return { outcome: 'callEnded', ...also }; // **Each call succeeds or fails on its own.**
       return { outcome: 'failed', ...also, type: own.type, message: own.message };
     }
   }
 
-  // the mute lock (W2)
+  // the mute lock (**A mute lock unmutes by itself**)
 
-  /** The outcome if the mute lock has unmuted the call, or else how it was left; undefined if there is none any more. */
+  /**
+   * The outcome if the mute lock has unmuted the call, or else how it was left; undefined if there is none any more.
+   */
   async #releaseHold(
     callId: string,
     { dryRun = false }: Work,
@@ -277,7 +283,7 @@ export class Releaser {
     try {
       muteLock = await this.#asked(async () => await this.#muteLocks.running(callId));
     } catch (error) {
-      if (error instanceof ModerationError) throw error; // W5
+      if (error instanceof ModerationError) throw error; // **Other deployments are left alone.**
       return { muteLock: 'notKnown' };
     }
     if (muteLock === undefined) return undefined;
@@ -291,7 +297,7 @@ export class Releaser {
       const isUnmuted = result.endedBy === 'released' || result.endedBy === 'expired';
       return isUnmuted ? { outcome: 'released' } : undefined;
     } catch (error) {
-      // It has failed, so it has unmuted nothing; whether there is something to unmute shows by the operations.
+      // It has failed, so it has not unmuted; the operations show whether an unmute is needed.
       if (error instanceof ModerationError) {
         if (error.type === CANCELLED) return { isCancelled: true };
         return hasEnded(error) ? { outcome: 'callEnded' } : undefined;
@@ -314,7 +320,7 @@ export class Releaser {
       try {
         return (await this.#asked(async () => await isTaken(way()))) ? told : 'ended';
       } catch {
-        // The next way.
+        // Try the next, stronger way.
       }
     }
     return 'notKnown';
@@ -335,16 +341,17 @@ export class Releaser {
   async #unmute(callId: string, work: Work, times: Times): Promise<ReleaseOutcome> {
     const left = await leftMuted(this.#runs, callId);
     if (left.answer === 'notMuted') return 'notMuted';
-    const run = left.answer === 'muted' ? left.by : left.newest; // W1
+    const run = left.answer === 'muted' ? left.by : left.newest; // **Operations decide whose mute it is.**
     if (run !== undefined && run.taskQueue !== this.#taskQueue) {
-      throw otherDeployment(callId, `its operation ${run.record.runId}`, run.taskQueue, this.#taskQueue); // W5
+      // **Other deployments are left alone.**
+      throw otherDeployment(callId, `its operation ${run.record.runId}`, run.taskQueue, this.#taskQueue);
     }
     const { dryRun = false, seconds } = work;
     if (dryRun) return 'wouldUnmute';
     const tenantId = run?.record.tenantId;
     const first = await this.#operate(callId, tenantId, work, times.standstill);
     if (first === 'ended') return 'unmuted';
-    // What was terminated is always followed by an unmute, however late it is.
+    // A terminated operation is always followed by an unmute, however late.
     const second = (await this.#isFreed(callId, first))
       ? await this.#operate(callId, tenantId, work, Math.max(times.end, Date.now() + ASK_WITHIN_MS))
       : await this.#endOf(callId, first, times.end);
@@ -356,7 +363,7 @@ export class Releaser {
     throw notEnded(callId, why);
   }
 
-  /** Undefined if it has no run of its own by then. */
+  /** `undefined` if it has no run of its own in time. */
   async #operate(
     callId: string,
     tenantId: string | undefined,
@@ -389,7 +396,10 @@ export class Releaser {
     return ended ?? run;
   }
 
-  /** Whether an operation that stood still was terminated. One that this release has started itself is left (W4). */
+  /**
+   * Whether an operation without progress was terminated. An operation of this release is not terminated (**An
+   * operation without progress is terminated**).
+   */
   async #isFreed(callId: string, own: Run | undefined): Promise<boolean> {
     try {
       return await this.#asked(async () => {
@@ -433,7 +443,7 @@ export class Releaser {
 function requireScope(scope: ReleaseScope): void {
   if ('callId' in scope) {
     if (isCallId(scope.callId)) return;
-    throw invalid(['callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id of the call as Graph gave it']);
+    throw invalid(['callId must be 1 to 128 of A-Z a-z 0-9 _ -; pass the id that Graph returned for the call']);
   }
   if ('tenantId' in scope) {
     if (isTenantId(scope.tenantId)) return;
@@ -449,20 +459,20 @@ function hasEnded({ type }: ModerationError): boolean {
 }
 
 function notEnded(callId: string, why: string): ModerationError {
-  const message = `${why} Look at it in Temporal: a worker of its task queue, or of the build that it is pinned to, may be missing.`;
+  const message = `${why} See it in Temporal: a worker of its task queue, or of the build that it is pinned to, may be missing.`;
   return new ModerationError('NotEnded', message, { callId });
 }
 
 function unendedMuteLock(callId: string, muteLock: NonNullable<ReleasedCall['muteLock']>): Failed {
   const how = {
-    goesOn: `The mute lock of call ${callId} was told to end, and has not in time. It ends when a worker runs it.`,
-    terminated: `The mute lock of call ${callId} took neither a signal nor a cancellation, so it was terminated.`,
-    notKnown: `Temporal did not say whether call ${callId} is held, or did not take the end of its mute lock. Release it again.`,
+    goesOn: `The mute lock of call ${callId} was asked to end, but has not ended in time. It ends when a worker runs it.`,
+    terminated: `The mute lock of call ${callId} accepted neither a signal nor a cancellation, so it was terminated.`,
+    notKnown: `Temporal did not report whether call ${callId} is kept muted, or did not accept the end of its mute lock. Release the call again.`,
   };
   return { type: muteLock === 'notKnown' ? 'TemporalUnavailable' : 'NotEnded', message: how[muteLock] };
 }
 
 function incomplete(gaps: readonly string[]): ReleasedCall {
-  const message = `Calls may be missing, because Temporal could not list everything (${gaps.join('; ')}). What was listed is released. Release again.`;
+  const message = `Calls may be missing, because Temporal could not list everything (${gaps.join('; ')}). The calls that were listed are released. Release again.`;
   return { callId: '*', outcome: 'incomplete', type: 'TemporalUnavailable', message };
 }

@@ -29,6 +29,6 @@ export const MUTE_LOCKS: StandingMuteDefinition<MuteLockRequest, MuteLockTerms> 
     ...(enforce !== undefined && { enforce }),
     ...(atMost !== undefined && { atMost }),
   }),
-  summaryOf: ({ callId, enforce = true }) => `${enforce ? 'Hold' : 'Pause'} call ${callId}`,
-  takenOf: (callId) => `Call ${callId} is kept muted already. Release that mute lock, or give it other terms.`,
+  summaryOf: ({ callId, enforce = true }) => `${enforce ? 'Keep muted' : 'Mute for a time'}: call ${callId}`,
+  takenOf: (callId) => `Call ${callId} is already kept muted. Release that mute lock, or update its terms.`,
 };

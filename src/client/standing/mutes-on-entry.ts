@@ -12,7 +12,7 @@ import {
 import type { StandingMuteHandle } from './standing-mute-handle.ts';
 import type { StandingMuteDefinition, StandingMutes } from './standing-mutes.ts';
 
-/** The mute of whoever comes into a call. */
+/** The mutes on entry of calls. */
 export type MuteOnEntryHandle = StandingMuteHandle<MuteOnEntryTerms, MuteOnEntryStatus, MuteOnEntryResult>;
 
 export type MutesOnEntry = StandingMutes<MuteOnEntryRequest, MuteOnEntryTerms, MuteOnEntryStatus, MuteOnEntryResult>;
@@ -29,6 +29,5 @@ export const MUTES_ON_ENTRY: StandingMuteDefinition<MuteOnEntryRequest, MuteOnEn
     ...(except !== undefined && { except }),
   }),
   summaryOf: ({ callId }) => `Mute on entry of call ${callId}`,
-  takenOf: (callId) =>
-    `Who comes into call ${callId} is muted already. Release that mute on entry, or give it other terms.`,
+  takenOf: (callId) => `Mute on entry is already active on call ${callId}. Release it, or update its terms.`,
 };

@@ -3,17 +3,20 @@ import { STANDING_MUTE_SIGNAL, type CheckedFields } from '../../contract/standin
 import { invalid } from '../errors.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
 
-/** How a mute lock, or a mute on entry, is spoken to. */
+/** The parts of a handle that differ between mute locks and mutes on entry. */
 export interface Spoken<Terms> {
   query: string;
   checkTerms: (input: unknown) => CheckedFields<Terms>;
 }
 
-/** What lasts on a call: a mute lock, a pause or a mute on entry. It goes on without this handle, and ends by itself. */
+/**
+ * A standing mute on a call: a mute lock, a timed mute or a mute on entry. It continues without this handle, and ends
+ * by itself.
+ */
 export class StandingMuteHandle<Terms extends object, Status, Result> {
   readonly callId: string;
   readonly workflowId: string;
-  /** Whether it was running already, and has taken the terms that were asked for. */
+  /** Whether it was already running, and got the new terms. */
   readonly attached: boolean;
   readonly #handle: WorkflowHandle;
   readonly #spoken: Spoken<Terms>;
@@ -33,8 +36,8 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   }
 
   /**
-   * Ends it; `result()` tells when that is done. The end of a mute lock unmutes the application; after that of a mute on entry
-   * nobody more is muted, and who is stays so until they unmute themselves.
+   * Ends it; `result()` resolves when that is done. The end of a mute lock unmutes the application. After the end of
+   * a mute on entry nobody else is muted; participants who were muted stay muted until they unmute themselves.
    */
   async release(): Promise<void> {
     await this.#handle.signal(STANDING_MUTE_SIGNAL.release, { wishedAt: await this.#wish() });
@@ -51,7 +54,7 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
     await this.#handle.signal(STANDING_MUTE_SIGNAL.extend, { ...checked.request, wishedAt: await this.#wish() });
   }
 
-  /** Where it stands; answered by a worker. */
+  /** Its state; a worker answers. */
   async status(): Promise<Status> {
     return await this.#handle.query<Status>(this.#spoken.query);
   }
@@ -59,8 +62,9 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   /**
    * Waits until it has ended.
    *
-   * @throws {ModerationError} of a mute lock, where the first mute, or the unmute at the end, has failed; of a mute on entry, where
-   *   the call could not be read at its start, or nobody may be muted: with the type of that failure
+   * @throws {ModerationError} with the type of the failure: of a mute lock, if its first mute, or the unmute at its
+   * end, has failed; of a
+   *   mute on entry, if the call could not be read at its start, or nobody may be muted
    */
   async result(): Promise<Result> {
     try {

@@ -19,25 +19,25 @@ import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
 import { sameStart } from '../operations/start-id.ts';
 
-/** What lasts on a call, and what of it is its own. */
+/** The definition of a kind of standing mute. */
 export interface StandingMuteDefinition<Request, Terms> extends Spoken<Terms> {
   workflowType: string;
   workflowIdOf: (callId: string) => string;
   check: (input: unknown) => CheckedFields<Request>;
-  /** What of a request a running one can take. */
+  /** The fields of a request that a running one can accept. */
   termsOf: (request: Request) => Terms;
   /** The line in Temporal's lists. */
   summaryOf: (request: Request) => string;
-  /** Says that one runs already. */
+  /** The message if one is already running. */
   takenOf: (callId: string) => string;
 }
 
-/** What to do if one runs on the call already: give it the new terms, or throw `OperationInProgress`. */
+/** What to do if one is already running on the call: give it the new terms, or throw `OperationInProgress`. */
 export type OnStandingConflict = 'extend' | 'reject';
 
 /** Of a start on behalf of a policy. */
 export interface StartMarks {
-  /** Names the start where it may be asked for twice: the same run, running or ended (C7 of `starter.ts`). */
+  /** The ID of a start that may be repeated: the same run, running or ended (as in `starter.ts`). */
   startId: string;
   /** Stands in the run's memo, also when it continues as new. */
   policyId: string;
@@ -49,12 +49,12 @@ export type StartWorkflow = (workflowType: string, options: WorkflowStartOptions
 /** A release or an extension does not wait for longer to learn what it is newer than. */
 const SEE_WITHIN_MS = 1_000;
 
-/** Those that end just when they are to be extended: more in a row than this is no accident. */
+/** Maximum number in a row that end just when they are extended. */
 const MAX_STARTS = 10;
 
 /**
- * Starts those of one kind, and finds what runs. At most one runs on a call, which Temporal enforces by the workflow ID. One
- * of another deployment is never extended or handed out (`own-deployment.ts`).
+ * Starts standing mutes of one kind, and finds running ones. At most one runs on a call, which Temporal enforces by
+ * the workflow ID. One of another deployment is never extended or handed out (`own-deployment.ts`).
  */
 export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms extends object, Status, Result> {
   readonly #runs: Runs;
@@ -70,7 +70,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
     this.#startAs = startAs;
   }
 
-  /** Where one runs on the call already it is given these terms, or, with `reject`, the start throws. */
+  /** If one is already running on the call, it gets these terms, or, with `reject`, the start throws. */
   async start(
     input: Request,
     onConflict: OnStandingConflict,
@@ -180,7 +180,10 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
     return new StandingMuteHandle({ callId, handle, wish: async () => await this.#wish(callId) }, attached, this.#kind);
   }
 
-  /** When something is wished for now: this clock may be slow, but it is newer than what runs on the call, or last did. */
+  /**
+   * The time of a wish now: at least the clock's time, and newer than the newest operation on the call, because the
+   * clock may be slow.
+   */
   async #wish(callId: string): Promise<number> {
     const { client } = this.#runs;
     const described = client.withDeadline(
@@ -192,7 +195,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
   }
 }
 
-/** Whether a signal found what it was for still running. */
+/** Whether the receiver of a signal was still running. */
 export async function isTaken(signalled: Promise<void>): Promise<boolean> {
   try {
     await signalled;

@@ -3,14 +3,14 @@ import { HttpError } from '../../http/http-error.ts';
 import { withTimeout } from '../../lib/with-timeout.ts';
 
 /**
- * Graph knows one callback for each call, and that is the bot's. So what passes our checks goes to the bot as well, as
- * it came: by HTTP (`forward.ts`) or, where the bot has mounted the webhook, by a function call.
+ * Graph knows one callback for each call, and that is the bot's. So a request that passes our checks goes to the bot
+ * as well, unchanged: by HTTP (`forward.ts`) or, if the bot has mounted the webhook, by a function call.
  */
 
 export interface BotRequest {
   /** Path and query, as requested. */
   url: string;
-  /** What the path has below the webhook's own, such as `/0`; empty if it is just that. */
+  /** The part of the path below the webhook's own, such as `/0`; empty if there is none. */
   below: string;
   headers: IncomingHttpHeaders;
   /** Names and values in turn, as received. */
@@ -25,16 +25,16 @@ export interface Answer {
   body?: Buffer | string;
 }
 
-/** Takes a request to the bot and brings its answer back; none where the bot leaves the answer to us. */
+/** Passes a request to the bot and returns its answer; `undefined` if the bot leaves the answer to us. */
 export type Bot = (request: BotRequest) => Promise<Answer | undefined>;
 
-/** The bot's own function, where it has mounted the webhook: gets what the bot's route would have got. */
+/** The bot's own function, if it has mounted the webhook: receives what the bot's route would have received. */
 export type OnNotifications = (body: Buffer, request: BotRequest) => Answer | void | Promise<Answer | void>;
 
 export const BOT_TIMEOUT_MS = 10_000;
 
 export function botUnavailable(cause: unknown): HttpError {
-  const message = 'The bot behind this webhook did not answer. Send it again.';
+  const message = 'The bot behind this webhook did not answer. Send the request again.';
   return new HttpError(503, 'bot-unavailable', message, { cause, headers: { 'retry-after': '2' } });
 }
 
@@ -48,7 +48,7 @@ export function botOf(onNotifications: OnNotifications): Bot {
       return (await withTimeout(BOT_TIMEOUT_MS, () => onNotifications(request.body, request), tooSlow)) ?? undefined;
     } catch (error) {
       if (error instanceof HttpError) throw error;
-      throw new HttpError(500, 'bot-failed', 'The bot failed on this. Send it again later.', { cause: error });
+      throw new HttpError(500, 'bot-failed', 'The bot failed on this request. Send it again later.', { cause: error });
     }
   };
 }

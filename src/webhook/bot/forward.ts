@@ -5,19 +5,18 @@ import { BOT_TIMEOUT_MS, botUnavailable, type Answer, type Bot, type BotRequest 
 import type { WebhookMetrics } from '../metrics.ts';
 
 /**
- * Our webhook in front of the bot's: a request goes on to the bot as it came, with its query and its `Authorization`,
- * and the bot's answer goes back as it came, whatever it is. Redirects are answers too: Graph follows them to the
- * bot's other region, we do not.
+ * Our webhook in front of the bot's: a request is forwarded unchanged, with its query and its `Authorization`, and
+ * the bot's answer is returned unchanged. Redirects are answers too: Graph follows them to the bot's other region, we
+ * do not.
  *
- * Handing over and passing on run side by side, so neither waits for the other. When only one of the two succeeds the
- * answer is 503 and Graph sends again: the other gets the notification twice. Both can bear that, the operation because
- * signals are idempotent, the bot because Graph promises no single delivery; a notification that one of them never
- * gets, nobody could bear.
+ * Delivery to Temporal and forwarding run in parallel, so neither waits for the other. If only one of them succeeds,
+ * the answer is 503 and Graph sends again, so one of them receives the notification twice. That is harmless: signals
+ * are idempotent, and Graph may deliver twice anyway. A lost notification would do harm.
  */
 
 const ANSWER_LIMIT = 1024 * 1024;
 
-/** These concern one connection, not the message (RFC 9110, 7.6.1), or are made anew for it. */
+/** These concern one connection, not the message (RFC 9110, 7.6.1), or are set again for it. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -48,7 +47,7 @@ export function forwardTo(forwardUrl: string, metrics: WebhookMetrics): Forward 
       throw botUnavailable(error);
     }
   };
-  // Requests have had their answers by now; what still runs is waited for by nobody.
+  // Requests have been answered by now; nothing waits for the rest.
   return { bot, close: () => dispatcher.destroy() };
 }
 
@@ -68,8 +67,8 @@ async function pass(forwardUrl: string, request: BotRequest, dispatcher: Dispatc
 }
 
 /**
- * Bots keep keys in the query of their callback, and have one for each instance below its path. So both go on behind what
- * the bot's address has itself.
+ * Bots keep keys in the query of their callback, and have one for each instance below its path. So both are appended
+ * to the bot's address.
  */
 function targetOf({ url, below }: BotRequest, forwardUrl: string): URL {
   const target = new URL(forwardUrl);

@@ -4,17 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Keeps requests in the order they came in while their tokens are verified on other threads, where one may overtake
  * another: a roster without a sequence number has no other order than its arrival.
  *
- * It is an order and not a queue: whoever takes longer than a verification should (its key has to be fetched) is not
- * waited for, so that nobody can hold up everybody.
+ * It is an order and not a queue: a request that takes longer than a verification should (its key has to be fetched)
+ * is not waited for, so no request can block all others.
  */
 
 const PATIENCE_MS = 50;
 
 export class ArrivalOrder {
-  /** Settles when those who came so far have proceeded, or were waited for long enough. Never rejects. */
+  /** Settles when all earlier requests have proceeded, or their time limit is over. Never rejects. */
   #earlier: Promise<unknown> = Promise.resolve();
 
-  /** Proceeds once `check` holds and it is one's turn; rejects as `check` does. */
+  /** Resolves once `check` resolves and it is this request's turn; rejects if `check` rejects. */
   async proceed<C, T>(check: Promise<C>, step: (checked: C) => Promise<T>): Promise<T> {
     const earlier = this.#earlier;
     let leave!: () => void;

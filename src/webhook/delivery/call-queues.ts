@@ -4,26 +4,27 @@ import { TemporalUnavailable, type DeliveryOutcome, type Deliverable, type Deliv
 import { fitsOneSignal, mergeRosters, partsOf } from './merge-rosters.ts';
 
 /**
- * Every call has a queue, in which its notifications are handed over one after the other, in the order they came in.
+ * Every call has a queue, which delivers its notifications to Temporal one after the other, in the order of their
+ * arrival.
  *
  *     roster ──▶ an open batch waits? ──yes──▶ merged into it
  *                       │ no
  *                       ▼
- *                a new batch, open ──its turn, and 100 ms after the batch before──▶ closed, handed over
+ *                a new batch, open ──its turn, and 100 ms after the batch before──▶ closed, delivered
  *
- * 1. Hand-overs of one call never overlap: each begins when the one before has ended, well or badly.
- * 2. Batches begin at least 100 ms apart, so a running saga gets at most ten rosters a second, and one that comes to
- *    a quiet queue goes at once. One that begins because the batch before had no room for it goes at once, too: otherwise
- *    those behind it would wait past their deadline, and large signals are few.
- * 3. A batch takes rosters while it is open: until its turn has come, until the call's end stands behind it (a roster
- *    that came after the end must not be told before it), or until one comes with which it would be larger than a signal
- *    may be: that one begins the next batch. A roster that is too large by itself is a batch of its own, and is handed
- *    over in parts, one after the other.
- * 4. An operation's update stands in line like a roster but closes nothing: it and the rosters around it tell of
- *    different things, in whichever order.
- * 5. All whose roster is in a batch get the outcome of the batch, by the deadline of its first: no one is answered
- *    before the hand-over that contains what they sent has ended, and no one waits longer than they may.
- * 6. A queue that has been empty for 100 ms is gone: there are as many queues as there are calls that talk.
+ * 1. Deliveries of one call never overlap: each begins when the previous one has succeeded or failed.
+ * 2. Batches begin at least 100 ms apart, so a running operation receives at most ten rosters a second, and a roster
+ *   in a quiet queue is delivered at once. A batch that begins because the previous one was full is delivered at
+ *   once, too: otherwise later ones would miss their deadline, and large signals are rare.
+ * 3. A batch accepts rosters while it is open: until its turn, until the call's end is behind it in the queue (a
+ *   roster from after the end must not be delivered before it), or until a roster would make it larger than a signal
+ *   may be: that roster begins the next batch. A roster that is too large by itself is a batch of its own, and is
+ *   delivered in parts, one after the other.
+ * 4. An operation's update is queued like a roster but closes no batch, because its order among rosters does not
+ *   matter.
+ * 5. Every request whose roster is in a batch gets the outcome of the batch, by the deadline of the first: no request
+ *   is answered before its roster was delivered, and none waits past its deadline.
+ * 6. A queue that has been empty for 100 ms is gone: there are as many queues as calls with notifications.
  */
 
 const INTERVAL_MS = 100;
@@ -43,7 +44,7 @@ export class CallQueues {
     this.#deliver = deliver;
   }
 
-  /** How many calls talk at the moment. */
+  /** The number of calls with notifications at the moment. */
   get size(): number {
     return this.#queues.size;
   }
@@ -69,7 +70,7 @@ export class CallQueues {
 class CallQueue {
   waiting = 0;
   readonly #deliver: Deliver;
-  /** Settles when everything in line has been handed over; never rejects. */
+  /** Settles when everything queued was delivered; never rejects. */
   #tail: Promise<unknown> = Promise.resolve();
   #open: Batch | undefined;
   #lastBegan = Number.NEGATIVE_INFINITY;
@@ -97,7 +98,7 @@ class CallQueue {
       if (!isOverflow) await this.#untilInterval();
       if (this.#open === batch) this.#open = undefined;
       const handing = this.#handOverParts(notification, batch.roster, deadline);
-      // Behind the beginning, so that not even a busy process sends two that are closer.
+      // After the beginning, so that not even a busy process sends two that are closer.
       this.#lastBegan = performance.now();
       return await handing;
     });
@@ -127,9 +128,9 @@ class CallQueue {
     return outcome;
   }
 
-  /** What waited in line past its deadline is not sent: its sender was told so, and sends it again (5). */
+  /** An item that was queued past its deadline is not sent: its sender got an error, and sends it again (5). */
   async #handOverInTime(notification: Deliverable, deadline: number): Promise<DeliveryOutcome> {
-    if (Date.now() >= deadline) throw new TemporalUnavailable('Temporal was too slow for those before.');
+    if (Date.now() >= deadline) throw new TemporalUnavailable('Temporal took too long for earlier notifications.');
     return this.#deliver(notification, deadline);
   }
 }

@@ -5,17 +5,17 @@ import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../contract/mute-on-entry.ts'
 import { withTimeout } from '../../lib/with-timeout.ts';
 
 /**
- * Who listens to a call beside its operation: a mute lock, a mute on entry, or both, as this process knows it. A notification
- * costs one more signal for each of them, and one of any other call costs what it always does: nothing is asked of
- * Temporal for it.
+ * The standing mutes of a call that receive its notifications besides its operation, as this process knows them. A
+ * notification costs one more signal for each of them; a notification of any other call causes no further request to
+ * Temporal.
  *
- * Only those of the webhook's own task queue count: another deployment in the namespace hears its calls by a webhook of its
- * own. The list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications come. A
- * notification that finds it older than that waits for the next one, beside the signal to the operation: in a quiet call it
- * may be the only one for long. So the list is FRESH_MS out of date at the most, and what Temporal's own lists lag. That is
- * enough: one that has just begun has read the call, and looks at the roster by itself (H6 of `workflows/holding.ts`, E7 of
- * `workflows/entry.ts`), and a signal to one that has just ended finds nobody. Where the list cannot be fetched, or not soon,
- * the one before it stays.
+ * Only those of the webhook's own task queue count: another deployment in the namespace has a webhook of its own. The
+ * list comes from Temporal's visibility, by one query at most every few seconds, and only while notifications arrive.
+ * If the list is older than that, a notification waits for the next query, beside the signal to the operation: in a
+ * quiet call it may be the only one for a long time. So the list is out of date by at most FRESH_MS, and the lag of
+ * Temporal's own lists. That is enough: a standing mute that has just begun has read the call, and reads the roster
+ * by itself (`mute-lock-loop.ts` and `mute-on-entry-loop.ts` in `src/workflows/standing`), and a signal to one that
+ * has just ended does no harm. If the list cannot be fetched, or not soon, the previous one is used.
  */
 
 const FRESH_MS = 3_000;
@@ -23,10 +23,10 @@ const FRESH_MS = 3_000;
 /** A query that takes longer is given up. */
 const FETCH_WITHIN_MS = 3_000;
 
-/** Nor does a notification wait for it longer than this. */
+/** Time limit for a notification to wait for the list. */
 const WAIT_MS = 500;
 
-/** With more than this their list is not kept, and every call counts as having both. */
+/** Above this number the list is not kept, and every call is signalled as if it had both. */
 const MAX_LISTENERS = 10_000;
 
 export class Listeners {
@@ -64,14 +64,14 @@ export class Listeners {
         this.#workflowIds = found.size > MAX_LISTENERS ? 'any' : found;
       });
     } catch {
-      // Temporal cannot be reached: the hand-over tells that, and the next notification asks again.
+      // Temporal cannot be reached: the delivery reports that, and the next notification tries again.
     } finally {
       this.#fetchedAt = performance.now();
       this.#fetching = undefined;
     }
   }
 
-  /** Asked for without the SDK's list, which decodes memos, and throws if this process does not have the key of one. */
+  /** Does not use the SDK's list, which decodes memos, and throws if this process does not have the key of one. */
   async *#list(query: string): AsyncIterable<string> {
     const { workflowService, options } = this.#client.workflow;
     const { namespace } = options;

@@ -1,10 +1,9 @@
 import { MAX_IN_ROSTER, type RosterParticipant, type RosterUpdate } from '../../contract/signals.ts';
 
 /**
- * Merging rosters of one call, oldest first. What came later stands for what came before, with one exception: where
- * both tell their place in the roster's order of changes, the greater place stands, for notifications may overtake each
- * other on their way. A full roster replaces everything, a delta replaces participant by participant, and a delta on
- * top of a full roster leaves it full.
+ * Merging rosters of one call, oldest first. A later roster replaces an earlier one, with one exception: if both have
+ * sequence numbers, the higher one wins, because notifications may overtake each other. A full roster replaces
+ * everything, a delta replaces participant by participant, and a delta on top of a full roster leaves it full.
  */
 export function mergeRosters(updates: readonly RosterUpdate[]): RosterUpdate {
   let merged = new Map<string, RosterParticipant>();
@@ -17,7 +16,7 @@ export function mergeRosters(updates: readonly RosterUpdate[]): RosterUpdate {
       merged = new Map();
       full = true;
       isIncomplete = update.isIncomplete === true;
-      // It orders deltas among themselves, and nothing of them is left.
+      // It orders deltas only, and the full roster replaced them.
       sequenceNumber = undefined;
     }
     for (const entry of update.participants) {
@@ -44,7 +43,7 @@ function newer(earlier: RosterParticipant | undefined, later: RosterParticipant)
 /** Bytes of the participants in one signal. Temporal refuses a payload of more than 2 MiB, however often it is sent. */
 const MAX_BYTES = 128 * 1024;
 
-/** Whether a roster may be one signal. A larger one is split before it is handed over, and nothing is merged into it. */
+/** Whether a roster may be one signal. A larger one is split before it is delivered, and nothing is merged into it. */
 export function fitsOneSignal({ participants }: RosterUpdate): boolean {
   if (participants.length > MAX_IN_ROSTER) return false;
   let bytes = 0;
@@ -53,8 +52,7 @@ export function fitsOneSignal({ participants }: RosterUpdate): boolean {
 }
 
 /**
- * The signals that a roster is handed over as, in their order. What had to be split proves nothing any more about who is
- * not listed, so no part of it is full.
+ * The signals for a roster, in their order. A part of a split roster does not list everyone, so no part is full.
  */
 export function partsOf(roster: RosterUpdate): RosterUpdate[] {
   if (fitsOneSignal(roster)) return [roster];

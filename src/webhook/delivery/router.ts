@@ -4,24 +4,24 @@ import type { WebhookMetrics } from '../metrics.ts';
 import type { Notification } from '../parse/notification.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
 
-/** Hand-over failed for these calls; what was sent for them can be sent again. */
+/** Delivery failed for these calls; their notifications can be sent again. */
 export class NotDelivered extends OperatorError {
   readonly callIds: readonly string[];
 
   constructor(callIds: readonly string[], cause: unknown) {
-    super('Notifications could not be handed over.', { cause });
+    super('Notifications could not be delivered to Temporal.', { cause });
     this.name = 'NotDelivered';
     this.callIds = callIds;
   }
 }
 
 /**
- * Notifications of one request that are under way at once. Graph sends a few; a body of a mebibyte has room for thousands of
- * calls, which would hold up everybody else's until long after the deadline.
+ * Notifications of one request that are under way at once. Graph sends a few; a body of a mebibyte has room for
+ * thousands of calls, which would block all other requests until long after the deadline.
  */
 const MAX_AT_ONCE = 100;
 
-/** Where each notification of a request goes, and the account of it. */
+/** Routes each notification of a request, and counts the outcome. */
 export class Router {
   readonly #queues: CallQueues;
   readonly #metrics: WebhookMetrics;
@@ -41,13 +41,13 @@ export class Router {
     });
   }
 
-  /** Resolves when every notification has ended where it goes; throws `NotDelivered` where one could not. */
+  /** Resolves when every notification was delivered; throws `NotDelivered` if one could not be. */
   async take(notifications: readonly Notification[], deadline: number): Promise<void> {
     const left = notifications.values();
     const callIds = new Set<string>();
     let isFailed = false;
     let reason: unknown;
-    // Each takes the next one in turn, so that those of one call keep their order.
+    // Each worker takes the next one in turn, so that those of one call keep their order.
     const sendNext = async (): Promise<void> => {
       for (const notification of left) {
         try {
@@ -74,7 +74,7 @@ export class Router {
 
   async #fateOf(notification: Notification, deadline: number): Promise<DeliveryOutcome | 'ignored'> {
     if (!('payload' in notification)) return 'ignored';
-    // A roster that tells nobody's mute state says nothing, and must not replace one that does.
+    // A roster without any mute state has no effect, and must not replace one that has.
     if (notification.kind === 'rosterUpdated' && notification.payload.participants.length === 0) return 'ignored';
     return this.#queues.send(notification, deadline);
   }

@@ -13,11 +13,11 @@ export type Deliverable = Extract<Notification, { payload: unknown }>;
 type ToOperation = Exclude<Deliverable, { kind: 'callEstablished' }>;
 type ToLiveCall = Extract<Deliverable, { kind: 'callEstablished' | 'callEnded' }>;
 
-/** That nothing is in flight on the call is the usual case: most calls are not being moderated. */
+/** Usually nothing runs on the call, because most calls are not being moderated. */
 export type DeliveryOutcome = 'handed-over' | 'no-operation' | 'refused';
 
 /**
- * Gives a notification to whom it concerns. By `deadline` (milliseconds since the epoch) it has resolved, or
+ * Delivers a notification to its workflows. By `deadline` (milliseconds since the epoch) it has resolved, or
  * thrown `TemporalUnavailable`: it may or may not have arrived then, and can be sent again without harm.
  */
 export type Deliver = (notification: Deliverable, deadline: number) => Promise<DeliveryOutcome>;
@@ -30,22 +30,22 @@ export class TemporalUnavailable extends OperatorError {
 }
 
 /**
- * Signals operations blindly and lets the server say that there is nobody: cheaper than to know what runs, and never out
- * of date. The server's word is the class of the error; its message is empty on one kind of connection.
+ * It signals operations without looking, and the server answers if there is none: that is cheaper than a list of
+ * operations, and never out of date. The class of the error decides, because its message is empty on one kind of
+ * connection.
  *
- * What tells of the call itself goes to its live call, which is started where there is none: also by the end of a call,
- * so that an `established` which comes after it finds it ended.
+ * A notification of the call itself goes to the workflow of the active call, which is started if there is none: also
+ * by the end of a call, so that a later `established` finds it ended.
  *
  * The deadline is kept twice: the connection sends nothing after it, but may sleep beyond it between two attempts.
  *
- * A run that stands still, because no worker takes it, refuses signals once it has 10,000, and so does a live call. To send one
- * again would not help, and Graph would stop sending anything: what waits there also reads the call by itself, and misses
- * nothing for long.
+ * A run that makes no progress, because no worker takes it, refuses signals once it has 10,000, and so does the
+ * workflow of an active call. Sending them again would not help, and Graph would stop sending anything. Such a run
+ * also reads the call by itself, so it misses nothing for long.
  *
- * A call that is held, or muted on entry, has others who want to know (`listeners.ts`); what becomes of an operation is not
- * for them.
+ * Standing mutes of the call receive its rosters and its end, too (`listeners.ts`), but no updates of operations.
  */
-/** gRPC's `INVALID_ARGUMENT`: of a signal whose form is ours, it says that the run has too many. */
+/** gRPC's `INVALID_ARGUMENT`: for a signal in our form, it means that the run has too many. */
 const INVALID_ARGUMENT = 3;
 
 function takesNoMore(error: unknown): boolean {
@@ -91,7 +91,7 @@ export function deliverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Deliv
       return 'handed-over';
     } catch (error) {
       if (!takesNoMore(error)) throw error;
-      // A live call that runs takes no more, or the start was refused: a signal alone tells which.
+      // The running workflow accepts no more, or the start was refused: a signal alone shows which.
       const outcome = await signal(liveWorkflowIdOf(callId), LIVE_CALL_SIGNAL[kind], payload);
       if (outcome === 'no-operation') throw error;
       return outcome;
@@ -111,7 +111,7 @@ export function deliverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Deliv
         () => new Error('no answer by the deadline'),
       );
     } catch (error) {
-      throw new TemporalUnavailable('Temporal did not take the signal.', { cause: error });
+      throw new TemporalUnavailable('Temporal did not accept the signal.', { cause: error });
     }
   };
 }

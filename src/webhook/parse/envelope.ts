@@ -3,15 +3,15 @@ import { typeNameOf } from './resource-path.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
 
 /**
- * The envelope: body bytes to a list of entries. Lenient about spelling, strict about shape: what is refused here has
- * not been looked into yet, so a body is taken as a whole or not at all.
+ * The envelope: from body bytes to a list of notifications. Lenient about spelling, strict about shape: a body is
+ * accepted as a whole or not at all.
  */
 
 const FAULTS = {
   'not-utf8': 'The body is not UTF-8. Send commsNotifications as UTF-8 JSON.',
   'not-json': 'The body is not JSON. Send commsNotifications as JSON.',
   'not-notifications': 'The body is not commsNotifications: an object whose `value` is an array of commsNotification.',
-  'not-an-object': 'An entry of `value` is not an object. Every entry is one commsNotification.',
+  'not-an-object': 'An item of `value` is not an object. Every item is one commsNotification.',
 } as const;
 
 export class BodyError extends OperatorError {
@@ -39,7 +39,10 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/** The entries of `commsNotifications`; a bare `commsNotification`, as some of Graph's pages show, is a list of one. */
+/**
+ * The notifications in `commsNotifications`; a bare `commsNotification`, as some of Graph's pages show, is a list of
+ * one.
+ */
 export function notificationsIn(json: unknown): readonly Fields[] {
   if (!isFields(json)) throw new BodyError('not-notifications');
   const value = read(json, 'value') ?? undefined;

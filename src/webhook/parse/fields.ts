@@ -1,5 +1,5 @@
 /**
- * Reading an object that came from outside. Graph's documents and its services do not agree on the case of property
+ * Reading a foreign object. Graph's documents and its services do not agree on the case of property
  * names (`subcode`, `subCode`), so an exact name is looked for first and any other case of it after that. Only own
  * properties count, so that `__proto__` in a body is a name like any other. Nothing here recurses: the depth of a body
  * costs nothing.
@@ -23,7 +23,7 @@ export function readText(fields: Fields, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** A word of an enumeration, in lower case: Graph spells them `deleted` and `Deleted`. */
+/** A value of an enumeration, in lower case: Graph spells them `deleted` and `Deleted`. */
 export function readWord(fields: Fields, name: string): string | undefined {
   return readText(fields, name)?.trim().toLowerCase();
 }

@@ -5,19 +5,19 @@ import { toRoster } from './roster.ts';
 import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource-path.ts';
 
 /**
- * Projects an entry of `commsNotifications` to a signal (`contract/signals.ts`). Fields that are not named here do not leave
- * the webhook: no names, no user IDs, no messages.
+ * Projects one notification to a signal (`contract/signals.ts`). Fields that are not listed here do not leave the
+ * webhook: no names, no user IDs, no messages.
  *
- * The type of the data decides what an entry is about, the path only where there is no type: Graph's pages show rosters
- * under `…/operations/participants` and invitations there as well. Nothing is refused: what is not understood is
- * `unknown` and taken, for Graph adds kinds of notifications when it likes.
+ * The type of the data decides the kind of a notification, the path only if there is no type: Graph's pages show
+ * rosters under `…/operations/participants` and invitations there as well. Nothing is refused: a notification of an
+ * unknown kind is accepted as `unknown`, because Graph may add kinds at any time.
  */
 export type Notification =
   | { kind: 'rosterUpdated'; callId: string; payload: RosterUpdate }
   | { kind: 'callEstablished'; callId: string; payload: CallEstablished }
   | { kind: 'callEnded'; callId: string; payload: CallEnd }
   | { kind: 'operationUpdated'; callId: string; payload: OperationUpdate }
-  /** Understood, and nothing to us: another change of the call's state, a tone, shared content. */
+  /** Known and irrelevant: another change of the call's state, a tone, shared content. */
   | { kind: 'other'; callId: string }
   | { kind: 'unknown'; callId?: string };
 
@@ -65,7 +65,7 @@ function project(told: Entry): Notification {
   return other(callId);
 }
 
-/** The type that the path stands for, where the data has none. */
+/** The type that follows from the path, if the data has none. */
 function typeByPath({ rest: [collection, key] }: Resource, data: unknown): string {
   switch (collection) {
     case undefined:
@@ -73,7 +73,7 @@ function typeByPath({ rest: [collection, key] }: Resource, data: unknown): strin
     case 'participants':
       return 'participant';
     case 'operations':
-      // The misprint of Graph's pages, told from an operation by being a list.
+      // A misprint in Graph's pages; unlike an operation, it is a list.
       return key?.toLowerCase() === 'participants' && Array.isArray(data) ? 'participant' : 'commsoperation';
     default:
       return collection;
@@ -84,13 +84,13 @@ function callOf(told: Entry): Notification {
   const { callId } = told.resource;
   const [call = {}] = told.items;
   if (isEnd(told)) return { kind: 'callEnded', callId, payload: reasonOf(call) };
-  // A tone tells of somebody's keys, in a call that was established long before.
+  // A tone is somebody's key press, in a call that was established long before.
   const isTone = isFields(read(call, 'toneInfo'));
   if (readWord(call, 'state') !== 'established' || isTone) return other(callId);
   return { kind: 'callEstablished', callId, payload: {} };
 }
 
-/** `terminating` is not the end: the call may still show what becomes of a request. */
+/** `terminating` is not the end: the call may still show the result of a request. */
 function isEnd(told: Entry): boolean {
   const [call = {}] = told.items;
   return isDeleted(told) || [readWord(call, 'state'), readWord(call, 'callState')].includes('terminated');
@@ -100,7 +100,7 @@ function operationOf({ items: [operation = {}], resource }: Entry): Notification
   const { callId } = resource;
   const operationId = canonicalKey(read(operation, 'id')) ?? keyOfOperation(resource) ?? idInPathOf(operation);
   const status = readWord(operation, 'status');
-  // Without an ID nobody can tell whose it is; without a status it says nothing.
+  // Useless without an ID or without a status.
   if (operationId === undefined || status === undefined) return { kind: 'unknown', callId };
   const clientContext = readText(operation, 'clientContext');
   const payload = {

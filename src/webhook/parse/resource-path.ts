@@ -2,7 +2,7 @@ import { canonicalId, isCallId } from '../../contract/call-id.ts';
 import { readText, type Fields } from './fields.ts';
 
 /**
- * What a notification is about. Two things tell it, and Graph is careless with both: the type of the data
+ * The resource of a notification. Two fields contain it, and Graph spells both in several ways: the type of the data
  * (`#microsoft.graph.call`, without `#`, in any case, as a whole `…/$metadata#microsoft.graph.call`, or missing) and
  * the path (`/app/calls/{id}/…`, `/communications/calls/{id}/…`, absolute, `calls('{id}')`, in any case).
  */
@@ -10,7 +10,7 @@ import { readText, type Fields } from './fields.ts';
 export interface Resource {
   /** In canonical form. */
   callId: string;
-  /** What follows the call in the path: collections in lower case, keys as they are. */
+  /** The rest of the path after the call: collections in lower case, keys as they are. */
   rest: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export function typeNameOf(fields: Fields): string | undefined {
   return name === undefined || name === '' ? undefined : name.trim().toLowerCase();
 }
 
-/** The call and what of it a path means; `undefined` where it is no path to a call with a usable ID. */
+/** The call and what of it a path means; `undefined` if it is not the path of a call with a usable ID. */
 export function parsePath(path: string): Resource | undefined {
   if (path.length > 2048) return undefined;
   const segments = path
@@ -52,7 +52,7 @@ export function resourceOf(paths: readonly (string | undefined)[]): Resource | u
   return undefined;
 }
 
-/** The ID of a participant or an operation in canonical form, where it is one that can be compared. */
+/** The ID of a participant or an operation in canonical form, if it is valid. */
 export function canonicalKey(value: unknown): string | undefined {
   const id = typeof value === 'string' ? value.trim() : '';
   return id !== '' && id.length <= 256 ? canonicalId(id) : undefined;

@@ -4,15 +4,15 @@ import { canonicalKey, parsePath, typeNameOf, type Resource } from './resource-p
 import { mergeRosters } from '../delivery/merge-rosters.ts';
 
 /**
- * Rosters, in the three forms that Graph has for them:
+ * Rosters, in Graph's three forms:
  *
  * - **full** (the default): an array of everyone in the call, up to Graph's limit of 100;
  * - **delta** (`callOptions.isDeltaRosterEnabled`): `deltaParticipants`, each with those who changed and a number that
  *   orders the notification among its like;
  * - **single**: one participant, as an object or under its own path.
  *
- * Of a participant only ID, mute states, place in the order and removal are taken. One without an ID or without
- * `isMuted` says nothing about muting and is left out. A full roster then says that it is incomplete.
+ * Of a participant only ID, mute states, place in the order and removal are taken. A participant without an ID or
+ * without `isMuted` is left out. A full roster is then marked as incomplete.
  */
 
 function isDelta(item: Fields): boolean {
@@ -42,7 +42,7 @@ export function toRoster({ data, items, resource, deleted }: RosterData): Roster
 function deltaOf(delta: Fields, deleted: boolean): RosterUpdate {
   const sequenceNumber = readInteger(delta, 'sequenceNumber');
   const listed = isDelta(delta) ? (readArray(delta, 'participants') ?? []).filter(isFields) : [delta];
-  // What a delta says of a participant holds as of the delta, however long ago the participant itself last changed.
+  // The state in a delta is as new as the delta, however long ago the participant itself last changed.
   const participants = listed.flatMap((item) => entryOf(item, { deleted, sequence: sequenceNumber }) ?? []);
   return { participants, full: false, ...(sequenceNumber !== undefined && { sequenceNumber }) };
 }
@@ -68,7 +68,7 @@ function entryOf(item: Fields, around: Surroundings): RosterParticipant | undefi
   };
 }
 
-/** Whether the server mutes an audio stream of the participant, where any of its audio streams tells. */
+/** Whether the server mutes an audio stream of the participant; `undefined` if no audio stream has the field. */
 function serverMutedOf(item: Fields): boolean | undefined {
   const told = (readArray(item, 'mediaStreams') ?? [])
     .filter(isFields)

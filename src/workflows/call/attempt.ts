@@ -1,7 +1,7 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { fromActivity, type Failure } from '../lib/failures.ts';
 
-/** What a step throws if it cannot go on. */
+/** Thrown by a step that cannot continue. */
 export class OperationFailed {
   readonly failure: Failure;
 
@@ -11,8 +11,9 @@ export class OperationFailed {
 }
 
 /**
- * Runs an activity until it ends, or until `isLetGo` returns true. Temporal then makes no further attempt. What becomes of the
- * attempt that is under way depends on the activity: a read is abandoned, a POST is waited for (`activity-proxies.ts`).
+ * Runs an activity until it ends, or until `isLetGo` returns true. Temporal then makes no further attempt. The
+ * attempt that is under way depends on the activity: a read is abandoned, a POST is waited for
+ * (`activity-proxies.ts`).
  *
  * @returns the result, or `undefined` if the activity was let go without one
  * @throws {OperationFailed} if the activity failed and was not let go

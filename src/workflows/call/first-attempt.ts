@@ -5,14 +5,14 @@ import { fromActivity, type Failure } from '../lib/failures.ts';
 
 /**
  * What the workflow knows after the first attempt at an operation, which reads and POSTs in one activity
- * (`src/activities/first-attempt.ts`). Whatever it has not done, the saga does step by step.
+ * (`src/activities/first-attempt.ts`). Whatever it has not done, `self-mute.ts` does step by step.
  */
 export interface FirstOutcome extends Partial<FirstAttempt> {
   /** The POST was sent, or may have been. */
   isPosted: boolean;
-  /** Why asking once more is of no use. */
+  /** Why a retry is of no use. */
   failure?: Failure;
-  /** How long to wait before Graph is asked again. */
+  /** Delay before Graph is asked again. */
   retryMs: number;
 }
 
@@ -21,8 +21,8 @@ export function succeeded(first: FirstAttempt): FirstOutcome {
 }
 
 /**
- * What an attempt that failed has read and sent. If no reading has reached the workflow, nothing was sent, because the POST is
- * sent only once Temporal has the reading.
+ * What an attempt that failed has read and sent. If no reading has reached the workflow, nothing was sent, because
+ * the POST is sent only once Temporal has the reading.
  */
 export function failed(error: unknown): FirstOutcome {
   if (!(error instanceof ActivityFailure)) throw error;

@@ -14,7 +14,7 @@ import { about, callEnded, fromActivity, isRefusedAtOnce, mayBeUnderWay, type Fa
 import { attempt, OperationFailed } from './attempt.ts';
 import { failed, succeeded, type FirstOutcome } from './first-attempt.ts';
 
-/** What is known of a call when a run begins. */
+/** The known facts of a call when a run begins. */
 export interface KnownCall {
   /** It was read before. */
   isCallKnown: boolean;
@@ -25,7 +25,7 @@ export interface KnownCall {
 }
 
 export interface PostOptions {
-  /** Stands behind the activity on the UI's timeline. */
+  /** Shown behind the activity on the UI's timeline. */
   why?: string;
   /** Attempts at the same POST that another activity has made. */
   attemptsBefore?: number;
@@ -34,17 +34,17 @@ export interface PostOptions {
 }
 
 /**
- * Asks Graph about one call, by activities. Every workflow that talks to Graph about a call does it through this class, because
- * two laws are here:
+ * Asks Graph about one call, by activities. Every workflow that talks to Graph about a call does it through this
+ * class, because it has two rules:
  *
- * **A known call that is not found has ended.** Graph forgets a call when it ends, so a 404 means `CallEnded` if the call was
- * read before, and `CallNotFound` if it never was.
+ * **A known call that is not found has ended.** Graph forgets a call when it ends, so a 404 means `CallEnded` if the
+ * call was read before, and `CallNotFound` if it never was.
  *
- * **The last attempt is waited for.** Temporal may give up on a POST that is still under way, in a worker that is slow or has
- * lost its connection. It could arrive late and undo what came after it. So the workflow waits for one attempt more before it
- * does anything else, also if it was interrupted meanwhile.
+ * **The last attempt is waited for.** Temporal may give up on a POST that is still under way, in a worker that is
+ * slow or has lost its connection. It could arrive late and undo what came after it. So the workflow waits for one
+ * attempt more before it does anything else, also if it was interrupted meanwhile.
  *
- * A request is let go once `isLetGo` returns true. It then returns `undefined`, or what it had come to by then.
+ * A request is abandoned once `isLetGo` returns true. It then returns `undefined`, or its result so far.
  *
  * @throws {OperationFailed} from every method, with the reason why Graph did not do it
  */
@@ -91,8 +91,8 @@ export class GraphCall {
   }
 
   /**
-   * GET the application's own participant, at most until `deadline`. If Graph does not answer, that proves nothing, so it is
-   * no failure.
+   * GET the application's own participant, at most until `deadline`. If Graph does not answer, that proves nothing,
+   * so it is no failure.
    *
    * @returns `undefined` if Graph did not answer, `unheard` if no worker did
    * @throws {OperationFailed} only if the call has ended
@@ -113,7 +113,7 @@ export class GraphCall {
   }
 
   /**
-   * Reads the call and POSTs, in one activity. It fails with nothing: what has become of it is in what it returns.
+   * Reads the call and POSTs, in one activity. It never throws: the outcome is in its result.
    */
   async readAndPost(action: Action, clientContext: string, isLetGo: () => boolean): Promise<FirstOutcome> {
     const activity = action === 'mute' ? firstAttempts.readAndMute : firstAttempts.readAndUnmute;

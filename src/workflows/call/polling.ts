@@ -1,6 +1,6 @@
 /**
- * Reading again and again, at growing intervals, until a deadline: because notifications get lost, and what Graph has accepted
- * shows in the roster only later.
+ * Reading again and again, at growing intervals, until a deadline: because notifications get lost, and what Graph has
+ * accepted shows in the roster only later.
  */
 
 /** Before the reads of the roster, from Graph's acceptance on. The last one repeats. */

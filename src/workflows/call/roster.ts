@@ -2,10 +2,10 @@ import { sameId } from '../../contract/call-id.ts';
 import type { MuteState, SeenState } from '../../contract/operation.ts';
 import type { RosterParticipant, RosterUpdate } from '../../contract/signals.ts';
 
-/** Of rosters that come during one activity, the newest. */
+/** Maximum number of rosters kept during one activity: the newest ones. */
 const MAX_HELD = 256;
 
-/** No place in the order. */
+/** The roster has no sequence number. */
 const NONE = Number.MIN_SAFE_INTEGER;
 
 /** Everything that a roster knows, as plain data. */
@@ -23,24 +23,25 @@ export interface RosterState {
 }
 
 /**
- * What the rosters say of the application's own participant.
+ * What the rosters prove about the application's own participant.
  *
- * Nothing ties a roster to a request: it carries no `clientContext` and no operation ID. What counts is therefore when
- * it came, and its place in the order where it carries one:
+ * Nothing ties a roster to a request: it contains no `clientContext` and no operation ID. So its time of arrival
+ * counts, and its sequence number if it has one:
  *
- * R1. Before the participant is known, a roster says nothing but its place in the order: any entry may be somebody else.
- * R2. A roster that came before the POST was sent confirms nothing, nor does one that is no newer: whose sequence is not
- *     above the highest that was known by then, from any roster, a read, or the run that was superseded. Where none of these
- *     told a sequence, one from before the operation cannot be told from a new one.
- *     The first attempt at an operation reads and POSTs in one activity. The rosters that come during it are taken in once
- *     it is known what it has read. They confirm only if the call was not as wanted then.
- * R3. An older roster never undoes a newer one: one whose sequence is below the participant's highest is dropped. Rosters
- *     without a sequence count in the order of their arrival. In a read and in a full roster 0 is none: it is what a
- *     number that nobody has set is.
- * R4. The newest roster decides. A wanted state that a newer roster has since taken back confirms nothing.
- * R5. An entry that says `removed` tells of the past: it is dropped.
- * R6. A roster that does not tell `serverMuted` does not change what one has told since the POST, as long as `isMuted`
- *     stays: most notifications leave it out, a read tells it.
+ * - **The participant must be known.** Before that, a roster counts only for the order, because any participant in it
+ *   may be somebody else.
+ * - **Only a newer roster confirms.** A roster confirms the operation only if it arrived after the POST was sent and
+ *   its sequence number is higher than every sequence number known at that moment: from any roster, from a read, or
+ *   inherited from the superseded run. Without any known sequence number, stale and fresh rosters cannot be
+ *   distinguished. The first attempt reads and POSTs in one activity. Rosters that arrive during it are processed
+ *   once its reading is known; they confirm only if the call was not in the wanted state in that reading.
+ * - **An older roster never undoes a newer one.** A roster with a sequence number below the participant's highest is
+ *   dropped. Rosters without a sequence number count in the order of their arrival. In a read and in a full roster, 0
+ *   means "no sequence number", because it is the value of a number that nobody has set.
+ * - **The newest roster decides.** If a newer roster has taken the wanted state back, an older one does not confirm.
+ * - **A removed participant is in the past.** A participant that is marked `removed` is dropped.
+ * - **A missing `serverMuted` changes nothing.** A roster without `serverMuted` keeps the value that was reported
+ *   since the POST, as long as `isMuted` stays the same: most notifications leave it out, a read contains it.
  */
 export class Roster {
   readonly #now: RosterState;
@@ -63,7 +64,10 @@ export class Roster {
     return this.#now.lastSeen;
   }
 
-  /** Newest state that a roster notification has told since the POST was sent (R2, R4). */
+  /**
+   * Newest state in a roster notification since the POST was sent (**Only a newer roster confirms**, **The newest
+   * roster decides**).
+   */
   get notified(): MuteState | undefined {
     return this.#now.notified;
   }
@@ -77,17 +81,17 @@ export class Roster {
     this.#now.participantId = participantId;
   }
 
-  /** What the run before has known to be past (R2). */
+  /** What the run before has known to be past (**Only a newer roster confirms**). */
   inherit(newest: number): void {
     this.#pass(newest);
   }
 
-  /** Keeps the rosters that come for `release`, because it is not known yet what the call showed before they did. */
+  /** Keeps arriving rosters until `release`, because the state of the call before them is not known yet. */
   hold(): void {
     this.#held = [];
   }
 
-  /** Takes in, in their order, the rosters that were kept. Those of before the POST are among them. */
+  /** Processes the rosters that were kept, in their order. Some of them may be from before the POST. */
   release(mayConfirm: boolean): void {
     const held = this.#held ?? [];
     const asked = this.#now.asked;
@@ -97,14 +101,14 @@ export class Roster {
     this.#now.asked = asked;
   }
 
-  /** The POST is about to be sent: from here on a notification may confirm (R2). */
+  /** The POST is about to be sent: from here on a notification may confirm (**Only a newer roster confirms**). */
   ask(): void {
     this.#now.asked = true;
     this.#now.newestWhenAsked = this.#now.newest;
     this.#now.serverMuted = undefined;
   }
 
-  /** Takes a roster notification in. */
+  /** Processes a roster notification. */
   take(update: RosterUpdate): void {
     if (this.#held !== undefined) {
       if (this.#held.push(update) > MAX_HELD) this.#held.shift();
@@ -116,28 +120,28 @@ export class Roster {
     const place = update.sequenceNumber ?? NONE;
     this.#pass(place);
     for (const participant of update.participants) this.#pass(placeOf(participant));
-    if (own === undefined) return; // R1
+    if (own === undefined) return; // **The participant must be known.**
     const entry = update.participants.findLast(({ id }) => sameId(id, own));
-    if (entry === undefined || entry.removed === true) return; // R5
+    if (entry === undefined || entry.removed === true) return; // **A removed participant is in the past.**
     const sequence = placeOf(entry) === NONE ? place : placeOf(entry);
-    if (sequence !== NONE && sequence < this.#now.highest) return; // R3
+    if (sequence !== NONE && sequence < this.#now.highest) return; // **An older roster never undoes a newer one.**
     this.#now.highest = Math.max(this.#now.highest, sequence);
     this.#show(entry);
     const isPast = sequence !== NONE && sequence <= this.#now.newestWhenAsked;
-    if (this.#now.asked && !isPast) this.#now.notified = this.#now.lastSeen; // R2
+    if (this.#now.asked && !isPast) this.#now.notified = this.#now.lastSeen; // **Only a newer roster confirms.**
   }
 
   #pass(sequence: number): void {
     this.#now.newest = Math.max(this.#now.newest, sequence);
   }
 
-  /** Takes in what a read has come to. */
+  /** Processes the result of a read. */
   read({ participantId, self }: { participantId?: string; self?: SeenState } = {}): void {
     if (participantId !== undefined) this.know(participantId);
     if (self !== undefined) this.see(self);
   }
 
-  /** Takes in what a read of the roster has shown. */
+  /** Processes the state in a read of the roster. */
   see({ sequence, ...state }: SeenState): void {
     this.#pass(setNumber(sequence));
     this.#now.highest = Math.max(this.#now.highest, setNumber(sequence));
@@ -145,13 +149,14 @@ export class Roster {
   }
 
   #show({ isMuted, serverMuted }: MuteState): void {
-    const told = serverMuted ?? (this.#now.lastSeen?.isMuted === isMuted ? this.#now.serverMuted : undefined); // R6
+    // **A missing `serverMuted` changes nothing.**
+    const told = serverMuted ?? (this.#now.lastSeen?.isMuted === isMuted ? this.#now.serverMuted : undefined);
     this.#now.serverMuted = told;
     this.#now.lastSeen = { isMuted, ...(told !== undefined && { serverMuted: told }) };
   }
 }
 
-/** R3. */
+/** **An older roster never undoes a newer one.** */
 function setNumber(sequence: number | undefined): number {
   return sequence === undefined || sequence === 0 ? NONE : sequence;
 }

@@ -14,11 +14,11 @@ export interface Failure {
   isUnheard?: boolean;
 }
 
-/** The failure as people are to read it: with the call that it is about, and with what can be done. */
+/** The failure with the call ID, and with what to do, in its message. */
 export function about(callId: string, failure: Failure): Failure {
   const { type, message, details } = failure;
   const said = message.includes(callId) ? message : `Call ${callId}: ${message}`;
-  const remedy = type === 'GraphUnavailable' ? ' The time for it has run out: ask again later.' : '';
+  const remedy = type === 'GraphUnavailable' ? ' The time limit is over: try again later.' : '';
   return { ...failure, message: `${said}${remedy}`, details: { callId, ...details } };
 }
 
@@ -31,7 +31,7 @@ export function invalidRequest(given: readonly string[], callId?: string): Failu
   const issues = bounded(given);
   return {
     type: 'InvalidRequest',
-    message: `Nothing was sent to Graph, for the request is not valid: ${issues.join('; ')}.`,
+    message: `Nothing was sent to Graph, because the request is not valid: ${issues.join('; ')}.`,
     details: { issues, ...(callId !== undefined && { callId }) },
   };
 }
@@ -53,7 +53,7 @@ export function callEnded(callId: string, { code, subcode }: CallEnd = {}): Fail
 export function superseded(callId: string): Failure {
   return {
     type: 'Superseded',
-    message: `Another operation on call ${callId} has taken over. Its result is what holds.`,
+    message: `Another operation on call ${callId} has superseded this one. Its result is the one that counts.`,
     details: { callId },
   };
 }
@@ -61,7 +61,7 @@ export function superseded(callId: string): Failure {
 export function notEstablished(callId: string, state: string): Failure {
   return {
     type: 'CallNotEstablished',
-    message: `Call ${callId} is ${state || 'in no known state'}, and only an established call can be muted or unmuted. Try again once it is established.`,
+    message: `Call ${callId} is ${state || 'in an unknown state'}, and only an established call can be muted or unmuted. Try again once it is established.`,
     details: { callId, state },
   };
 }
@@ -99,7 +99,7 @@ export function unconfirmed(callId: string, action: Action, seconds: number, see
 export function noneMuted(callId: string, count: number, seconds: number): Failure {
   return {
     type: 'Unconfirmed',
-    message: `Within ${seconds} s the roster of call ${callId} showed none of the ${count} participants as muted. Try again, or allow more time with confirmWithinSeconds.`,
+    message: `Within ${seconds} s the roster of call ${callId} did not show any of the ${count} participants as muted. Try again, or allow more time with confirmWithinSeconds.`,
     details: { callId },
   };
 }
@@ -108,31 +108,31 @@ export function noneMuted(callId: string, count: number, seconds: number): Failu
 export function rosterIncomplete(callId: string, seconds: number): Failure {
   return {
     type: 'Unconfirmed',
-    message: `Within ${seconds} s Graph gave no complete roster of call ${callId}, so it is not known who is in the call, and nobody was muted. Try again, or allow more time with confirmWithinSeconds.`,
+    message: `Within ${seconds} s Graph returned no complete roster of call ${callId}, so it is unknown who is in the call, and nobody was muted. Try again, or allow more time with confirmWithinSeconds.`,
     details: { callId },
   };
 }
 
-/** Of a mute of others: how it stands with each of them, for Graph can undo none of it. */
+/** For a mute of others: with the outcome of each of them, because Graph cannot undo their mutes. */
 export function withoutUndoing(failure: Failure, participants: readonly ParticipantResult[]): Failure {
   const isAnyMuted = participants.some(({ outcome }) => outcome === 'confirmed');
-  const sentence = isAnyMuted ? ' Who was muted stays so, for Graph cannot unmute others.' : '';
+  const sentence = isAnyMuted ? ' Participants who were muted stay muted, because Graph cannot unmute others.' : '';
   return { ...failure, message: `${failure.message}${sentence}`, details: { ...failure.details, participants } };
 }
 
 /** `failure` was to be undone, and undoing it failed because of `cause`, or because no read showed it. */
 export function restoreFailed(callId: string, action: Action, failure: Failure, cause?: Failure): Failure {
-  const why = cause?.message ?? 'the roster did not show what it had shown before.';
+  const why = cause?.message ?? 'the roster did not show the earlier state again.';
   return {
     type: 'RestoreFailed',
-    message: `The ${action} of call ${callId} was to be undone (${failure.type}), and that failed: ${why} Look at the call, then mute or unmute it as it should be.`,
+    message: `The ${action} of call ${callId} had to be undone (${failure.type}), but that failed: ${why} Check the call, then mute or unmute it as needed.`,
     details: { ...failure.details, ...cause?.details, callId, restored: false, failure: failure.type },
   };
 }
 
 /**
- * What the failure of an activity means to the operation. Activities fail with the contract's types and with messages
- * for people; whatever else comes (a timeout, above all) is Graph, or the worker, not answering.
+ * The failure of an operation for the failure of an activity. Activities fail with the contract's types and with
+ * messages for people; any other failure (mostly a timeout) means that Graph, or the worker, did not answer.
  */
 export function fromActivity(error: unknown): Failure {
   if (!(error instanceof ActivityFailure)) throw error;
@@ -156,8 +156,8 @@ function detailsOf(failure: ApplicationFailure): FailureDetails {
 }
 
 /**
- * Temporal has given up waiting, for an attempt or for all of them: the last one may still be under way, in a worker that
- * is slow or has lost its connection.
+ * Temporal has given up waiting, for an attempt or for all of them: the last one may still be under way, in a worker
+ * that is slow or has lost its connection.
  */
 export function mayBeUnderWay(error: unknown): boolean {
   return (

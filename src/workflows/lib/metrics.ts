@@ -12,9 +12,9 @@ import type { Action } from '../../contract/names.ts';
 import type { ModerationResult } from '../../contract/operation.ts';
 
 /**
- * What is counted of operations. Temporal drops what a replay would count once more, so a worker that takes an operation
- * over does not count its past; only a workflow task that has to be run again, as after a crash in the midst of it, counts
- * twice. Labels hold words of ours only, no ID.
+ * What is counted of operations. Temporal drops what a replay would count once more, so a worker that takes an
+ * operation over does not count its past; only a workflow task that has to be run again, as after a crash in the
+ * midst of it, counts twice. Labels contain only words of ours, no ID.
  */
 
 /** An operation has ended, with the `ModerationOutcome` that it is listed with. */
@@ -49,13 +49,13 @@ export function countEvent(type: string, outcome: string): void {
 
 /** Graph has accepted, so many ms after it was first asked. */
 export function recordAcceptance(action: Action, ms: number): void {
-  const help = "Time from asking to Graph's acceptance, with all attempts.";
+  const help = "Time from the first request to Graph's acceptance, including all attempts.";
   metricMeter.createHistogram(METRIC.acceptance, 'float', undefined, help).record(ms / 1_000, { action });
 }
 
 /** The roster has confirmed, so many ms after Graph's acceptance. */
 export function recordConfirmation(action: Action, by: ModerationResult['confirmedBy'], ms: number): void {
-  const help = "Time from Graph's acceptance to the roster's confirmation, by what has confirmed.";
+  const help = "Time from Graph's acceptance to the roster's confirmation, by the kind of evidence.";
   metricMeter
     .createHistogram(METRIC.confirmation, 'float', undefined, help)
     .record(ms / 1_000, { action, confirmed_by: by });

@@ -7,11 +7,11 @@ type On<Name extends string> = <T>(
 ) => void;
 
 /**
- * Sets the handlers of all signals at once. Signals that came before the first workflow task are taken in the order in which they
- * came: if each handler were set by itself, the SDK would hand them over name by name, and an extension would undo a release that
- * came after it.
+ * Sets the handlers of all signals at once. Signals that came before the first workflow task are taken in the order
+ * in which they came: if each handler were set by itself, the SDK would hand them over name by name, and an extension
+ * would undo a release that came after it.
  *
- * Signals may come from anyone: one that does not fit is left out, without a word of its content in the log.
+ * Anyone may send a signal: an invalid one is ignored, and the log does not contain its content.
  */
 export function onSignals<Name extends string>(
   descriptions: Readonly<Record<Name, string>>,
@@ -21,7 +21,7 @@ export function onSignals<Name extends string>(
   declare((name, parse, take) => {
     handlers.set(name, (payload) => {
       const value = parse(payload);
-      if (value === undefined) log.warn('Ignored a signal whose payload does not fit', { signal: name });
+      if (value === undefined) log.warn('Ignored a signal with an invalid payload', { signal: name });
       else take(value);
     });
   });

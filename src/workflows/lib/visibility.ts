@@ -4,7 +4,7 @@ import { callIdOf } from '../../contract/call-id.ts';
 import { SEARCH_ATTRIBUTE, type Action } from '../../contract/names.ts';
 import { countOperation } from './metrics.ts';
 
-/** Sets what the starter has not set, which costs an event; nothing where a client of ours has started the run. */
+/** Sets the attributes that the starter has not set, which costs an event. Our client sets all of them. */
 export function ensureAttributes(wanted: readonly (KeywordAttribute | KeywordListAttribute)[]): void {
   const present = workflowInfo().typedSearchAttributes;
   const missing = wanted.filter(({ key, value }) => String(present.get(key) ?? []) !== String(value));
@@ -17,8 +17,8 @@ export function recordOutcome(outcome: string): void {
 }
 
 /**
- * What stays of an operation that ends, for lists, metrics and logs. The line of the log has its workflow and run beside
- * these fields, and a replay writes it no second time.
+ * What stays of an operation that ends, for lists, metrics and logs. The line of the log has its workflow and run
+ * beside these fields, and a replay writes it no second time.
  */
 export function recordOperation(action: Action, outcome: string, fields: Readonly<Record<string, unknown>>): void {
   countOperation(action, outcome);

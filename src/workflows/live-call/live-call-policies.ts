@@ -11,21 +11,22 @@ import { beginMuteOnEntry } from '../policy/policy-mutes-on-entry.ts';
 import { muteOnEntryOrder, policyOrder, priorityOfPolicyOrder } from '../policy/policy-order.ts';
 
 /**
- * What policies want of a call that is alive.
+ * The policies that act on an active call.
  *
- * **Asked once.** As the call is established, the policies are asked whether one mutes it, and whether one mutes who comes from
- * then on. They are asked until Temporal answers or the call ends. Both are done side by side, because the moment of a mute on
- * entry matters.
+ * **Checked once.** When the call is established, an activity looks for a policy that mutes it, and for one that
+ * mutes newcomers from then on. It is repeated until Temporal answers or the call ends. Both are done side by side,
+ * because the moment of a mute on entry matters.
  *
- * **Looked at after quiet hours.** A call that was established in quiet hours is looked at again after their end, because the
- * policy's run at that moment may not have found it, or may not have come. This also applies if no worker took this workflow
- * before the hours ended. If the quiet hours of any policy still last, it waits for their end. If nobody has asked for anything
- * since they ended, it is unmuted, also if the policy is gone or paused. What cannot be unmuted is tried again MAX_TRIES times, at
- * growing intervals. A look that could not tell, because an operation is under way or a list has not caught up, is no try.
+ * **Checked after quiet hours.** A call that was established in quiet hours is checked again after their end, because
+ * the policy's run at that moment may not have found it, or may not have come. This also applies if no worker took
+ * this workflow before the hours ended. If the quiet hours of any policy still last, it waits for their end. If there
+ * was no request since they ended, it is unmuted, also if the policy is gone or paused. A failed unmute is retried
+ * MAX_TRIES times, at growing intervals. A check without an answer, because an operation is under way or a list has
+ * not caught up, does not count.
  */
 
 /**
- * When a call is looked at after quiet hours: soon if it was muted shortly before their end, so that the list that the
+ * When a call is checked after quiet hours: soon if it was muted shortly before their end, so that the list that the
  * run of the policy works by may not have it yet, else when that run has had time to do its work.
  */
 const LAG_MS = 60_000;
@@ -34,9 +35,9 @@ const SOON_MS = 2_000;
 const LOOK_AGAIN_MS = [60_000, 60_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
 const MAX_TRIES = 20;
 
-/** What goes along when the run continues as new. */
+/** The state that is carried when the run continues as new. */
 export interface PoliciesState {
-  /** Set once the policies were asked. */
+  /** Set once the policies were checked. */
   onEstablished?: LiveCallStatus['onEstablished'];
   onEntry?: LiveCallStatus['onEntry'];
   /** Until the call has been looked at after quiet hours. */
@@ -76,7 +77,9 @@ export class LiveCallPolicies {
     return this.#ordered > 0;
   }
 
-  /** Begins to do what policies want, beside the rest. `notBefore` is when the call was last known not to be established. */
+  /**
+   * Begins to apply the policies, beside the rest. `notBefore` is when the call was last known not to be established.
+   */
   attend(notBefore: number): void {
     if (this.#isAttending) return;
     this.#isAttending = true;
@@ -161,13 +164,13 @@ export class LiveCallPolicies {
     }
   }
 
-  /** What an activity could not do is no failure of the run. */
+  /** A failed activity does not fail the run. */
   async #orWarn(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      log.warn('What policies want of the call could not be done', { callId: this.#call().callId });
+      log.warn('The policies of an established call could not be applied', { callId: this.#call().callId });
     }
   }
 }

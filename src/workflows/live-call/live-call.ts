@@ -32,37 +32,38 @@ import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
 import { ensureAttributes } from '../lib/visibility.ts';
 
 /**
- * One call that is alive, so that it can be listed, labelled and addressed by policies.
+ * One active call, so that it can be listed, labelled and addressed by policies.
  *
  *     establishing ──▶ established ──▶ terminated ──(TOMBSTONE_MS)──▶ the run ends
  *          └────────────────────────────────▲
  *
- * It hears of the call itself and of nothing in it: no roster comes here, so its history grows with time and not with talk.
+ * It receives notifications of the call itself and no rosters, so its history grows with time and not with the people
+ * who talk.
  *
- * L1. `terminated` is final. An `established` that comes late or twice changes nothing for TOMBSTONE_MS; one that comes
- *     even later begins anew, and the first read tells that there is no such call.
- * L2. The call is read at growing intervals (READ_PAUSES_MS). One that is gone, or terminated, has ended, so that a lost
- *     `terminated` costs one interval.
- * L3. A call that neither a notification nor a read has shown for MAX_SILENCE_MS has ended, as far as anyone can tell:
- *     also one that Graph does not let us read any more is not alive for ever.
- * L4. A run continues as new after MAX_SIGNALS signals, or when Temporal suggests it. Signals are taken where they come
- *     in, nothing of them is pending, and the server lets no run close over a signal that it has not seen: none is lost.
- * L5. What policies want of the call goes on beside the rest (`live-call-policies.ts`): it delays neither a read nor the end of
- *     the run.
+ * - **`terminated` is final.** An `established` that arrives late or twice changes nothing for TOMBSTONE_MS. One that
+ *   arrives even later starts a new run, and its first read shows that the call does not exist.
+ * - **The call is read.** It is read at growing intervals (READ_PAUSES_MS). A call that is gone or terminated has
+ *   ended, so a lost `terminated` costs one interval.
+ * - **Silence ends a call.** A call that neither a notification nor a read has shown for MAX_SILENCE_MS has ended, as
+ *   far as anyone can tell. So a call that Graph no longer lets us read does not stay active for ever.
+ * - **No signal is lost.** A run continues as new after MAX_SIGNALS signals, or when Temporal suggests it. Signals
+ *   are processed when they arrive, and the server does not let a run close over a signal that it has not seen.
+ * - **Policies run beside it.** What policies do in the call (`live-call-policies.ts`) delays neither a read nor the
+ *   end of the run.
  */
 
-/** Pauses before the reads of the call, from its start on. The last one repeats. */
+/** Delays before the reads of the call, from its start on. The last one repeats. */
 const READ_PAUSES_MS = [10_000, 60_000, 120_000, 240_000, 480_000, 900_000] as const;
 
 const TOMBSTONE_MS = 60_000;
 const MAX_SILENCE_MS = 24 * 3_600_000;
 const MAX_SIGNALS = 500;
 
-/** So many signals, or events, end a run even while an operation is waited for. That goes on by itself. */
+/** This many signals, or events, end a run even while it waits for an operation, which continues on its own. */
 const MAX_SIGNALS_WAITING = 5_000;
 const MAX_EVENTS_WAITING = 20_000;
 
-/** What a run leaves to the one that it continues as. */
+/** The state that is carried when the run continues as new. */
 interface Carried {
   state: CallState;
   labels: string[];
@@ -121,7 +122,7 @@ class LiveCall {
     for (;;) {
       if (this.#isLong()) {
         policies.cancel(); // What was decided, and what is to be looked at, is carried.
-        await this.#continue(); // L4
+        await this.#continue(); // **No signal is lost.**
       }
       if (now.state === 'established') policies.attend(now.notBefore);
       const { endedAt } = now;
@@ -130,7 +131,8 @@ class LiveCall {
       if (endedAt !== undefined && due <= 0) return this.#status();
       const isNew = (): boolean => now.state === 'established' && !policies.isAttending;
       const isStirred = (): boolean => this.#isLong() || now.endedAt !== endedAt || isNew();
-      const summary = endedAt === undefined ? 'Until the call is read' : 'Until nobody tells of the call any more';
+      const summary =
+        endedAt === undefined ? 'Until the call is read' : 'Until no more notifications of the call are expected';
       if (!(await condition(isStirred, due, { summary })) && endedAt === undefined) await this.#read();
     }
   }
@@ -144,7 +146,7 @@ class LiveCall {
     return delayOf(READ_PAUSES_MS, this.#now.round);
   }
 
-  /** What was ordered is waited for as long as that may be: what comes of it belongs to the call. */
+  /** Waits for the orders of the policies without a limit, because their outcomes belong to the call. */
   #isLong(): boolean {
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     if (this.#policies.isOrdering) return this.#signals >= MAX_SIGNALS_WAITING || historyLength >= MAX_EVENTS_WAITING;
@@ -159,7 +161,7 @@ class LiveCall {
       };
     };
     setHandler(defineQuery<LiveCallStatus>(QUERY.liveCall), () => this.#status(), {
-      description: 'What is known of the call',
+      description: 'What is known about the call',
     });
     const descriptions = {
       [LIVE_CALL_SIGNAL.callEstablished]: 'The call is established (sent by the webhook)',
@@ -187,7 +189,7 @@ class LiveCall {
 
   #established(tenantId?: string): void {
     const now = this.#now;
-    if (now.state === 'terminated') return; // L1
+    if (now.state === 'terminated') return; // **`terminated` is final.**
     now.state = 'established';
     now.seenAt = Date.now();
     if (tenantId !== undefined) now.tenantId = tenantId;
@@ -195,7 +197,7 @@ class LiveCall {
   }
 
   #end(endedBy: LiveCallStatus['endedBy']): void {
-    if (this.#now.state === 'terminated') return; // L1
+    if (this.#now.state === 'terminated') return; // **`terminated` is final.**
     Object.assign(this.#now, { state: 'terminated', endedAt: Date.now(), endedBy });
     this.#show();
   }
@@ -206,7 +208,10 @@ class LiveCall {
     this.#show();
   }
 
-  /** L2. What Graph does not answer tells nothing, but for too long (L3). */
+  /**
+   * **The call is read.** A read without an answer changes nothing, unless that lasts too long (**Silence ends a
+   * call**).
+   */
   async #read(): Promise<void> {
     const now = this.#now;
     now.round += 1;
@@ -224,11 +229,11 @@ class LiveCall {
     } catch (error) {
       if (isCallNotFound(error)) this.#end('read');
       else if (!(error instanceof ActivityFailure)) throw error;
-      else if (Date.now() - now.seenAt >= MAX_SILENCE_MS) this.#end('silence'); // L3
+      else if (Date.now() - now.seenAt >= MAX_SILENCE_MS) this.#end('silence'); // **Silence ends a call.**
     }
   }
 
-  /** Where lists see it; what stands there already costs nothing. */
+  /** Sets the search attributes. A value that is already set costs nothing. */
   #show(): void {
     const { state, labels, tenantId } = this.#now;
     ensureAttributes([

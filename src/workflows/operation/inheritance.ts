@@ -6,11 +6,11 @@ import type { Failure } from '../lib/failures.ts';
 import type { ParticipantMutesState } from './participant-mutes.ts';
 import type { RosterState } from '../call/roster.ts';
 
-/** What an operation comes to, and what one run of it leaves to the next. All of it is plain data; times are in ms. */
+/** The state that one run of an operation passes on to the next. All of it is plain data; times are in ms. */
 
-/** How far the mute or unmute of the application has come, from the first request for it on. */
+/** The progress of a mute or unmute of the application, from its first request on. */
 export interface Progress {
-  /** From when on Graph may have been asked, so that its notifications of failed operations may be about this one. */
+  /** When Graph may first have received the request; later notifications of failed operations may be about this one. */
   begunAt?: number;
   requestedAt?: number;
   attempts: number;
@@ -20,7 +20,7 @@ export interface Progress {
   answer: FailureDetails;
   /** A read has shown the wanted state before Graph was asked. */
   isAlreadyAsWanted: boolean;
-  /** Until when it waits for the confirmation, and how often it has read by now. */
+  /** The deadline of the confirmation, and the number of reads so far. */
   deadline?: number;
   round: number;
 }
@@ -36,14 +36,14 @@ export interface ConfirmingState {
   uiDetails: readonly string[];
 }
 
-/** How far a mute of others has come. */
+/** The progress of a mute of others. */
 export interface ParticipantsMuteProgress {
   requestedAt?: number;
   acceptedAt?: number;
   wait?: Wait;
 }
 
-/** How far the wait for the confirmation is. */
+/** The progress of the wait for the confirmation. */
 export interface Wait {
   /** Until then, participants whom a later roster shows are muted as well. */
   gatherBy: number;
@@ -60,13 +60,13 @@ export interface ConfirmingParticipantsState {
   uiDetails: readonly string[];
 }
 
-/** What a run leaves to the one that supersedes it, or that continues it. */
+/** The state that a run passes on to its successor, or to the run that continues it. */
 export interface Inheritance extends KnownCall {
-  /** Who hears when the run ends that inherits this. */
+  /** The workflows that get a signal when the run ends that inherits this. */
   watchers?: readonly string[];
-  /** What the first run of the chain read, if it read anything (S1). */
+  /** The state that the first run of the chain has read, if it has read one: a restore goes back to it. */
   before?: MuteState;
-  /** The place in the order of rosters that is known to be past (R2 of `roster.ts`). */
+  /** The highest known sequence number (`roster.ts`: **Only a newer roster confirms**). */
   newest?: number;
   /** Set if the run continues the same operation, because the history of the run before it became long. */
   confirming?: ConfirmingState;
@@ -77,10 +77,10 @@ export interface Inheritance extends KnownCall {
 export type Outcome =
   | { kind: 'confirmed'; result: ModerationResult | ParticipantsMuteResult }
   | { kind: 'failed'; failure: Failure }
-  /** The history is long, and the operation goes on in another run. */
+  /** The history is long, and the operation continues in another run. */
   | { kind: 'continued'; inheritance: Inheritance };
 
-/** The operation goes on as another run, which knows what this one knew. */
+/** The operation continues as another run, with the state of this one. */
 export interface HandOver {
   successor: Successor;
   inheritance: Inheritance;

@@ -6,7 +6,7 @@ import { wishedAtOf } from '../../contract/wish.ts';
 import { OperationFailed } from '../call/attempt.ts';
 import { callEnded, superseded, type Failure } from '../lib/failures.ts';
 
-/** What a step throws if another operation takes over. Only those who wait for this one ever see its failure. */
+/** Thrown by a step if another operation supersedes this one. Only callers that wait for this one see its failure. */
 export class Superseded {
   readonly failure: Failure;
 
@@ -16,9 +16,9 @@ export class Superseded {
 }
 
 /**
- * What stops a saga from outside, at any moment: a successor takes over, the call ends, the run is cancelled. They only
- * take note here; the saga looks where it can stop. Where several come together, the first in this order counts: a
- * successor finds out by itself that its call has ended, and what would have been undone is now its own to set.
+ * The events that stop an operation at any moment: a successor, the end of the call, a cancellation. They are only
+ * noted here; the operation checks where it can stop. If there are several, the first in this order counts: a
+ * successor finds out by itself that its call has ended, and decides the state that would have been restored.
  */
 export class Interruptions {
   readonly #callId: string;
@@ -26,7 +26,7 @@ export class Interruptions {
   #callEnd: CallEnd | undefined;
   /** Of successors that were signalled, so that a signal which is sent again changes nothing. */
   readonly #known = new Set<string>();
-  /** When this operation was last wished for. */
+  /** When this operation was wished for most recently. */
   #wishedAt = wishedAtOf(workflowInfo());
   #isCancelled = false;
 
@@ -42,16 +42,17 @@ export class Interruptions {
     return this.#isCancelled || this.isFinal;
   }
 
-  /** Nothing of this operation is left to do, not even to put the call back. */
+  /** Nothing is left to do, not even a restore. */
   get isFinal(): boolean {
     return this.#successor !== undefined || this.#callEnd !== undefined;
   }
 
   /**
-   * The latest wish wins. A client's is newer than those that it supersedes, also if its clock says otherwise. An order of a
-   * workflow may be a late or repeated one, and never overrides a newer wish for the opposite: of a successor that was signalled
-   * before, or this operation itself. If it is declined, this operation continues to its end, and the order is then decided
-   * again (`activities/operations.ts`). A signal that is sent again is recognized by its `id`, or by the `requestId`.
+   * The latest wish wins. A client's is newer than those that it supersedes, also if its clock says otherwise. An
+   * order of a workflow may be a late or repeated one, and never overrides a newer wish for the opposite: of a
+   * successor that was signalled before, or this operation itself. If it is declined, this operation continues to its
+   * end, and the order is then decided again (`activities/operations.ts`). A signal that is sent again is recognized
+   * by its `id`, or by the `requestId`.
    */
   supersede(successor: Successor): void {
     const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);
@@ -66,7 +67,7 @@ export class Interruptions {
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
   }
 
-  /** Somebody has attached this operation, and so wishes for it again. What Temporal keeps of the run says so. */
+  /** Another request was attached to this operation, so it is wished for again. The run's memo records that. */
   wish(wishedAt: number): void {
     const latest = Math.min(wishedAt, Date.now());
     if (latest <= this.#wishedAt) return;

@@ -11,11 +11,11 @@ import type { RosterUpdate } from '../../contract/signals.ts';
 import type { Failure } from '../lib/failures.ts';
 import { Roster, type RosterState } from '../call/roster.ts';
 
-/** Everything that is known of a member, as plain data. */
+/** The state of a participant's mute, as plain data. */
 export interface ParticipantMuteState {
   id: string;
   isInLobby: boolean;
-  /** Absent before anything was heard of it. */
+  /** Absent before any roster contained it. */
   roster?: RosterState;
   isAsked: boolean;
   isShownMuted?: boolean | undefined;
@@ -32,8 +32,8 @@ export interface ParticipantMuteState {
  *        │          └────▶ refused
  *        └──────────────── in the lobby (never asked)          left: from anywhere, for good
  *
- * What a roster proves of it is what `roster.ts` says of the application (R1 to R6). One whose POST had no answer may be
- * muted all the same, so the roster decides of it, too. The newest of notifications and reads counts.
+ * The rules of `roster.ts` for the application apply to it, too. If a POST had no answer, the participant may be
+ * muted all the same, so the roster decides. The newest of notifications and reads counts.
  */
 export class ParticipantMute {
   readonly #roster: Roster;
@@ -45,7 +45,7 @@ export class ParticipantMute {
     this.#now = { ...known };
   }
 
-  /** Somebody whom a roster lists, or who was named. */
+  /** A participant in a roster, or in the target. */
   static of({ id, isInLobby, state }: RosterMember): ParticipantMute {
     const member = new ParticipantMute({ id, isInLobby, isAsked: false, hasLeft: false });
     member.#roster.know(id);
@@ -69,7 +69,7 @@ export class ParticipantMute {
     return this.#now.acceptance?.operationId;
   }
 
-  /** Nothing was asked for it yet, and something is to be. */
+  /** Its mute was not requested yet, but must be. */
   get isToBeAsked(): boolean {
     return !this.#now.isAsked && !this.isSettled;
   }
@@ -78,7 +78,7 @@ export class ParticipantMute {
     return this.#now.refusal;
   }
 
-  /** Graph has answered for it, or it is known that there is nothing to ask for. */
+  /** Graph has answered for it, or no request is needed. */
   get isSettled(): boolean {
     return this.outcome !== 'notConfirmed';
   }
@@ -108,7 +108,7 @@ export class ParticipantMute {
     this.#now.hasLeft = true;
   }
 
-  /** Takes a roster notification in. */
+  /** Processes a roster notification. */
   take(update: RosterUpdate): void {
     if (update.participants.some(({ id, removed }) => removed === true && sameId(id, this.id))) return this.leave();
     const before = this.#roster.notified;
@@ -117,7 +117,7 @@ export class ParticipantMute {
     if (notified !== undefined && notified !== before) this.#show(notified, 'notification');
   }
 
-  /** Takes in what a read of the roster has shown. */
+  /** Processes a read of the roster. */
   see(state: SeenState): void {
     this.#roster.see(state);
     this.#show(state, 'roster-read');

@@ -8,17 +8,17 @@ import { OperationFailed } from '../call/attempt.ts';
 import { invalidRequest, operationFailed } from '../lib/failures.ts';
 import { ParticipantMute, type ParticipantMuteState } from './participant-mute.ts';
 
-/** OperationFailed operations that are kept until Graph's answers show whose they are. */
+/** Failed operations that are kept until Graph's answers show to which participant they belong. */
 const MAX_KEPT = 64;
 
-/** Everything that is known of them, as plain data. */
+/** The state of all participants, as plain data. */
 export interface ParticipantMutesState {
   /** The application's own participant. */
   participantId?: string;
   members: readonly ParticipantMuteState[];
-  /** Everyone is meant, and not everyone is known yet. */
+  /** The target is everyone, and not everyone is known yet. */
   isGathering: boolean;
-  /** Whom a full notification lists that lists everyone. */
+  /** The participants of a full notification that lists everyone. */
   everyone?: readonly string[];
   isRosterComplete: boolean;
   isAnyMutedAlready: boolean;
@@ -26,12 +26,12 @@ export interface ParticipantMutesState {
 }
 
 /**
- * Those whom a mute of others is about.
+ * The participants whom a mute of others mutes.
  *
- * An incomplete roster proves nothing about who is not in it, nor does a first one that lists the application alone. If everyone
- * is to be muted and the first roster is incomplete, they are **gathered**: whom a later roster shows is one of them, until a
- * roster is complete. A full notification that lists everyone completes the picture, too. At Graph's 100 entries another look
- * would show no more, so there is no gathering.
+ * An incomplete roster proves nothing about who is not in it, nor does a first one that lists the application alone.
+ * If everyone is to be muted and the first roster is incomplete, they are **gathered**: participants in later rosters
+ * are added, until a roster is complete. A full notification that lists everyone completes the picture, too. At
+ * Graph's 100 entries another look would show no more, so there is no gathering.
  */
 export class ParticipantMutes {
   readonly #request: ParticipantsMuteRequest;
@@ -105,7 +105,7 @@ export class ParticipantMutes {
     this.#now.isRosterComplete = isComplete;
     if (isByName(target)) {
       if (participantId !== undefined && target.participantIds.some((id) => sameId(id, participantId))) {
-        const fault = `target names ${participantId}, which is the application itself: leave it out, and mute it with target 'self'`;
+        const fault = `target contains ${participantId}, which is the application itself: leave it out, and mute it with target 'self'`;
         throw new OperationFailed(invalidRequest([fault], callId));
       }
       const isAbsenceProven = reading?.isAbsenceProven === true;
@@ -119,14 +119,14 @@ export class ParticipantMutes {
     this.#now.isAnyMutedAlready = this.#members.some(({ state }) => state?.isMuted === true);
   }
 
-  /** Of a target that names nobody: everyone but the application and those who are excepted. */
+  /** For a target without IDs: everyone except the application and the participants in `except`. */
   #isMeant(id: string): boolean {
     const { target } = this.#request;
     const except = typeof target === 'object' && 'others' in target ? target.others.except : [];
     return ![this.#now.participantId, ...except].some((other) => other !== undefined && sameId(id, other));
   }
 
-  /** Takes a roster notification in. */
+  /** Processes a roster notification. */
   take(update: RosterUpdate): void {
     for (const member of this.#members) member.take(update);
     if (this.#now.isGathering && listsEveryone(update, this.#now.participantId)) {
@@ -140,7 +140,7 @@ export class ParticipantMutes {
     for (const member of this.#members) this.settleFailed(member);
   }
 
-  /** Graph had taken it, and has reported since that it failed. */
+  /** Graph had accepted it, and has reported since that it failed. */
   settleFailed(member: ParticipantMute): void {
     const { operationId } = member;
     if (operationId === undefined || operationId === '') return;
@@ -149,7 +149,8 @@ export class ParticipantMutes {
   }
 
   /**
-   * Takes those to be looked for in the next read: who is not settled, and whom a notification that listed everyone has listed.
+   * Takes the participants for the next read: those who are not settled, and those in a notification that listed
+   * everyone.
    */
   takeWanted(): {
     unsettled: readonly ParticipantMute[];
@@ -163,7 +164,7 @@ export class ParticipantMutes {
     return { unsettled, everyone, ids };
   }
 
-  /** Takes in what a read has shown. */
+  /** Processes a read. */
   see(reading: RosterReading, { unsettled, everyone }: ReturnType<ParticipantMutes['takeWanted']>): void {
     const found = new Map(reading.members.map((member) => [member.id, member]));
     for (const member of unsettled) {
@@ -174,7 +175,7 @@ export class ParticipantMutes {
     if (this.#now.isGathering) this.#gather(reading, everyone);
   }
 
-  /** Takes in those whom the roster shows meanwhile. */
+  /** Adds the participants whom the roster shows meanwhile. */
   #gather({ members, isComplete, isCapped, isAbsenceProven }: RosterReading, everyone?: readonly string[]): void {
     const listed = members.filter(({ id }) => this.#isNew(id));
     const found = new Set(members.map(({ id }) => id));
@@ -200,7 +201,7 @@ export function isByName(target: ParticipantsMuteRequest['target']): target is {
   return target !== 'others' && 'participantIds' in target;
 }
 
-/** Who is not found is asked for all the same, unless it is proven that they are not in the call. */
+/** A participant who is not found is muted all the same, unless it is proven that they are not in the call. */
 function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven: boolean): ParticipantMute {
   const found = listed.find((member) => sameId(member.id, id));
   const member = ParticipantMute.of(found ?? { id, isInLobby: false });
@@ -209,8 +210,8 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 }
 
 /**
- * A full roster proves who is in the call only if nobody was left out, it lists the application and somebody else, and it has
- * fewer than Graph's 100 entries.
+ * A full roster proves who is in the call only if nobody was left out, it lists the application and somebody else,
+ * and it has fewer than Graph's 100 entries.
  */
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterParticipant): boolean =>

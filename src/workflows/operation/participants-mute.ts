@@ -29,32 +29,35 @@ import { UiDetails } from './ui-details.ts';
  *
  * reading     GET the call and its roster: who is in it, who waits in the lobby, who is the application? Nothing has
  *             been sent, so what goes wrong here just fails.
- * requesting  POST the mute of each, AT_ONCE at a time, also of those who show as muted: that may be their own mute.
- * confirming  Until the roster has settled everyone who was asked for (`participant-mute.ts`): by notification, and by reads where
- *             none comes.
+ * requesting  POST the mute of each, several at a time, also of those who show as muted: that may be their own mute.
+ * confirming  Until rosters have settled everyone who was asked for (`participant-mute.ts`): by notification, or by a
+ *             read if no notification arrives.
  *
- * It ends well when one of them, at least, is or was muted, and its result tells of each of them. It fails where nobody
- * was, although somebody was to be, or if nobody was found and no roster was complete.
+ * It succeeds if at least one of them is or was muted; its result lists each of them. It fails if nobody was muted
+ * although somebody should be, or if nobody was found and no roster was complete.
  *
  * Invariants:
  *
- * T1. Nothing is undone. Graph can mute others and never unmute them, so a failure, a cancellation and a successor leave
- *     muted who is muted; the details say who that is.
- * T2. A POST that was sent is waited for, until its answer or its time limit, before the run ends or hands over. So none
- *     arrives late, in an operation that comes after. An interruption keeps those from being sent that were not yet.
- * T3. The roster is listened to from the start. What comes before it is known who is meant counts for the order only.
- * T4. Every wait has a limit: reading and each POST that of their activities; confirming what the request says, from
- *     Graph's last answer; a complete roster the same, from the first time that everyone known was asked for.
- * T5. The application's own mute is not touched, nor what a superseded operation knew of it: that is handed on.
- * T6. No cancellation is thrown in here, as in the saga.
- * T7. The history stays short: while it waits for the confirmation, it continues as new when its history is long
- *     (`limits.ts`), with all that it knows of everyone and the same deadlines.
+ * - **Nothing is undone.** Graph can mute others but never unmute them. So after a failure, a cancellation or a
+ *   supersede, everybody who was muted stays muted; the details list them.
+ * - **Wait for the last attempt.** A POST that was sent is waited for, until its answer or its time limit, before the
+ *   run ends or continues as its successor. So no POST arrives late, during a later operation. After an interruption,
+ *   no further POST is sent.
+ * - **Listen from the start.** Rosters are taken from the first moment. Until the participants are known, a roster
+ *   counts only for the order.
+ * - **Every wait has a limit.** Reading and each POST are limited by their activities. Confirming is limited by the
+ *   request, counted from Graph's last answer. Waiting for a complete roster has the same limit, counted from the
+ *   moment when everyone known was asked for.
+ * - **The application's own mute is not touched.** What a superseded operation knew of it is inherited and passed on.
+ * - **No cancellation is thrown in here.** As in `self-mute.ts`, the code asks `interruptions`.
+ * - **The history stays short.** While it waits for the confirmation, the run continues as new when its history is
+ *   long (`limits.ts`), with everything that it knows of everyone and the same deadlines.
  */
 
 /** POSTs that are under way at the same time. */
 const AT_ONCE = 8;
 
-/** Rosters that are kept until it is known who is meant. */
+/** Rosters that are kept until the participants are known. */
 const MAX_EARLY = 64;
 
 export class ParticipantsMute {
@@ -62,7 +65,10 @@ export class ParticipantsMute {
   readonly #request: ParticipantsMuteRequest;
   readonly #clientContext: string;
   readonly #call: GraphCall;
-  /** Of what a superseded operation knew of the application's own mute (T5). */
+  /**
+   * Of what a superseded operation knew of the application's own mute (**The application's own mute is not
+   * touched**).
+   */
   readonly #inherited: Inheritance;
   readonly #uiDetails: UiDetails;
   readonly #members: ParticipantMutes;
@@ -120,7 +126,7 @@ export class ParticipantsMute {
       if (!this.#members.isKnown) await this.#read();
       if (this.#progress.wait === undefined) await this.#ask();
       const isConfirmed = await this.#confirm();
-      if (!isConfirmed) return { kind: 'continued', inheritance: this.#continuation() }; // T7
+      if (!isConfirmed) return { kind: 'continued', inheritance: this.#continuation() }; // **The history stays short.**
       return { kind: 'confirmed', result: this.#result() };
     } catch (stop) {
       const failure = this.#failureOf(stop);
@@ -130,11 +136,11 @@ export class ParticipantsMute {
     }
   }
 
-  /** Who takes over, if anybody does; asked last, whatever the operation came to. */
+  /** The successor, if there is one; looked for last, whatever the outcome. */
   handOver(): HandOver | undefined {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
-    this.#uiDetails.tell('Superseded: another operation on the call goes on as another run.');
+    this.#uiDetails.tell('Superseded: another operation on the call continues in another run.');
     return { successor, inheritance: this.#inheritance() };
   }
 
@@ -149,7 +155,7 @@ export class ParticipantsMute {
     this.interruptions.throwIfAny();
     requireEstablishedGroupCall(callId, reading);
     this.#members.choose(reading);
-    for (const update of this.#early) this.rosterUpdated(update); // T3
+    for (const update of this.#early) this.rosterUpdated(update); // **Listen from the start.**
   }
 
   // requesting
@@ -163,7 +169,7 @@ export class ParticipantsMute {
     this.#uiDetails.tell(`Read the call and its roster. Asks Graph to mute ${waiting.length} of ${all.length}.${but}`);
     const next = async (): Promise<void> => {
       for (let member = waiting.shift(); member !== undefined; member = waiting.shift()) {
-        if (this.interruptions.any || this.#isRefusedForAll) return; // T2
+        if (this.interruptions.any || this.#isRefusedForAll) return; // **Wait for the last attempt.**
         await this.#post(member);
       }
     };
@@ -171,7 +177,7 @@ export class ParticipantsMute {
     this.interruptions.throwIfAny();
   }
 
-  /** The application may not do it at all: what was refused of one is refused of all, and is not asked for again. */
+  /** The application lacks the permission: a refusal for one is a refusal for all, and is not retried. */
   get #isRefusedForAll(): boolean {
     const isPermission = ({ refusal }: ParticipantMute): boolean =>
       refusal?.type === 'PermissionDenied' || refusal?.type === 'Unauthorized';
@@ -234,8 +240,8 @@ export class ParticipantsMute {
   }
 
   /**
-   * Reads those who are not settled, and everyone as long as not everyone is known. If Graph does not answer in time,
-   * that proves nothing.
+   * Reads the participants who are not settled, and the whole roster as long as it was never complete. If Graph does
+   * not answer in time, that proves nothing.
    */
   async #look(deadline: number): Promise<void> {
     const { isGathering } = this.#members;
@@ -266,7 +272,7 @@ export class ParticipantsMute {
     this.#phase = 'confirmed';
     this.#confirmedAt = confirmedAt;
     const confirmed = isToBe.filter(({ outcome }) => outcome === 'confirmed');
-    this.#uiDetails.tell(`**Confirmed** for ${confirmed.length} of ${all.length}; the result tells of each of them.`);
+    this.#uiDetails.tell(`**Confirmed** for ${confirmed.length} of ${all.length}; the result lists each of them.`);
     return {
       callId,
       action: 'mute',
@@ -292,14 +298,15 @@ export class ParticipantsMute {
   #failureOf(stop: unknown): Failure {
     if (!(stop instanceof OperationFailed || stop instanceof Superseded)) throw stop;
     const { failure } = stop;
-    return this.#progress.requestedAt === undefined ? failure : withoutUndoing(failure, this.#members.results); // T1
+    // **Nothing is undone.**
+    return this.#progress.requestedAt === undefined ? failure : withoutUndoing(failure, this.#members.results);
   }
 
   #inheritance(): Inheritance {
     return { ...this.#inherited, isCallKnown: this.#call.known.isCallKnown };
   }
 
-  /** What the same operation goes on with in another run. */
+  /** The state with which the same operation continues in another run. */
   #continuation(): Inheritance {
     const confirmingOthers: ConfirmingParticipantsState = {
       clientContext: this.#clientContext,

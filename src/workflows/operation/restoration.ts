@@ -2,8 +2,8 @@ import { actionFor, wantedIsMuted, type Action } from '../../contract/names.ts';
 import type { MuteState } from '../../contract/operation.ts';
 
 /**
- * How an operation is undone. The server's mute is all that an operation changes, so what was read of it is what is put
- * back; `isMuted`, which is true for a client's own mute too, stands in where the roster did not tell `serverMuted`.
+ * How an operation is undone. An operation changes only the server's mute, so the state that was read of it is put
+ * back; `isMuted`, which is also true if the client muted itself, is used if the roster had no `serverMuted`.
  */
 
 /** The state of `serverMuted`, or of `isMuted` in its place, that `before` asks to be put back. */
@@ -12,10 +12,10 @@ function target(before: MuteState): boolean {
 }
 
 /**
- * The action that puts `before` back after `action`, or where only the operation that was superseded has acted, after none.
- * Nothing where nothing was read, or where what was read is what was asked for. A participant that only its own client
- * had muted is covered by that: its `serverMuted: false` is what an unmute asks for, so no restore ever mutes what no
- * server had muted.
+ * The action that puts `before` back after `action` (`undefined` if only the superseded operation has acted).
+ * `undefined` if nothing was read, or if the state that was read is the requested one. This includes a participant
+ * that only its own client had muted: an unmute requests its `serverMuted: false`, so no restore ever mutes a
+ * participant whom no server had muted.
  */
 export function restoringAction(action: Action | undefined, before: MuteState | undefined): Action | undefined {
   if (before === undefined) return undefined;
@@ -23,7 +23,7 @@ export function restoringAction(action: Action | undefined, before: MuteState | 
   return actionFor(target(before));
 }
 
-/** Whether what a read shows now is what was read before. */
+/** Whether a read shows the earlier state again. */
 export function isRestored(before: MuteState, now: MuteState): boolean {
   return before.serverMuted !== undefined && now.serverMuted !== undefined
     ? now.serverMuted === before.serverMuted

@@ -12,19 +12,20 @@ import type { Roster } from '../call/roster.ts';
 import type { UiDetails } from './ui-details.ts';
 
 /**
- * Undoes an operation that failed or was cancelled: POSTs what puts the call back as it was, then reads the roster until it
- * shows that. Only a successor and the end of the call cut it short; a cancellation is why it runs.
+ * Undoes an operation that failed or was cancelled: POSTs the opposite action, then reads the roster until it shows
+ * the earlier state. Only a successor and the end of the call cut it short; a cancellation does not, because it is a
+ * reason for the restore.
  */
 
-/** Between the reads that verify a restore. The last one repeats. */
+/** Delays between the reads that verify a restore. The last one repeats. */
 const VERIFY_DELAYS_MS = [250, 500, 1_000, 2_000] as const;
 
-/** What has failed, and what it may leave. */
+/** The failure, and the state that the operation may leave. */
 export interface Undoable {
   action: Action;
   request: ModerationRequest;
   clientContext: string;
-  /** What a read has shown before anything was sent. */
+  /** The state in a read before anything was sent. */
   before: MuteState | undefined;
   /** Its own POST may have taken effect. */
   hasActed: boolean;
@@ -51,20 +52,20 @@ export class Restoring {
   /** @returns what the operation fails with, which says whether the call was put back */
   async undo(failure: Failure, { action, request, clientContext, before, hasActed }: Undoable): Promise<Failure> {
     const left = (why: string): Failure => withRestored(failure, false, why);
-    if (request.onUnconfirmed === 'leave') return left('The call was left as it is, as asked.');
+    if (request.onUnconfirmed === 'leave') return left('The call was left as it is, as requested.');
     if (failure.type === 'Unconfirmed' && isMutedByItsClient(action, this.#roster.lastSeen)) {
-      return left('The server mutes it no longer: the client itself is muted, which only the application can change.');
+      return left('The server no longer mutes it: the client itself is muted, which only the application can change.');
     }
-    if (before === undefined) return left('What was there before is not known.');
+    if (before === undefined) return left('Its earlier state is unknown.');
     const undoing = restoringAction(hasActed ? action : undefined, before);
-    if (undoing === undefined) return left('There was nothing to put back.');
+    if (undoing === undefined) return left('There was nothing to restore.');
     this.#isUnderWay = true;
     this.#call.hurry();
     this.#uiDetails.tell(`${failure.type}: putting the call back as it was. Asked Graph to ${undoing}.`);
     try {
       const isLetGo = (): boolean => this.#interruptions.isFinal;
       await this.#call.post(undoing, clientContext, isLetGo, { why: 'to put it back' });
-      this.#uiDetails.tell('Graph has answered. Reading the roster until it shows it.');
+      this.#uiDetails.tell('Graph has answered. Reads the roster until it shows the earlier state.');
       return (await this.#verify(before))
         ? withRestored(failure, true, 'The call was put back as it was.')
         : restoreFailed(request.callId, action, failure);
@@ -77,8 +78,8 @@ export class Restoring {
   }
 
   /**
-   * Reads until the roster shows what was read before, at most VERIFY_MS. That time is Graph's: if no worker has answered by
-   * then, one that comes back is waited for, as long as for any request.
+   * Reads until the roster shows the earlier state, at most VERIFY_MS. That time is for Graph: if no worker has
+   * answered by then, it waits for a worker, as long as for any request.
    */
   async #verify(before: MuteState): Promise<boolean> {
     let deadline = Date.now() + VERIFY_MS;

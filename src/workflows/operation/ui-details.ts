@@ -4,8 +4,8 @@ import type { Action } from '../../contract/names.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
 
 /**
- * What has happened so far, in whole sentences, for the person who looks at the operation in Temporal's UI: its current
- * details. They cost no event: a worker tells them when somebody looks, also of an operation that has ended.
+ * The current details in Temporal's UI: the course of the operation so far, in whole sentences. They cost no event: a
+ * worker returns them on request, also for an operation that has ended.
  */
 export class UiDetails {
   readonly #head: string;
@@ -38,7 +38,7 @@ export function timeOfDay(time: number): string {
   return new Date(time).toISOString().slice(11);
 }
 
-/** For an operation whose saga never began. */
+/** For an operation that never began. */
 export function reportRefusal({ type, message }: { type: string; message: string }): void {
   setCurrentDetails(`- ${timeOfDay(Date.now())} **${type}**: ${message}`);
 }

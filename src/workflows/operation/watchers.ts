@@ -6,8 +6,8 @@ import type { OperationEnded } from '../../contract/signals.ts';
 const MAX_WATCHERS = 32;
 
 /**
- * The workflows that hear when an operation ends: policies, mute locks, mutes on entry and live calls. The signal only wakes them.
- * What the outcome is, they read from the run.
+ * The workflows that get a signal when an operation ends: policies, mute locks, mutes on entry and active calls. The
+ * signal only wakes them; they read the outcome from the run.
  */
 export class Watchers {
   readonly #waiting = new Set<string>();
@@ -30,7 +30,7 @@ export class Watchers {
   }
 }
 
-/** A workflow that has ended meanwhile hears nothing, and wants to hear nothing. */
+/** A workflow that has ended meanwhile needs no signal. */
 async function signalEnd(workflowId: string, ended: OperationEnded): Promise<void> {
   await getExternalWorkflowHandle(workflowId)
     .signal(OPERATION_ENDED, ended)

@@ -31,54 +31,60 @@ import { countCall, countMore, newReport } from './policy-report.ts';
 import { asked, dueAtOf, levelAfterChange, levelNow } from './quiet-level.ts';
 
 /**
- * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call; or,
- * with the rule `onEntry`, a mute on entry there.
+ * One run of a policy: its action on every call of its target, each an operation of its own under the ID of its call;
+ * or, with the rule `onEntry`, a mute on entry there.
  *
  *     batch ──▶ batch ──▶ … ──▶ (of quiet hours: again ──▶ …) ──▶ report
  *
- * P1. Each call succeeds or fails alone: what becomes of one is counted, and nothing of it reaches another. Nothing that
- *     one call does ends the run: it is waited for no longer than CALL_MS, and after SLOW_MS others take its place.
- * P2. At most `concurrency` operations are waited for at a time, but for slow ones (P1), and at most `perSecond` are started
- *     in a second.
- * P3. A batch is BATCH calls, and a run of Temporal's: after each the workflow continues as new, so neither its history
- *     nor its input grows with the number of calls. The report is bounded too.
- * P4. A run for which no worker was there in time is not made up for, unless it is one of quiet hours.
- * P5. A run that is cancelled starts nothing more, and leaves what it has started to itself.
- * P6. A run takes RUN_MS at most, unless it is one of quiet hours: those have a deadline of their own (P7), and one that unmutes
- *     gives nobody up because it was late.
+ * - **Each call succeeds or fails alone.** Its outcome is counted and affects no other call. No call ends the run:
+ *   each is waited for at most CALL_MS, and after SLOW_MS another call gets its slot.
+ * - **Concurrency is limited.** At most `concurrency` operations are waited for at a time, except slow ones, and at
+ *   most `perSecond` are started per second.
+ * - **A batch is a run.** After each batch of BATCH calls the workflow continues as new, so neither its history nor
+ *   its input grows with the number of calls. The report is bounded, too.
+ * - **A missed run is not repeated.** If no worker was there in time, the run does nothing, unless it belongs to
+ *   quiet hours.
+ * - **A cancelled run starts nothing more.** Operations that it has started continue on their own.
+ * - **A run has a deadline.** It takes at most RUN_MS, unless it belongs to quiet hours: these have a deadline of
+ *   their own, and a run that unmutes gives no call up because it is late.
  *
- * Quiet hours are a level: what a run does is decided by the clock when it works, and not by what started it.
+ * Quiet hours are a level: the clock decides what a run does at the moment when it works, not the event that started
+ * it.
  *
- * P7. Every batch asks anew whether it is quiet, and until when that is so. From that moment on the run starts nothing more:
- *     the schedule starts another one for the next level, and runs of a policy never wait for each other.
- *     A run that the schedule has started early waits until the hours begin or end.
- * P8. What a run has muted, and finds confirmed only after the hours, it unmutes itself unless somebody else has: the run at
- *     their end may not have seen it.
- * P9. After the hours, a call is left muted if another policy's hours still go on there.
- * P10. A call that could not be muted as the hours began, or unmuted as they ended, is asked again, in growing intervals
- *     (AGAIN_MS), unless it is over, was refused for good, or somebody has asked for something else. More calls than MAX_AGAIN
- *     that could not be unmuted are not remembered: then the next round walks over all calls of the target, and asks again
- *     where a call is left muted.
- * P11. What a run orders was wished for when the run was due, or asked for, however late it is ordered: it goes over no wish
- *     since then.
- * P12. A run that closes the terms of a policy is started before they are changed, or before the policy is resumed, so that it
- *     comes whatever becomes of the client. It waits until the client says that the change is made, or could have been
- *     (`quiet-level.ts`). Then it unmutes the calls that the terms have muted and that no quiet hours keep muted, also if nothing
- *     was changed, unless the policy is still paused: what is wanted is kept. Of a call that nobody has asked anything of since, it asks
- *     nothing.
+ * - **The clock decides.** Every batch checks again whether it is quiet, and until when. From that moment on the run
+ *   starts nothing more: the schedule starts another run for the next level, and runs of a policy never wait for each
+ *   other. If the schedule has started a run early, it waits until the hours begin or end.
+ * - **A late mute is taken back.** If a mute of the run is confirmed only after the hours, the run unmutes the call
+ *   itself unless there is a newer wish: the run at the end may not have seen it.
+ * - **The hours of another policy count.** After the hours, a call is left muted if the quiet hours of another policy
+ *   continue there.
+ * - **A failed call is tried again.** A call that could not be muted at the beginning, or unmuted at the end, is
+ *   tried again at growing intervals (AGAIN_MS), unless it has ended, was refused for good, or has a newer wish. If
+ *   more than MAX_AGAIN calls could not be unmuted, they are not remembered: the next round walks over all calls of
+ *   the target, and tries those that are left muted.
+ * - **An order is as old as its run.** Every order carries the time at which the run was due or triggered, however
+ *   late it is sent, so it overrides no newer wish.
+ * - **A run that closes terms starts first.** It is started before the terms of the policy are changed, or before the
+ *   policy is resumed, so it runs whatever happens to the client. It waits until the client signals that the change
+ *   is made, or could have been made (`quiet-level.ts`). Then it unmutes the calls that the terms have muted and that
+ *   no quiet hours keep muted, also if nothing was changed, unless the policy is still paused. A call without any
+ *   operation since then is left alone.
  */
 
 const SLOW_MS = 60_000;
 const RUN_MS = 6 * 3_600_000;
 
-/** Before each further round of P10. The last one repeats for a day if calls are to be unmuted. */
+/**
+ * Before each further round (**A failed call is tried again**). The last one repeats for a day if calls are to be
+ * unmuted.
+ */
 const AGAIN_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 1_800_000] as const;
 const MAX_ROUNDS_OF_UNMUTES = AGAIN_MS.length + 48;
 
-/** Calls that are remembered to be asked again. */
+/** Calls that are remembered to be tried again. */
 const MAX_AGAIN = 200;
 
-/** Outcomes after which a call is not asked again (P10). */
+/** Outcomes after which a call is not tried again (**A failed call is tried again**). */
 const FINAL: ReadonlySet<string> = new Set([
   'Confirmed',
   'StillQuiet',
@@ -90,29 +96,32 @@ const FINAL: ReadonlySet<string> = new Set([
   'Superseded',
 ]);
 
-/** Outcomes of a call that was not to be unmuted. */
+/** Outcomes of a call that needed no unmute. */
 const LEFT_ALONE: ReadonlySet<string> = new Set(['StillQuiet', 'AlreadyDone']);
 
-/** Nobody is harmed if a call is not muted, so these end the attempts to mute. An unmute is tried again after them. */
+/**
+ * Outcomes that end the attempts to mute, because a call that is not muted harms nobody. An unmute is tried again
+ * after them.
+ */
 const FINAL_TO_MUTE: ReadonlySet<string> = new Set(['PermissionDenied', 'CallNotEstablished']);
 
-/** What a run leaves to the one that it continues as. */
+/** The state that is carried when the run continues as new. */
 interface Carried {
   report: PolicyReport;
   /** Where the next batch begins; absent after the last one. */
   place?: Place;
-  /** P10. */
+  /** **A failed call is tried again.** */
   again: Unfinished[];
-  /** Those that are not remembered: how many came to what. */
+  /** Calls that are not remembered: their number by outcome. */
   beyond: Record<string, number>;
   /** The present round walks over all calls. */
   isWalk: boolean;
   rounds: number;
-  /** Of `again`: how many of the present round are still to be asked. */
+  /** Of `again`: how many are left in the present round. */
   due: number;
-  /** P6. */
+  /** **A run has a deadline.** */
   startedAt: number;
-  /** P11. */
+  /** **An order is as old as its run.** */
   dueAt: number;
 }
 
@@ -130,11 +139,11 @@ class PolicyRun {
   readonly #isFirst: boolean;
   /** The terms of the policy are over, whatever the clock says. */
   readonly #isClosing: boolean;
-  /** P7. */
+  /** **The clock decides.** */
   #until = Number.POSITIVE_INFINITY;
   readonly #actions: PolicyActions;
   readonly #pace: Pace;
-  /** P12. */
+  /** **A run that closes terms starts first.** */
   #isChangeMade = false;
 
   constructor(policy: Policy, carried: Carried | undefined, isClosing: boolean) {
@@ -160,7 +169,7 @@ class PolicyRun {
     };
     setHandler(defineSignal(POLICY_CHANGED), made, { description: 'The change is made (sent by the client)' });
     setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
-      description: 'What came of the run so far',
+      description: 'Report of the run so far',
     });
   }
 
@@ -169,7 +178,7 @@ class PolicyRun {
   }
 
   async run(): Promise<PolicyReport> {
-    if (this.#isFirst && this.#isMissed()) return this.#end({ missed: true }); // P4
+    if (this.#isFirst && this.#isMissed()) return this.#end({ missed: true }); // **A missed run is not repeated.**
     const stop = await this.#decide();
     if (stop !== undefined) return this.#end({ stopped: stop });
     const { place } = this.#carried;
@@ -182,7 +191,7 @@ class PolicyRun {
       const { calls: more, next: later } = await nextCalls(this.#policy.target, next);
       if (more.length === 0 && later === undefined) return await this.#again();
     }
-    return await this.#continue(next); // P3
+    return await this.#continue(next); // **A batch is a run.**
   }
 
   async #continue(place?: Place): Promise<never> {
@@ -196,7 +205,7 @@ class PolicyRun {
     return await continueAsNew(this.#policy, carried);
   }
 
-  /** P7. What the policy's hours say now; gives why the run ends if they say that. */
+  /** **The clock decides.** Whether it is quiet now; returns the reason if the run ends. */
   async #decide(): Promise<PolicyStop | undefined> {
     if (this.#policy.when.quietHours === undefined) return undefined;
     if (this.#isClosing && !this.#isFirst) return undefined;
@@ -217,11 +226,11 @@ class PolicyRun {
     return Date.now() - workflowInfo().startTime.getTime() > allowed * 1_000;
   }
 
-  /** Why nothing more is to be started, if so. */
+  /** The reason why nothing more is started, if there is one. */
   #stop(): PolicyStop | undefined {
-    if (Date.now() >= this.#until) return 'hours'; // P7
+    if (Date.now() >= this.#until) return 'hours'; // **The clock decides.**
     if (this.#policy.when.quietHours !== undefined) return undefined;
-    return Date.now() >= this.#carried.startedAt + RUN_MS ? 'deadline' : undefined; // P6
+    return Date.now() >= this.#carried.startedAt + RUN_MS ? 'deadline' : undefined; // **A run has a deadline.**
   }
 
   #end({ missed, stopped }: { missed?: true; stopped?: PolicyStop | undefined } = {}): PolicyReport {
@@ -235,7 +244,10 @@ class PolicyRun {
     );
   }
 
-  /** P10. A batch of a round, and a run of Temporal's for each. A walk begins with the first batch of all calls. */
+  /**
+   * **A failed call is tried again.** A batch of a round, and a run of Temporal's for each. A walk begins with the
+   * first batch of all calls.
+   */
   async #again(): Promise<PolicyReport> {
     const carried = this.#carried;
     if (carried.due === 0) {
@@ -266,7 +278,7 @@ class PolicyRun {
     if (calls.length === 0) return;
     const waiting = [...calls];
     const all: Promise<void>[] = [];
-    const patience = new Patience(SLOW_MS, CALL_MS); // P1
+    const patience = new Patience(SLOW_MS, CALL_MS); // **Each call succeeds or fails alone.**
     const lane = async (): Promise<void> => {
       for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
         await this.#pace.next();
@@ -278,7 +290,8 @@ class PolicyRun {
       }
     };
     await patience.during(async () => {
-      await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane)); // P2
+      // **Concurrency is limited.**
+      await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, lane));
       await Promise.all(all);
     });
   }
@@ -299,7 +312,7 @@ class PolicyRun {
     const { tenantId } = call;
     const { outcome } = came;
     const isAgain = isOfHours && !isFinal;
-    // P10
+    // **A failed call is tried again.**
     if (isAgain && again.length < MAX_AGAIN) again.push({ callId, ...(tenantId !== undefined && { tenantId }), came });
     else if (isAgain && this.#isUnmuteOfHours()) beyond[outcome] = (beyond[outcome] ?? 0) + 1;
     else if (!(isWalk && LEFT_ALONE.has(outcome))) countCall(this.#report, callId, came); // It was counted before the walk.
@@ -309,7 +322,7 @@ class PolicyRun {
     return this.#policy.when.quietHours !== undefined && this.#report.action === 'unmute';
   }
 
-  /** P9. */
+  /** **The hours of another policy count.** */
   async #keptQuiet(calls: readonly PolicyCall[]): Promise<ReadonlySet<string>> {
     if (!this.#isUnmuteOfHours() || calls.length === 0) return new Set();
     const plain = calls.map(({ callId }) => ({ callId }));

@@ -1,6 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 
-/** Lets so many begin in a second. */
+/** Limits the starts per second. */
 export class Pace {
   readonly #perSecond: number;
   #second = Date.now();

@@ -1,8 +1,8 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 
 /**
- * Works that go on side by side, and how long they are waited for. Work that takes longer than `slowMs` keeps nobody waiting
- * any more, and after `mostMs` it is cancelled. One timer looks after all of them, so that a work that is quick costs none.
+ * Parallel tasks, and how long they are waited for. A task that takes longer than `slowMs` blocks nobody any more,
+ * and after `mostMs` it is cancelled. One timer serves all of them, so quick tasks cost none.
  */
 export class Patience {
   readonly #slowMs: number;
@@ -49,7 +49,7 @@ export class Patience {
 
   async #watch(): Promise<never> {
     for (;;) {
-      await sleep(this.#slowMs, { summary: 'Until it is looked at which calls are slow' });
+      await sleep(this.#slowMs, { summary: 'Until slow calls are looked for' });
       for (const { since, scope, letGo } of this.#going) {
         const age = Date.now() - since;
         if (age >= this.#mostMs) scope.cancel();

@@ -13,15 +13,15 @@ import { muteOnEntryOrder, policyOrder, priorityOfPolicyOrder } from './policy-o
 import { callOutcomeOf, type CallOutcome } from './policy-report.ts';
 
 /**
- * What a run of a policy does with one call: asks what the rules have against it, orders the operation or the mute on entry,
- * and says what came of it. Nothing that one call does reaches another (P1 of `apply-policy.ts`, as the other codes here).
+ * What a run of a policy does with one call: checks the rules, orders the operation or the mute on entry, and returns
+ * the outcome. No call affects another (the rules in bold are those of `apply-policy.ts`).
  */
 
 /** A call is waited for no longer than this. */
 export const CALL_MS = 10 * 60_000;
 
 const INCOMPLETE =
-  'Graph gave an incomplete roster, so it is not known how many are in the call, and nobody was muted. The next run looks again.';
+  'Graph returned an incomplete roster, so it is unknown how many people are in the call, and nobody was muted. The next run tries again.';
 
 /** A call that could not be muted or unmuted yet, and why. */
 export interface Unfinished extends PolicyCall {
@@ -31,14 +31,14 @@ export interface Unfinished extends PolicyCall {
 /** What the run has decided for all of its calls. Times are in ms. */
 export interface ActionTerms {
   action: Action;
-  /** When it was wished for (P11). */
+  /** When it was wished for (**An order is as old as its run**). */
   dueAt: number;
-  /** The end of the quiet hours (P7); infinite if there is none. */
+  /** The end of the quiet hours (**The clock decides**); infinite if there is none. */
   until: number;
   isUnmuteOfHours: boolean;
-  /** A call that nobody asks anything of is left alone (P12). */
+  /** A call that nobody asks anything of is left alone (**A run that closes terms starts first**). */
   isLookedAt: boolean;
-  /** Calls that quiet hours of others keep muted (P9). */
+  /** Calls that quiet hours of others keep muted (**The hours of another policy count**). */
   kept: ReadonlySet<string>;
 }
 
@@ -55,14 +55,15 @@ export class PolicyActions {
     return (await this.#ruledOut(call, terms)) ?? (await this.#act(call, terms));
   }
 
-  /** What the rules have against it, if anything. */
+  /** The outcome if a rule prevents the action. */
   async #ruledOut(call: PolicyCall | Unfinished, terms: ActionTerms): Promise<CallOutcome | undefined> {
     const { callId, tenantId } = call;
-    if (terms.kept.has(callId)) return { outcome: 'StillQuiet' }; // P9
+    if (terms.kept.has(callId)) return { outcome: 'StillQuiet' }; // **The hours of another policy count.**
     if (terms.isUnmuteOfHours) {
       if ('came' in call) {
-        if (!(await this.#isStillMuted(call, terms))) return call.came; // P10
-      } else if (terms.isLookedAt && (await this.#isLeft(callId, terms)) === 'no') return { outcome: 'AlreadyDone' }; // P12
+        if (!(await this.#isStillMuted(call, terms))) return call.came; // **A failed call is tried again.**
+        // **A run that closes terms starts first.**
+      } else if (terms.isLookedAt && (await this.#isLeft(callId, terms)) === 'no') return { outcome: 'AlreadyDone' };
     }
     const { moreThan } = this.#policy.rules ?? {};
     if (moreThan === undefined) return undefined;
@@ -76,14 +77,17 @@ export class PolicyActions {
       if (!isCrowded && isComplete) return { outcome: 'NotCrowded' };
       // An incomplete roster proves only "at least": nobody is muted on a guess, and nobody is left muted on one.
       if (!isCrowded && terms.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
-      if (this.#policy.request?.target !== undefined) return undefined; // How the application stands says nothing of others.
+      if (this.#policy.request?.target !== undefined) return undefined; // The state of the application does not matter for others.
       const isWanted = wantedIsMuted(terms.action);
       const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;
       return isDone ? { outcome: 'AlreadyDone' } : undefined;
     });
   }
 
-  /** P10. Somebody may have asked for something else since the last round, or it may have been done after all. */
+  /**
+   * **A failed call is tried again.** Somebody may have asked for something else since the last round, or it may have
+   * been done after all.
+   */
   async #isStillMuted({ callId, came }: Unfinished, terms: ActionTerms): Promise<boolean> {
     const isLeft = (await this.#isLeft(callId, terms)) !== 'no';
     if (!isLeft) came.outcome = came.outcome === 'NotEnded' ? 'Confirmed' : 'Superseded';
@@ -114,7 +118,7 @@ export class PolicyActions {
     return await this.#alone(async () => callOutcomeOf(await this.#operations.run(order, wishedAt)));
   }
 
-  /** P8. */
+  /** **A late mute is taken back.** */
   async #takenBack(call: PolicyCall, { runId }: CallOutcome, end: number): Promise<CallOutcome | undefined> {
     const { callId } = call;
     const until = iso(end);
@@ -123,22 +127,22 @@ export class PolicyActions {
     return left.outcome === 'yes' ? await this.#operate(policyOrder(this.#policy, 'unmute', call), end) : undefined;
   }
 
-  /** P1. What fails is what became of this call. */
+  /** **Each call succeeds or fails alone.** What fails is what became of this call. */
   async #alone<T extends CallOutcome | undefined>(work: () => Promise<T>): Promise<T | CallOutcome> {
     try {
       return await work();
     } catch (error) {
-      if (this.#scope.consideredCancelled) throw error; // P5
+      if (this.#scope.consideredCancelled) throw error; // **A cancelled run starts nothing more.**
       if (isCancellation(error)) {
-        const message = `It has not ended within ${CALL_MS / 60_000} minutes, and goes on. Look at it in Temporal.`;
+        const message = `The operation has not ended within ${CALL_MS / 60_000} minutes, and continues. See it in Temporal.`;
         return { outcome: 'NotEnded', message };
       }
       const cause = error instanceof ActivityFailure ? error.cause : undefined;
       if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
         return { outcome: cause.type, message: cause.message };
       }
-      log.warn('A call of a policy came to what nobody has foreseen', { policyId: this.#policy.id });
-      return { outcome: 'Unknown', message: 'It could not be done. The history of this run says why.' };
+      log.warn('A call of a policy ended with an unexpected error', { policyId: this.#policy.id });
+      return { outcome: 'Unknown', message: 'Unexpected error. See the history of this run.' };
     }
   }
 }

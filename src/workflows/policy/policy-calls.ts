@@ -5,10 +5,11 @@ import { lists } from '../activity-proxies.ts';
 /**
  * The calls of a policy's target, batch by batch.
  *
- * A list of live calls is in the order of their runs' starts, the newest first. A call whose workflow continues as new while
- * the list is read moves to its front, before the place that has been reached. So after the last page the list is swept
- * again for runs that have started since (LAG_MS before that, because lists lag), until a sweep finds no other call. A call
- * that is alive during the whole run is addressed at least once; one that is established meanwhile may be.
+ * A list of active calls is in the order of their runs' starts, the newest first. A call whose workflow continues as
+ * new while the list is read moves to its front, before the place that has been reached. So after the last page the
+ * list is swept again for runs that have started since (LAG_MS before that, because lists lag), until a sweep finds
+ * no other call. A call that is active during the whole run is addressed at least once; one that is established
+ * meanwhile may be.
  */
 
 export const BATCH = 200;
@@ -58,8 +59,7 @@ async function nextLive(
     ...(pageToken !== undefined && { pageToken }),
     ...(beforeAt !== undefined && { startedAfter: new Date(beforeAt - LAG_MS).toISOString() }),
   };
-  const summary =
-    beforeAt === undefined ? 'List the calls that are alive' : 'List the calls whose runs have started since';
+  const summary = beforeAt === undefined ? 'List the active calls' : 'List the calls that became active since';
   const { calls: listed, next: token } = await lists.listLiveCalls.executeWithOptions({ summary }, [page]);
   const seen = new Set(place.known);
   const calls = listed.filter(({ callId }) => !seen.has(callId));

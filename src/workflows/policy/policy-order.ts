@@ -5,8 +5,8 @@ import type { Policy } from '../../contract/policy.ts';
 import { policyPriority, type Priority } from '../../contract/priority.ts';
 
 /**
- * What a policy wants done on a call. The tenant is the call's own, unless the policy names another. With quiet hours it is
- * not started after `until`; and the end of them rejects nothing, because the call would stay muted: it waits.
+ * The order of a policy for a call. The tenant is the call's own, unless the policy names another. With quiet hours
+ * it is not started after `until`; and at their end it never rejects, because the call would stay muted: it waits.
  */
 export function policyOrder(policy: Policy, action: Action, call: PolicyCall, until = Infinity): OperationOrder {
   const { id, request, when } = policy;

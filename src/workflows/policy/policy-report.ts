@@ -3,14 +3,14 @@ import type { OperationOutcome } from '../../activities/types.ts';
 import { isEveryoneMuted, type ParticipantsMuteResult } from '../../contract/operation.ts';
 import type { MutedOthers, PolicyReport } from '../../contract/policy.ts';
 
-/** What came of a run of a policy. However many calls there are, a report has less than 600 KB. */
+/** The report of a run of a policy. It has less than 600 KB for any number of calls. */
 
 const MAX_CONFIRMED = 2_000;
 const MAX_FAILURES = 100;
 const MAX_MESSAGE = 300;
 const MAX_IN_CALLS = 1_000;
 
-/** What became of a call. */
+/** The outcome of a call. */
 export interface CallOutcome {
   outcome: string;
   message?: string;
@@ -20,10 +20,10 @@ export interface CallOutcome {
   others?: MutedOthers;
 }
 
-/** What rules have decided is no failure. */
+/** A decision of a rule is not a failure. */
 const BY_RULE: ReadonlySet<string> = new Set(['NotCrowded', 'AlreadyDone', 'StillQuiet']);
 
-/** A mute on entry runs now, and whom it will mute nobody knows. */
+/** A mute on entry is running now; whom it will mute is unknown. */
 const ON_ENTRY: ReadonlySet<string> = new Set(['Started', 'Extended']);
 
 export function newReport(policyId: string, action: Action): PolicyReport {

@@ -5,14 +5,14 @@ import { rules } from '../activity-proxies.ts';
 import { iso } from '../lib/iso.ts';
 
 /**
- * What the quiet hours of a policy say at a moment. They are a level: the clock decides when the run works, and not what started
- * the run. Codes are those of `apply-policy.ts`.
+ * Whether the quiet hours of a policy mute at a moment. They are a level: the clock decides at the moment when the
+ * run works, not the event that started it. The rules are those of `apply-policy.ts`.
  */
 
 /** A change that is not made by then never is. */
 const CHANGE_MADE_MS = CHANGE_WITHIN_MS + 30_000;
 
-/** What a run is to do. Times are in ms since the epoch. */
+/** The task of a run. Times are in ms since the epoch. */
 export interface Level {
   action: Action;
   /** When that level ends; absent if that is not known. */
@@ -21,7 +21,7 @@ export interface Level {
   dueAt?: number;
 }
 
-/** P7. Waits for the hours if the schedule has started the run early. */
+/** **The clock decides.** Waits for the hours if the schedule has started the run early. */
 export async function levelNow(policy: Policy): Promise<Level | { stop: PolicyStop }> {
   const { scheduledAt, isBySchedule } = schedule();
   // The schedule's clock may be a little ahead.
@@ -39,7 +39,7 @@ export async function levelNow(policy: Policy): Promise<Level | { stop: PolicySt
   return 'stop' in level ? level : { dueAt, ...level };
 }
 
-/** P12. What is left of the hours once their terms are changed, or the policy is resumed. */
+/** **A run that closes terms starts first.** The task after the terms were changed, or the policy was resumed. */
 export async function levelAfterChange(
   policy: Policy,
   dueAt: number,
@@ -51,7 +51,7 @@ export async function levelAfterChange(
   return { action: 'unmute', ...('since' in told && { dueAt: Date.parse(told.since) }) };
 }
 
-/** What the rules refuse is the failure of the run. */
+/** An error of the rules is the failure of the run. */
 export async function asked<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -61,8 +61,8 @@ export async function asked<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 /**
- * P11. The time of a schedule is cut to the second, also that of a trigger. A run that makes up for a time of the past was
- * asked for when it started; but quiet hours began or ended when they did.
+ * **An order is as old as its run.** The time of a schedule is cut to the second, also that of a trigger. A run that
+ * makes up for a time of the past was asked for when it started; but quiet hours began or ended when they did.
  */
 export function dueAtOf({ when }: Policy): number {
   const started = workflowInfo().startTime.getTime();

@@ -5,8 +5,8 @@ import { UnreadablePayload, unreadableIn } from '../../contract/unreadable.ts';
  * Temporal's default converter, but for what it cannot read:
  *
  * - In what an activity has come to, that fails the workflow task, which is tried again until a worker can read it.
- * - Elsewhere the value is an `Unreadable`. `unreadable.ts` decides what follows, because a converter is not given what the
- *   payload is: the input of the run, or a signal from anyone.
+ * - Elsewhere the value is an `Unreadable`. `unreadable.ts` decides what follows, because a converter is not given
+ *   what the payload is: the input of the run, or a signal from anyone.
  */
 export class Unreadable {
   readonly why: UnreadablePayload;

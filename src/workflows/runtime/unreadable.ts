@@ -11,19 +11,19 @@ import {
 import { Unreadable } from './payload-converter.ts';
 
 /**
- * What becomes of a payload that cannot be read (`contract/unreadable.ts`) depends on who may have written it:
+ * How a payload that cannot be read is treated (`contract/unreadable.ts`) depends on who may have written it:
  *
- * U1. Anyone may signal and query. Such a payload becomes a text that fits nothing, so it is ignored like any misfit. A
- *     task that failed because of it would be tried again for ever, so that a few wrong bytes could stop an operation.
- *     If only the key is missing here, the history records by a patch marker that the signal was ignored. A worker that has
- *     the key ignores it too when it replays the task, and goes on as the first one did. A worker without the key that
- *     replays a signal which another one has read fails the task (U2).
- * U2. The input of a run, if only the key is missing here, fails the workflow task. Temporal tries it again, until a worker
- *     takes it that has the key.
- * U3. The input of a run that continues another one was written by us, and carries how far that one had come. So does what
- *     an activity has come to (`payload-converter.ts`). Both fail the task, whyever they cannot be read: what they say is
- *     not known, and to go on without it could leave somebody muted.
- * U4. Any other input that nobody will ever read becomes the text of U1, and the run is refused as `InvalidRequest`.
+ * - **An unreadable signal or query is ignored.** Anyone may send one. The payload becomes a text that fits nothing,
+ *   so it is ignored like any invalid payload. If it failed the task, the task would be retried for ever, and a few
+ *   wrong bytes could stop an operation. If only the key is missing here, a patch marker in the history records that
+ *   the signal was ignored. A worker with the key then ignores it too when it replays the task. A worker without the
+ *   key that replays a signal which another worker has read fails the task.
+ * - **An input whose key is missing fails the task.** Temporal retries it until a worker with the key takes it.
+ * - **Our own unreadable payloads fail the task.** The input of a run that continues another one, and the result of
+ *   an activity (`payload-converter.ts`), were written by us and carry the state of the operation. To continue
+ *   without them could leave somebody muted.
+ * - **An input that nobody can read is invalid.** It becomes the same text, and the run is refused as
+ *   `InvalidRequest`.
  *
  * The memo and the last result of a schedule are of no concern: no workflow looks at them.
  */
@@ -36,18 +36,22 @@ class Inputs implements WorkflowInboundCallsInterceptor {
   async execute(input: WorkflowExecuteInput, next: Next<WorkflowInboundCallsInterceptor, 'execute'>): Promise<unknown> {
     const isContinued = workflowInfo().continuedFromExecutionRunId !== undefined;
     for (const value of input.args) {
-      if (value instanceof Unreadable && (isContinued || value.why.missingKey !== undefined)) throw value.why; // U2, U3
+      // **An input whose key is missing fails the task**, **Our own unreadable payloads fail the task**
+      if (value instanceof Unreadable && (isContinued || value.why.missingKey !== undefined)) throw value.why;
     }
-    return await next({ ...input, args: withoutUnreadable(input.args) }); // U4
+    // **An input that nobody can read is invalid.**
+    return await next({ ...input, args: withoutUnreadable(input.args) });
   }
 
   async handleSignal(input: SignalInput, next: Next<WorkflowInboundCallsInterceptor, 'handleSignal'>): Promise<void> {
     this.#signals += 1;
-    await next({ ...input, args: signalled(input.args, `signal ${this.#signals} was not read`) }); // U1
+    // **An unreadable signal or query is ignored.**
+    await next({ ...input, args: signalled(input.args, `signal ${this.#signals} was not read`) });
   }
 
   async handleQuery(input: QueryInput, next: Next<WorkflowInboundCallsInterceptor, 'handleQuery'>): Promise<unknown> {
-    return await next({ ...input, args: withoutUnreadable(input.args) }); // U1
+    // **An unreadable signal or query is ignored.**
+    return await next({ ...input, args: withoutUnreadable(input.args) });
   }
 }
 

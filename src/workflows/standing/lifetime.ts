@@ -5,7 +5,7 @@ import { isHistoryLong } from '../lib/limits.ts';
 /** A timer that is longer is set anew when it is over. */
 const LONGEST_TIMER_MS = 7 * 24 * 3_600_000;
 
-/** The life of what lasts on a call, as plain data. Times are in ms since the epoch. */
+/** The lifetime of a standing mute, as plain data. Times are in ms since the epoch. */
 export interface LifetimeState {
   startedAt: number;
   until?: number;
@@ -16,10 +16,10 @@ export interface LifetimeState {
 }
 
 /**
- * How long a mute lock or a mute on entry lasts: until its time, its release, its cancellation or the end of the call, whichever comes
- * first. An extension sets a new time, and undoes a release or a cancellation that came before it.
+ * How long a standing mute is active: until its time, its release, its cancellation or the end of the call, whichever
+ * comes first. An extension sets a new time, and undoes a release or a cancellation that came before it.
  *
- * It also counts the signals of the run, because what lasts continues as new when its history is long.
+ * It also counts the signals of the run, because a standing mute continues as new when its history is long.
  */
 export class Lifetime {
   #now: LifetimeState;

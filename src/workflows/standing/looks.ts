@@ -6,7 +6,10 @@ const LOOK_DELAYS_MS = [6_000, 30_000, 60_000] as const;
 /** Between looks while something else runs on the call, or Graph or Temporal does not answer. The last one repeats. */
 const LOOK_AGAIN_DELAYS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
-/** Before Temporal is asked again whether somebody wished otherwise meanwhile, while the call is muted as it should be. */
+/**
+ * Before Temporal is asked again whether somebody wished otherwise meanwhile, while the call is muted as it should
+ * be.
+ */
 const ASK_AGAIN_DELAYS_MS = [...LOOK_AGAIN_DELAYS_MS, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000] as const;
 
 /** A time that goes through JSON, unlike Infinity. */
@@ -28,9 +31,9 @@ export interface LooksState {
 }
 
 /**
- * When a mute lock looks at the roster, and asks Temporal for newer wishes. Looks come at growing intervals from its last mute on. A
- * look that was disturbed, or could not tell, comes again soon, and then at growing intervals too. A pause has nothing to
- * enforce, so it looks only until it is known that its mute is the last wish.
+ * When a mute lock looks at the roster, and asks Temporal for newer wishes. Looks come at growing intervals after its
+ * last mute. A look that was disturbed, or found no answer, is repeated soon, and then at growing intervals too. A
+ * timed mute has nothing to enforce, so it looks only until it is certain that its mute is the newest wish.
  */
 export class Looks {
   #now: LooksState;
@@ -53,7 +56,7 @@ export class Looks {
     return isMuted === false || !isMet || (!isLast && Date.now() >= askAt);
   }
 
-  /** At once: there is news. */
+  /** At once: there was a signal. */
   now(): void {
     this.#note({ at: Date.now() });
   }
@@ -81,7 +84,7 @@ export class Looks {
     this.#note({ at: this.#next(isEnforced) });
   }
 
-  /** Something else runs on the call, or is not known: soon, and then at growing intervals. */
+  /** Another operation runs on the call, or may run: soon, and then at growing intervals. */
   again(isMuted: boolean | undefined, isEnforced: boolean): void {
     const { disturbances, isMet } = this.#now;
     const isKept = isMet && isMuted !== false;

@@ -33,43 +33,46 @@ import { Unmuting, type UnmutingState } from './unmuting.ts';
 /**
  * Keeps the application in a call muted, until a time or until it is released.
  *
- *     muting ──▶ holding ──▶ unmuting ──▶ ended
+ *     muting ──▶ keeping ──▶ unmuting ──▶ ended
  *                 ▲  │ ▲         │
  *      mutes again└──┘ └─────────┘ extended meanwhile
  *
- * muting      The first mute, an operation like any other. If it fails, there is nothing to hold, and the mute lock fails with
- *             its type.
- * holding     Until the time has come, the release, or the end of the call. A roster that shows the application unmuted is a
- *             hint, because it may be an old one that comes late: the mute lock then looks, and what a read shows counts. If an
- *             operation of ours that was asked for after the mute lock has unmuted it, the mute lock is over. If anybody else has, a mute lock
- *             mutes it again, and a pause leaves it unmuted.
+ * muting      The first mute, an operation like any other. If it fails, the mute lock fails with its type.
+ * keeping     The phase `keepingMuted`: until its time, its release, or the end of the call. A roster that shows the
+ *             application unmuted is a hint, because it may be old and late: the mute lock then reads the roster, and
+ *             the read counts. If an operation of ours that was requested after the mute lock has unmuted the
+ *             application, the mute lock is over. If anybody else has, a mute lock mutes again, and a timed mute does
+ *             not.
  * unmuting    The operation that unmutes it, until it is done.
  *
  * Invariants:
  *
- * H1. **It only reads.** Every mute and unmute is an operation under the call's own workflow ID, so mute locks, timed mutes and single
- *     operations never interleave.
- * H2. **The last wish counts.** A mute lock is wished for when it starts and whenever it is extended. Only an unmute that was
- *     wished for later ends it; one that is older is muted over. In the same way, its own unmute at the end never overrides a
- *     mute that somebody wished for after that end. A signal may wait for a worker, so it says itself when it was wished for.
- *     A mute of its own may have been late, and have run after an unmute that
- *     is newer: after each it looks for that in the operations before, and if there is one, unmutes and ends as `unmuted`.
- *     All its mutes are as old as the mute lock's own wish, also those that mute again.
- * H3. **It never fights for ever**: at most `atMost` in a window and MAX_MUTES in all, failed attempts counted. Then it
- *     gives up.
- * H4. **It ends with an unmute** if it may have muted, also by a mute that failed and was not put back, whatever becomes of its
- *     starter, the worker and the webhook: the time is a durable timer. What failed is tried again for a day (`unmuting.ts`); a
- *     release tries at once.
- * H5. **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next, and all
- *     of the state goes along when the mute lock continues as new, also an operation that it waits for. What has not led to a
- *     decision is looked at again after growing pauses, and never at once: an order that was superseded by an unmute, too.
- *     Both ask by the same rule what such an unmute is worth (`EFFECTIVE`), so none goes on where the other stops.
- * H6. **It looks by itself** (`looks.ts`), because notifications get lost and the webhook learns of a mute lock only after a
- *     moment. A pause has nothing to enforce and looks only after its mute (H2).
- * H7. **The history stays short.** In every phase it continues as new when its history is long (`limits.ts`).
+ * - **It only reads.** Every mute and unmute is an operation under the call's own workflow ID, so mute locks, timed
+ *   mutes and single operations never interleave.
+ * - **The newest wish counts.** A mute lock is wished for when it starts and whenever it is extended. Only an unmute
+ *   that was wished for later ends it; an older unmute is overridden. In the same way, its own unmute at the end
+ *   never overrides a mute that was wished for after that end. A signal may wait for a worker, so it contains the
+ *   time of its wish. A mute of the mute lock may run late, after a newer unmute: after each mute it looks for such
+ *   an unmute in the operations before, and if there is one, unmutes and ends as `unmuted`. All its mutes are as old
+ *   as the mute lock's own wish, also the re-mutes.
+ * - **It never fights for ever.** At most `atMost` re-mutes in a window and MAX_MUTES in all, failed attempts
+ *   included. Then it gives up.
+ * - **It ends with an unmute.** If it may have muted, also by a mute that failed and was not put back, it unmutes at
+ *   the end, whatever happens to its starter, the worker and the webhook: the time is a durable timer. A failed
+ *   unmute is retried for a day (`unmuting.ts`); a release retries at once.
+ * - **Levels, not edges.** Signals only change the state, at once. One loop decides from the state what to do next.
+ *   All of the state is carried when the mute lock continues as new, also an operation that it waits for. If a step
+ *   leads to no decision, also an order that was superseded by an unmute, it is repeated after growing delays and
+ *   never at once. Both decide by the same rule what such an unmute is worth (`EFFECTIVE`), so neither continues
+ *   where the other stops.
+ * - **It reads the roster by itself.** Notifications get lost, and the webhook learns of a mute lock only after a
+ *   moment (`looks.ts`). A timed mute has nothing to enforce, so it reads only after its mute (the newest wish
+ *   counts).
+ * - **The history stays short.** In every phase the mute lock continues as new when its history is long
+ *   (`limits.ts`).
  */
 
-/** What an operation of the mute lock is for. */
+/** The purpose of an operation of the mute lock. */
 type Purpose = 'first' | 'again' | 'unmute';
 
 const PHASE_OF: Readonly<Record<Purpose, MuteLockPhase>> = {
@@ -78,20 +81,20 @@ const PHASE_OF: Readonly<Record<Purpose, MuteLockPhase>> = {
   unmute: 'unmuting',
 };
 
-/** What goes along when the mute lock continues as new. Times are in ms since the epoch. */
+/** The state that is carried when the mute lock continues as new. Times are in ms since the epoch. */
 export interface MuteLockState {
   life: LifetimeState;
   looks: LooksState;
   unmuting: UnmutingState;
   terms: MuteLockTerms;
-  /** When it was last wished for: its start, or when it was last extended (H2). */
+  /** When it was last wished for: its start, or when it was last extended (**The newest wish counts**). */
   wishedAt: number;
   participantId?: string;
   /** The operation that it waits for. */
   pending?: PendingOperation & { purpose: Purpose };
-  /** It may have muted the call, so that it must unmute at the end (H4). */
+  /** It may have muted the call, so that it must unmute at the end (**It ends with an unmute**). */
   mayHaveMuted: boolean;
-  /** It has muted over an unmute that was wished for later, and unmutes again (H2). */
+  /** It has muted over an unmute that was wished for later, and unmutes again (**The newest wish counts**). */
   isOverruled: boolean;
   mutesAgain: number;
   /** When it last muted again. */
@@ -101,7 +104,7 @@ export interface MuteLockState {
   failure?: MuteLockFailure;
 }
 
-/** What the other nouns do not keep. */
+/** State that the other objects do not keep. */
 type OwnState = Omit<MuteLockState, 'life' | 'looks' | 'unmuting'>;
 
 /** What a step throws when the mute lock has ended. */
@@ -123,7 +126,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   readonly #unmuting: Unmuting;
   #phase: MuteLockPhase;
   #state: OwnState;
-  /** Counts what may change what is to be done next. */
+  /** Incremented by every event that may change the next step. */
   #stirs = 0;
 
   constructor(request: MuteLockRequest, state: MuteLockState | undefined) {
@@ -159,7 +162,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#note({ rosters: this.#state.rosters + 1 });
     this.#roster.take(update);
     const isHint = this.#roster.lastSeen?.isMuted === false && before?.isMuted !== false;
-    if (!isHint) return; // What tells nothing new changes nothing.
+    if (!isHint) return; // Nothing new.
     this.#looks.now();
     this.#stirs += 1;
   }
@@ -169,7 +172,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#stirs += 1;
   }
 
-  /** While it waits to try to unmute again, it tries at once (H4). */
+  /** While it waits to try to unmute again, it tries at once (**It ends with an unmute**). */
   release(wishedAt?: number): void {
     this.#life.hear({ releasedAt: wish(wishedAt) });
     this.#unmuting.now();
@@ -213,7 +216,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   /** Runs in a scope that cannot be cancelled; a cancellation is a release. */
   async run(): Promise<StandingMuteOutcome<MuteLockState, MuteLockResult>> {
     try {
-      while (!this.#life.isHistoryLong) await this.#step(); // H7
+      while (!this.#life.isHistoryLong) await this.#step(); // **The history stays short.**
       return { kind: 'continued', state: this.#carried() };
     } catch (ended) {
       if (!(ended instanceof Ended)) throw ended;
@@ -223,7 +226,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     }
   }
 
-  /** The next thing to do, as the state has it now (H5). */
+  /** The next thing to do, as the state has it now (**Levels, not edges**). */
   async #step(): Promise<void> {
     this.#phase = this.#phaseNow();
     const { pending, wishedAt } = this.#state;
@@ -244,7 +247,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     return mayHaveMuted ? 'keepingMuted' : 'muting';
   }
 
-  /** Until a time, at the latest until the end of the mute lock, and no longer than until a signal says something new. */
+  /** Waits until a time, until the end of the mute lock, or until a signal changes something. */
   async #wait(time: number, summary: string): Promise<void> {
     const stirs = this.#stirs;
     const isDisturbed = (): boolean => this.#stirs !== stirs || this.#life.isHistoryLong;
@@ -272,7 +275,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
-    // Somebody wished for something else since then: who, shows in a look.
+    // There was a newer wish since then; the next read shows whose.
     if (outcome.outcome === 'Superseded') {
       this.#note({ mayHaveMuted: true });
       return this.#lookAgain();
@@ -282,7 +285,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#failed(outcome);
   }
 
-  /** It ends with an unmute all the same (H4). */
+  /** It ends with an unmute all the same (**It ends with an unmute**). */
   #failed(outcome: OperationOutcome): void {
     this.#note({ mayHaveMuted: true, failure: failureOf(outcome) });
     this.#life.release(Date.now());
@@ -301,7 +304,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   }
 
   #confirmed(result: ModerationResult | ParticipantsMuteResult, wishedAt: number): void {
-    if ('participants' in result) return; // Of others, and nothing here mutes them.
+    if ('participants' in result) return; // A mute of others, which a mute lock never starts.
     const { participantId } = result;
     this.#roster.know(participantId);
     this.#roster.see({ isMuted: true });
@@ -309,18 +312,18 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#note({ participantId, mayHaveMuted: true });
   }
 
-  // holding
+  // keeping muted
 
-  /** Whether it is unmuted at all, and who has done it. */
+  /** Whether the application is really unmuted, and by whom. */
   async #look(): Promise<void> {
     this.#looks.begin(this.#isEnforced);
     const isMuted = await this.#isShownMuted();
     const { terms, wishedAt } = this.#state;
     if (this.#life.isOver || !this.#looks.isToAsk(isMuted)) return;
     const { isMet } = this.#looks.state;
-    // What unmuted it is the last operation; behind a mute of its own there may be a newer wish.
+    // The last operation has unmuted it; before a mute of its own there may be a newer wish.
     const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
-    // What came meanwhile is newer, and the loop decides anew.
+    // A signal arrived meanwhile, so the loop decides again.
     if (this.#life.isOver || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain(isMuted);
     const verdict = verdictOf({ isMuted, newest, isMet, isEnforced: this.#isEnforced, wishedAt });
@@ -370,20 +373,24 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   #muteAgain(): void {
     const { mutes, withinSeconds } = this.#state.terms.atMost ?? DEFAULT_AT_MOST;
     const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
-    if (recent.length >= mutes || this.#state.mutesAgain >= MAX_MUTES) throw new Ended('gaveUp'); // H3
+    // **It never fights for ever.**
+    if (recent.length >= mutes || this.#state.mutesAgain >= MAX_MUTES) throw new Ended('gaveUp');
     this.#note({ recent });
-    this.#order('again', 'mute', 'reject', this.#state.wishedAt); // H2
+    this.#order('again', 'mute', 'reject', this.#state.wishedAt); // **The newest wish counts.**
   }
 
   // unmuting
 
   #unmute(): void {
-    if (!this.#state.mayHaveMuted) throw new Ended(this.#endNow()); // H4
+    if (!this.#state.mayHaveMuted) throw new Ended(this.#endNow()); // **It ends with an unmute.**
     this.#unmuting.begin();
     this.#order('unmute', 'unmute', 'queue', this.#endWishedAt());
   }
 
-  /** When its end was wished for. Never before the mute lock's own mutes, which the unmute is there to undo (H2). */
+  /**
+   * When its end was wished for. Never before the mute lock's own mutes, which the unmute is there to undo (**The
+   * newest wish counts**).
+   */
   #endWishedAt(): number {
     const { releasedAt, until = Date.now() } = this.#life.state;
     return Math.max(releasedAt ?? until, this.#state.wishedAt);
@@ -398,13 +405,13 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
     const isDone = outcome.outcome === 'Confirmed';
-    // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (H4).
+    // Extended meanwhile: it mutes again, or looks. It still ends with an unmute (**It ends with an unmute**).
     if (!this.#life.isOver) {
       this.#looks.renew();
       if (isDone) this.#order('first', 'mute', 'supersede', this.#state.wishedAt);
       return;
     }
-    // Extended and then ended once more: what came in between is older than that end, and may have muted.
+    // Extended and then ended again: operations in between are older than that end, and may have muted.
     if (wishedAt < this.#endWishedAt()) return this.#unmuting.now();
     if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
     if (!this.#unmuting.fail(outcome.outcome)) throw new Ended(failureOf(outcome));
@@ -440,7 +447,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   }
 }
 
-/** When a signal was wished for: as it says, but not in the future; or now. */
+/** When a signal was wished for: its `wishedAt`, but not in the future; or now. */
 function wish(wishedAt: number | undefined): number {
   return Math.min(wishedAt ?? Infinity, Date.now());
 }

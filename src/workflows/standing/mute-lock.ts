@@ -14,8 +14,7 @@ import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * What Temporal sees of a mute lock. How it holds is told in `mute-lock-loop.ts`. `state` is set by a run that continues as new, and by
- * nothing else.
+ * The workflow of a mute lock; `mute-lock-loop.ts` has its logic. Only a run that continues as new sets `state`.
  */
 export async function keepMuted(input: MuteLockRequest, ...state: unknown[]): Promise<MuteLockResult> {
   return await runStandingMute(KIND, input, state);
@@ -28,9 +27,9 @@ const KIND: StandingMuteKind<MuteLockRequest, MuteLockTerms, MuteLockState, Mute
   checkTerms,
   query: MUTE_LOCK_QUERY,
   descriptions: {
-    query: 'Where the mute lock stands, and what it has seen',
+    query: 'State of the mute lock, and what it has seen',
     release: 'Unmute now, and end',
-    extend: 'Other terms from now on: { until?, forSeconds?, enforce?, atMost? }',
+    extend: 'New terms from now on: { until?, forSeconds?, enforce?, atMost? }',
   },
   begin: (request, state) => new MuteLockLoop(request, state),
   detailsOf,

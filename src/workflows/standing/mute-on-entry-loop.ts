@@ -22,73 +22,79 @@ import { NewcomerMemory, type Remembered } from './newcomers.ts';
 import type { StandingMuteOnCall, StandingMuteOutcome } from './standing-mute.ts';
 
 /**
- * Mutes whoever joins a call after a moment, once, and leaves those alone who were there.
+ * Mutes once each participant who joins a call after a certain moment, and leaves everybody alone who was there before.
  *
  *     reading ──▶ watching ──▶ ended
  *                  │    ▲
  *       newcomers  ▼    │
  *                  muting
  *
- * reading     Until the roster could be read. If Graph refuses that, or has no such call, the run fails with the type. The
- *             moment is the first complete roster (E2): those who are in the call then are left alone. The lobby is not in the
- *             call.
- * watching    Until the time has come, or the release, or the end of the call. A roster that names somebody who is not
- *             known is a hint, for it may be an old one that comes late, and it does not tell the lobby: the roster is
- *             read COLLECT_MS later, and whom that shows in the call and nobody knew is a newcomer.
+ * reading     Until the roster was read. If Graph refuses, or does not know the call, the run fails with that type. The
+ *             moment is the first complete roster: participants who are in the call then are left alone. The lobby is
+ *             not in the call.
+ * watching    Until its time, its release, or the end of the call. A roster with an unknown participant is a hint,
+ *             because it may be old and late, and does not contain the lobby: the roster is read COLLECT_MS later, and
+ *             unknown participants whom that read shows in the call are newcomers.
  * muting      One operation for all newcomers of that moment, at most 100 at a time.
  *
  * Invariants:
  *
- * E1. Nothing is sent to Graph from here. Every mute is an operation under the call's own workflow ID, which waits for
- *     what runs there, so that mute locks, policies and single operations never interleave; this workflow only reads.
- * E2. Nobody is muted on a guess. Somebody unknown is a newcomer only if the memory of who was there is whole
- *     (`newcomers.ts`): it comes from a complete roster, or from several in a row that list the application alone. Until
- *     then the roster is read again at growing intervals, nobody is muted, and whoever any of these rosters shows was there. A
- *     memory that was whole once stays whole.
- * E3. A newcomer is asked for once: an attempt that sent something is never repeated, whatever came of it, and who
- *     unmutes afterwards is left alone. One whose operation has failed before it sent anything is asked for again, after
- *     RETRY_PAUSES_MS. A worker that dies makes no second operation of it (`activities/operations.ts`).
- * E4. Who leaves and comes back is a newcomer: Graph gives them a new ID. Who waits in the lobby is one once admitted.
- * E5. What was begun is finished: it ends when no operation of it is under way, so nobody is muted after its result. An
- *     operation that still waits for its turn was not begun, and is dropped. If it is not known whether Temporal has started
- *     the operation, that is read, and the operation is not started any more.
- * E6. No signal is lost to continuing as new, nor who was hinted at: handlers only take note, at once; the server lets no
- *     run close over a signal that it has not seen; and all that was noted goes along (`MuteOnEntryState`).
- * E7. The webhook learns of it only after a moment, and notifications get lost: it looks by itself after LOOK_PAUSES_MS,
- *     and soon again after each hint.
- * E8. What it remembers is bounded (`newcomers.ts`), and is IDs only; after MAX_NEWCOMERS it gives up. The history stays
- *     short: in every phase but the first read it continues as new when its history is long (`limits.ts`).
+ * - **It only reads.** Every mute is an operation under the call's own workflow ID and waits for the operation that
+ *   runs there, so mute locks, policies and single operations never interleave.
+ * - **Nobody is muted on a guess.** A participant is a newcomer only if the memory of who was there is complete
+ *   (`newcomers.ts`): it comes from a complete roster, or from several in a row that list the application alone.
+ *   Until then the roster is read again at growing intervals, nobody is muted, and everybody in any of these rosters
+ *   counts as having been there. A memory that was complete once stays complete.
+ * - **A newcomer is muted once.** An attempt that sent something is never repeated, whatever its outcome, and
+ *   participants who unmute afterwards are left alone. If an operation has failed before it sent anything, it is
+ *   repeated after RETRY_PAUSES_MS. If a worker dies, no second operation is started (`activities/operations.ts`).
+ * - **Coming back is joining.** Participants who leave and come back are newcomers, because Graph gives them a new
+ *   ID. Participants in the lobby are newcomers once they are admitted.
+ * - **A started operation is finished.** The run ends only when none of its operations is under way, so nobody is
+ *   muted after its result. An operation that still waits for its turn is dropped. If it is unknown whether Temporal
+ *   has started the operation, that is read, and the operation is not started any more.
+ * - **No signal is lost.** Handlers only note the signal, at once; the server does not let a run close over a signal
+ *   that it has not seen; and all notes, also of hinted participants, are carried when it continues as new
+ *   (`MuteOnEntryState`).
+ * - **It reads the roster by itself.** The webhook learns of a mute on entry only after a moment, and notifications
+ *   get lost. So the roster is read after LOOK_PAUSES_MS, and soon again after each hint.
+ * - **The memory is bounded.** It stores IDs only (`newcomers.ts`), and gives up after MAX_NEWCOMERS. The history
+ *   stays short: in every phase except the first read, the run continues as new when its history is long
+ *   (`limits.ts`).
  */
 
-/** Those who come together go in one operation. The activity waits, as a timer of Temporal's may be a second late. */
+/**
+ * Newcomers who join together are muted by one operation. The activity waits, because a timer of Temporal may be a
+ * second late.
+ */
 const COLLECT_MS = 300;
 
-/** Between looks at the roster, from the last newcomer or hint on. The last one repeats. */
+/** Between reads of the roster, counted from the last newcomer or hint. The last one repeats. */
 const LOOK_PAUSES_MS = [6_000, 30_000, 60_000] as const;
 
-/** Between looks for what was looked for before: who was in the lobby or not there, and a roster that lists everyone. */
+/** Between reads for participants who were in the lobby or not found, and for a complete roster. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** Between looks until a roster is complete (E2). The last one repeats. */
+/** Between reads until a roster is complete (**Nobody is muted on a guess**). The last one repeats. */
 const INCOMPLETE_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000] as const;
 
-/** What goes along when it continues as new. */
+/** The state that is carried when it continues as new. */
 export interface MuteOnEntryState {
-  /** Who was there, and who came since. */
+  /** The participants who were there, and the newcomers since. */
   memory: Remembered;
   life: LifetimeState;
   terms: MuteOnEntryTerms;
   mutes: NewcomerMutesState;
   /** When the roster was read first. */
   since?: number;
-  /** When it is looked next, at the latest, in ms. */
+  /** The time of the next read, at the latest, in ms. */
   lookAt: number;
   readAt: number;
   looks: number;
   rosters: number;
 }
 
-/** What the other nouns do not keep. */
+/** State that the other objects do not keep. */
 type OwnState = Omit<MuteOnEntryState, 'memory' | 'life' | 'mutes'>;
 
 export class MuteOnEntryLoop implements StandingMuteOnCall<
@@ -99,7 +105,7 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
 > {
   readonly #request: MuteOnEntryRequest;
   readonly #memory: NewcomerMemory;
-  /** That there is something new to show to people. */
+  /** The details in Temporal's UI are out of date. */
   readonly #tell: () => void;
   readonly #call: GraphCall;
   #phase: MuteOnEntryPhase = 'reading';
@@ -213,7 +219,7 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
     if (!this.#memory.isWhole || !this.#memory.isAnyHinted) this.#lookNext(0);
   }
 
-  /** Takes in what a read has shown. */
+  /** Processes the result of a read. */
   #see(reading: RosterReading, hinted: readonly string[]): void {
     const wasWhole = this.#memory.isWhole;
     const come = this.#memory.see(reading, hinted);
@@ -222,11 +228,11 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
       this.#tell();
     }
     if (!this.#memory.isWhole) return;
-    if (this.#memory.isAnyHinted) this.#lookBy(Date.now()); // They came just after the read.
+    if (this.#memory.isAnyHinted) this.#lookBy(Date.now()); // They joined just after the read.
     else if (come > 0) this.#lookNext(0);
   }
 
-  /** Looks by itself after the pause of so many looks (E2, E7). */
+  /** Schedules the next read, after the delay that belongs to so many reads (**It reads the roster by itself**). */
   #lookNext(looks: number): void {
     const pauses = this.#memory.isToGrow ? INCOMPLETE_PAUSES_MS : LOOK_PAUSES_MS;
     this.#note({ lookAt: Date.now() + delayOf(pauses, looks), looks });
@@ -234,14 +240,14 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
 
   // watching
 
-  /** Until it is over, which is thrown; comes back where it is to continue as new. */
+  /** Runs until the end, which it throws; returns if it must continue as new. */
   async #watch(): Promise<StandingMuteOutcome<MuteOnEntryState, MuteOnEntryResult>> {
     for (;;) {
-      if (this.#life.isHistoryLong) return this.#continued(); // E8
+      if (this.#life.isHistoryLong) return this.#continued(); // **The memory is bounded.**
       const { isAsking } = this.#mutes;
       this.#phase = isAsking ? 'muting' : 'watching';
       if (isAsking) {
-        await this.#mutes.finish(); // E5
+        await this.#mutes.finish(); // **A started operation is finished.**
         continue;
       }
       this.#throwIfOver();
@@ -279,7 +285,7 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
     this.#see(reading, hinted);
   }
 
-  /** The roster, and of those who are hinted at also whom a long one does not list. Nothing where Graph does not tell. */
+  /** The roster, with hinted participants whom a long roster does not list. `undefined` if Graph does not answer. */
   async #read(hinted: readonly string[] = [], afterMs?: number): Promise<RosterReading | undefined> {
     const reading = await this.#readRoster(afterMs === undefined ? {} : { afterMs });
     if (reading === undefined || reading.isComplete || !this.#memory.isWhole) return reading;
@@ -311,7 +317,7 @@ export class MuteOnEntryLoop implements StandingMuteOnCall<
     return {
       kind: 'continued',
       state: { ...this.#state, life: this.#life.state, memory: this.#memory.remembered, mutes: this.#mutes.state },
-    }; // E6
+    }; // **No signal is lost.**
   }
 
   #result(endedBy: MuteOnEntryEnd): MuteOnEntryResult {

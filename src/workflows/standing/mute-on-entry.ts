@@ -14,8 +14,8 @@ import { countMuteOnEntry } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * What Temporal sees of a mute on entry. How it mutes is told in `mute-on-entry-loop.ts`. `state` is set by a run that continues as new,
- * and by nothing else.
+ * What Temporal sees of a mute on entry. How it mutes is told in `mute-on-entry-loop.ts`. `state` is set by a run
+ * that continues as new, and by nothing else.
  */
 export async function muteOnEntry(input: MuteOnEntryRequest, ...state: unknown[]): Promise<MuteOnEntryResult> {
   return await runStandingMute(KIND, input, state);
@@ -36,7 +36,7 @@ const KIND: StandingMuteKind<
   descriptions: {
     query: 'Where it stands, who was there and what became of those who came, as numbers',
     release: 'Mute nobody more, and end; who is muted stays so',
-    extend: 'Other terms from now on: { until?, forSeconds?, except? }',
+    extend: 'New terms from now on: { until?, forSeconds?, except? }',
   },
   begin: (request, state, tell) => new MuteOnEntryLoop(request, state, tell),
   detailsOf,
@@ -50,12 +50,14 @@ function detailsOf(status: MuteOnEntryStatus): string {
   const end = lastsUntil(until);
   const but = except.length === 0 ? '' : `, but for ${except.length} who are excepted`;
   const why = request.reason === undefined ? [] : [`Reason: ${code(request.reason)}`];
-  return [`Mutes once whoever comes into the call, ${end}${but}.`, ...storyOf(status), ...why].join('\n\n');
+  return [`Mutes once whoever joins the call, ${end}${but}.`, ...storyOf(status), ...why].join('\n\n');
 }
 
 function storyOf({ since, wereThere, isRosterComplete, muted, newcomers }: MuteOnEntryStatus): string[] {
   if (since === undefined) return [];
   return isRosterComplete
     ? [`${wereThere} were there. Of ${newcomers} who came since, ${muted} were muted.`]
-    : ['**Waiting for a complete roster**: until Graph gives one, nobody knows who was there, and nobody is muted.'];
+    : [
+        '**Waiting for a complete roster**: until Graph returns one, nobody is muted, because it is unknown who was there.',
+      ];
 }

@@ -13,7 +13,8 @@ import type { NewcomerMemory } from './newcomers.ts';
 import { Operations, type PendingOperation } from '../orders/ordered-operations.ts';
 
 /**
- * Mutes newcomers: one operation at a time, for all who have come by then. It keeps E1, E3 and E5 of `mute-on-entry-loop.ts`.
+ * Mutes newcomers: one operation at a time, for all who have come by then. The rules are those of
+ * `mute-on-entry-loop.ts`.
  */
 
 /** Before newcomers are asked for again, where nothing could be sent for them. The last one repeats. */
@@ -84,7 +85,7 @@ export class NewcomerMutes {
     return this.#memory.pending.length > 0 ? this.#now.retryAt : Infinity;
   }
 
-  /** One operation for those who came (E1). */
+  /** One operation for the newcomers. */
   ask(): void {
     const participantIds = this.#memory.nextToMute();
     if (participantIds.length === 0) throw new StandingMuteEnded('gaveUp'); // E8
@@ -92,7 +93,10 @@ export class NewcomerMutes {
     this.#now = { ...this.#now, operations: this.#now.operations + 1, asking: { pending, participantIds } };
   }
 
-  /** Waits for the operation, also if everything else is over (E5). One that still waits for its turn is dropped then. */
+  /**
+   * Waits for the operation, also if everything else is over (**A started operation is finished**). One that still
+   * waits for its turn is dropped then.
+   */
   async finish(): Promise<void> {
     if (this.#now.asking === undefined) return;
     const { pending, participantIds } = this.#now.asking;
@@ -122,7 +126,7 @@ export class NewcomerMutes {
     return { action: 'mute', request: { ...ofCall(this.#request), target: { participantIds } }, onConflict: 'queue' };
   }
 
-  /** E3, E4 */
+  /** **A newcomer is muted once**; **Coming back is joining**. */
   #settle(participantIds: readonly string[], results: readonly ParticipantResult[]): void {
     countMutedOnEntry(this.#memory.settle(participantIds, results));
     this.#now = { ...this.#now, retries: 0, retryAt: Date.now() };

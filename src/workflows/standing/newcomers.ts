@@ -6,16 +6,17 @@ import type { RosterUpdate } from '../../contract/signals.ts';
 import { MAX_PARTICIPANTS } from '../../contract/target.ts';
 
 /**
- * Who was there when a mute on entry began, who came since, and what became of them. It asks nobody anything.
+ * The participants who were there when a mute on entry began, the newcomers since, and their outcomes. Pure state: it
+ * sends no requests.
  *
  *     hinted ──▶ waiting ──▶ known, and pending if new ──▶ counted
  *
- * - The memory is *whole* once a read has shown a complete roster. One that lists the application alone is taken for complete
- *   only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later.
- *   Until then nobody is a newcomer, and everyone whom a read shows in the call, or a notification names, was there: an
+ * - The memory is *whole* once a read has shown a complete roster. One that lists the application alone is taken for
+ *   complete only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later. Until then
+ *   nobody is a newcomer, and every participant in a read or in a notification counts as having been there: an
  *   incomplete roster proves nothing about who is not in it.
  * - A memory that is whole stays whole: a later roster, empty or short, forgets nobody.
- * - The lobby is not in the call: who waits there at the moment is a newcomer once admitted.
+ * - The lobby is not in the call: participants who wait there at the moment are newcomers once admitted.
  * - It is bounded: MAX_WAITING of each kind, and MAX_NEWCOMERS.
  */
 
@@ -24,7 +25,7 @@ const MAX_WAITING = 1_000;
 /** Reads in a row that list the application alone. */
 const ALONE_LOOKS = 3;
 
-/** Plain data, which goes along when the workflow continues as new. */
+/** Plain data, which is carried when the workflow continues as new. */
 export interface Remembered extends Newcomers {
   wereThere: number;
   isWhole: boolean;
@@ -33,13 +34,13 @@ export interface Remembered extends Newcomers {
   /** The last read ended at Graph's 100 entries, so that another look shows no more. */
   isCapped: boolean;
   participantId?: string;
-  /** Who was there, and who came since. */
+  /** The participants who were there, and the newcomers since. */
   known: readonly string[];
   /** In the lobby, or not found when they were looked for. */
   waiting: readonly string[];
   /** Named by a notification, and not looked for yet. */
   hinted: readonly string[];
-  /** Newcomers who are still to be asked for. */
+  /** Newcomers who are not muted yet. */
   pending: readonly string[];
 }
 
@@ -59,7 +60,7 @@ const NOTHING: Remembered = {
   notConfirmed: 0,
 };
 
-/** When it is to be looked, after a notification: at once, or for what was looked for before. */
+/** When the next read is due after a notification: at once, or as planned. */
 export type Urgency = 'now' | 'again' | undefined;
 
 export class NewcomerMemory {
@@ -116,7 +117,7 @@ export class NewcomerMemory {
     this.#now = { ...this.#now, participantId };
   }
 
-  /** A notification names participants. It may be an old one, and it does not tell the lobby, so it is a hint. */
+  /** A notification contains participants. It may be old, and does not contain the lobby, so it is a hint. */
   hear({ participants, full }: RosterUpdate): Urgency {
     const heard = participants.map(({ id, removed }) => this.#hearOf(canonicalId(id), removed === true));
     if (!this.isWhole)
@@ -144,12 +145,12 @@ export class NewcomerMemory {
     return hinted;
   }
 
-  /** A read that showed nothing: what was hinted at is looked at again by and by. */
+  /** A read without an answer: the hinted participants are read again later. */
   putBack(hinted: readonly string[]): void {
     for (const id of hinted) this.#hinted.add(id);
   }
 
-  /** Takes in a read that was made for `hinted`, and gives how many newcomers it showed. */
+  /** Processes a read that was made for `hinted`, and returns the number of newcomers in it. */
   see(reading: RosterReading, hinted: readonly string[]): number {
     this.#now = { ...this.#now, isCapped: reading.isCapped };
     if (!this.isWhole) {
@@ -172,7 +173,7 @@ export class NewcomerMemory {
     const aloneLooks = isAlone ? this.#now.aloneLooks + 1 : 0;
     const isWhole = isComplete && (!isAlone || aloneLooks >= ALONE_LOOKS);
     if (isWhole) {
-      // Named before the read, and neither in the call now nor in its lobby: they were there.
+      // Hinted before the read, and neither in the call now nor in its lobby: they were there before.
       for (const id of hinted) if (!this.#waiting.has(id) && isCallId(id)) this.#known.add(id);
     } else this.putBack(hinted);
     const people = new Set(there.filter((id) => id !== this.#now.participantId));
@@ -201,14 +202,14 @@ export class NewcomerMemory {
     for (const id of [...this.#hinted]) if (this.#isSettled(id)) this.#hinted.delete(id);
   }
 
-  /** Those of one operation: nobody if MAX_NEWCOMERS have been asked for. */
+  /** The newcomers for one operation; none if MAX_NEWCOMERS were muted. */
   nextToMute(): readonly string[] {
     const { pending, newcomers } = this.#now;
     const room = MAX_NEWCOMERS - (newcomers - pending.length);
     return pending.slice(0, Math.min(MAX_PARTICIPANTS, room));
   }
 
-  /** What became of each of them, once and for all, but for those who wait in the lobby. Gives how many are muted. */
+  /** Records the final outcome of each of them, except those who wait in the lobby. Returns how many are muted. */
   settle(participantIds: readonly string[], results: readonly ParticipantResult[]): number {
     const outcomes = new Map(results.map(({ participantId, outcome }) => [canonicalId(participantId), outcome]));
     const asked = new Set(participantIds);
@@ -227,7 +228,7 @@ export class NewcomerMemory {
     return muted;
   }
 
-  /** There is nothing to do for it: it is known, or excepted, or the application's, or none that an operation takes. */
+  /** Already handled: known, excepted, the application itself, or not a valid participant ID. */
   #isSettled(id: string): boolean {
     return !isCallId(id) || this.#known.has(id) || this.#isExcepted(id) || id === this.#now.participantId;
   }

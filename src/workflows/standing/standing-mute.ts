@@ -27,18 +27,18 @@ import { StandingMuteEvents, reportRefusal, type StandingStatus } from '../stand
 import { ensureAttributes, recordOutcome } from '../lib/visibility.ts';
 
 /**
- * What Temporal sees of something that lasts on a call, a mute lock or a mute on entry: the check of its input, its signals and
- * query, its search attributes, and how it closes or continues as new.
+ * The Temporal side of a standing mute: the check of its input, its signals and query, its search attributes, and how
+ * it closes or continues as new.
  */
 export interface StandingMuteKind<Request, Terms, State, Status, Result> {
-  /** In a sentence, such as "hold". */
+  /** Its name in a sentence, such as "mute lock". */
   name: string;
   workflowIdOf: (callId: string) => string;
   check: (input: unknown) => CheckedFields<Request>;
   checkTerms: (input: unknown) => CheckedFields<Terms>;
   query: string;
   descriptions: { query: string; release: string; extend: string };
-  /** `state` is that of the run which continues as this one. `tell` is for what people are to be shown meanwhile. */
+  /** `state` is that of the run which continues as this one. `tell` updates the details in Temporal's UI. */
   begin: (
     request: Request,
     state: State | undefined,
@@ -58,12 +58,12 @@ interface Unreported {
   begins: true;
 }
 
-/** How it goes on, which knows nothing of Temporal's handlers. Handlers only take note, at once. */
+/** Its logic, which knows nothing of Temporal's handlers. Handlers only note the signal, at once. */
 export interface StandingMuteOnCall<Terms, State, Status, Result> {
   readonly isCancelled: boolean;
   rosterUpdated(update: RosterUpdate): void;
   callEnded(): void;
-  /** `wishedAt` is when it was asked for, in ms since the epoch, if the signal says so. */
+  /** `wishedAt` is the time of the request in ms since the epoch, if the signal contains it. */
   release(wishedAt?: number): void;
   /** New terms, from now on. */
   extend(terms: Terms, wishedAt?: number): void;
@@ -156,7 +156,7 @@ export async function runStandingMute<
   if (outcome.kind === 'failed') return fail(outcome.failure);
   const { endedBy } = outcome.result;
   record(outcomeOf(endedBy));
-  // What it leaves is in order by then: the cancellation was a release.
+  // Everything is cleaned up by then: the cancellation was a release.
   if (it.isCancelled) throw new CancelledFailure(`The ${name} of call ${callId} was cancelled (${endedBy}).`);
   return outcome.result;
 }

@@ -3,13 +3,18 @@ import { delayOf } from '../call/polling.ts';
 /** Between attempts to unmute at the end. The last one repeats. */
 const UNMUTE_DELAYS_MS = [5_000, 10_000, 20_000, 60_000, 300_000] as const;
 
-/** From the first attempt until it gives up. The time is not that of the mute lock's end: workers may have been away. */
+/**
+ * From the first attempt until it gives up. The time is not that of the mute lock's end: workers may have been away.
+ */
 const UNMUTE_MS = 24 * 3_600_000;
 
 /** Attempts that it makes at least, if workers are away between them. */
 const MIN_UNMUTES = 10;
 
-/** An unmute that was done and does not show, as if the client itself is muted, is not tried more often than this. */
+/**
+ * Maximum number of unmutes that Graph accepted and no roster confirmed, for example because the client itself is
+ * muted.
+ */
 const MAX_UNCONFIRMED = 3;
 
 /** The attempts to unmute, as plain data. Times are in ms since the epoch. */
