@@ -20,7 +20,9 @@ export const UNIT = [
 export const FAULTS = [
   'test/calls/release-broken.test.ts',
   'test/faults/**/*.test.ts',
+  'test/gateway/clients.test.ts',
   'test/input/{foreign-clients,secrets-hostile}.test.ts',
+  'test/nexus/crash.test.ts',
   'test/operators/{commands,dev,doctor,setup,start-up,ui}.test.ts',
   'test/policy/{policies-many,policy-commands,quiet-hours-end}.test.ts',
   'test/repository/helm.test.ts',

@@ -5,30 +5,30 @@ import { Worker } from '@temporalio/worker';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { costOf, eventsByType, type HistoryEvent } from '../bench/counts.ts';
-import type { MuteLockHandle } from '../src/client/standing/mute-locks.ts';
-import type { OperationHandle } from '../src/client/operations/operation-handle.ts';
-import { ConfigError, loadWorkerConfig, type Environment } from '../src/config.ts';
+import { costOf, eventsByType, type HistoryEvent } from '../../bench/counts.ts';
+import type { MuteLockHandle } from '../../src/client/standing/mute-locks.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
+import { ConfigError, loadWorkerConfig, type Environment } from '../../src/config.ts';
 import {
   eventWorkflowIdOf,
   PUBLISH_EVENT,
   type ModerationEvent,
   type OperationEvent,
   type StandingMuteEvent,
-} from '../src/contract/event.ts';
-import { muteLockIdOf } from '../src/contract/mute-lock.ts';
-import { STANDING_MUTE_SIGNAL } from '../src/contract/standing-mute.ts';
-import { SIGNAL } from '../src/contract/names.ts';
-import { keyOf, signaturesOf } from '../src/events/signature.ts';
-import { withEvents } from '../src/temporal/workflow-bundle.ts';
-import type { Faults } from '../src/simulator/index.ts';
-import { freePort } from '../src/lib/free-port.ts';
-import { EventReceiver, newSecret } from './support/event-receiver.ts';
-import { Process } from './support/process.ts';
-import { Service, undecided, untilPhase, type TestCall } from './support/service.ts';
-import { SkippedTime } from './support/skipped-time.ts';
-import { findTestServer } from './support/test-server.ts';
-import { until } from './support/until.ts';
+} from '../../src/contract/event.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
+import { STANDING_MUTE_SIGNAL } from '../../src/contract/standing-mute.ts';
+import { SIGNAL } from '../../src/contract/names.ts';
+import { keyOf, signaturesOf } from '../../src/events/signature.ts';
+import { withEvents } from '../../src/temporal/workflow-bundle.ts';
+import type { Faults } from '../../src/simulator/index.ts';
+import { freePort } from '../../src/lib/free-port.ts';
+import { EventReceiver, newSecret } from '../support/event-receiver.ts';
+import { Process } from '../support/process.ts';
+import { Service, undecided, untilPhase, type TestCall } from '../support/service.ts';
+import { SkippedTime } from '../support/skipped-time.ts';
+import { findTestServer } from '../support/test-server.ts';
+import { until } from '../support/until.ts';
 
 /** Events out: what becomes of operations and standing mutes, as a receiver that others wrote gets it. */
 
@@ -690,11 +690,11 @@ test("a signature is that of the specification's example", () => {
 });
 
 describe('docs/events.md', () => {
-  const page = readFileSync(fileURLToPath(new URL('../docs/events.md', import.meta.url)), 'utf8');
+  const page = readFileSync(fileURLToPath(new URL('../../docs/events.md', import.meta.url)), 'utf8');
   const [, code = ''] = /^```ts\n([\s\S]*?)^```$/m.exec(page) ?? [];
 
   test('has a receiver that runs', { timeout: 60_000 }, async () => {
-    const folder = fileURLToPath(new URL('../.cache/events', import.meta.url));
+    const folder = fileURLToPath(new URL('../../.cache/events', import.meta.url));
     const path = `${folder}/receiver.ts`;
     await mkdir(folder, { recursive: true });
     await writeFile(path, code);

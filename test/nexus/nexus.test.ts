@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
-import { costOf } from '../bench/counts.ts';
-import type { OperationHandle } from '../src/client/operations/operation-handle.ts';
-import type { Environment } from '../src/config.ts';
-import { NEXUS_ORDER } from '../src/contract/nexus-order.ts';
-import type { Finding } from '../src/doctor/check.ts';
-import { examine } from '../src/doctor/doctor.ts';
-import { BIN, Command, killCommands, type Ended } from './support/command-kit.ts';
-import { Team, type Language } from './nexus/team.ts';
-import { until } from './support/until.ts';
-import { Service, undecided, untilPhase } from './support/service.ts';
+import { costOf } from '../../bench/counts.ts';
+import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
+import type { Environment } from '../../src/config.ts';
+import { NEXUS_ORDER } from '../../src/contract/nexus-order.ts';
+import type { Finding } from '../../src/doctor/check.ts';
+import { examine } from '../../src/doctor/doctor.ts';
+import { BIN, Command, killCommands, type Ended } from '../support/command-kit.ts';
+import { Team, type Language } from './team.ts';
+import { until } from '../support/until.ts';
+import { Service, undecided, untilPhase } from '../support/service.ts';
 
 /** Workflows of another team, in a namespace of their own, which call the service over Nexus. */
 
@@ -298,7 +298,7 @@ describe('the endpoint', () => {
 
 test('the contract brings no client and no worker into a bundle', async () => {
   const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./nexus/caller.ts', import.meta.url)),
+    workflowsPath: fileURLToPath(new URL('./caller.ts', import.meta.url)),
     logger: new DefaultLogger('WARN'),
   });
   expect(code).toContain('/src/nexus/contract.ts');

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Priority } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { muteLockIdOf } from '../src/contract/mute-lock.ts';
-import { liveWorkflowIdOf, workflowIdOf } from '../src/contract/call-id.ts';
-import { muteOnEntryIdOf } from '../src/contract/mute-on-entry.ts';
-import { SIGNAL } from '../src/contract/names.ts';
-import { APPLY_POLICY, scheduleIdOf } from '../src/contract/policy.ts';
-import { goesBefore, lastingPriority, policyPriority, priorityOf } from '../src/contract/priority.ts';
-import type { Faults, RequestEntry } from '../src/simulator/index.ts';
-import { failureOf } from './support/expect.ts';
-import { MadePolicies } from './support/made-policies.ts';
-import { triggered } from './support/policy-run.ts';
-import { Service, undecided, untilPhase, type TestCall } from './support/service.ts';
-import { until } from './support/until.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
+import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
+import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
+import { SIGNAL } from '../../src/contract/names.ts';
+import { APPLY_POLICY, scheduleIdOf } from '../../src/contract/policy.ts';
+import { goesBefore, lastingPriority, policyPriority, priorityOf } from '../../src/contract/priority.ts';
+import type { Faults, RequestEntry } from '../../src/simulator/index.ts';
+import { failureOf } from '../support/expect.ts';
+import { MadePolicies } from '../support/made-policies.ts';
+import { triggered } from '../support/policy-run.ts';
+import { Service, undecided, untilPhase, type TestCall } from '../support/service.ts';
+import { until } from '../support/until.ts';
 
 /** Who goes first if there is more to do than the workers can: what each start asks for, and what comes of it. */
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Team, type Language } from './nexus/team.ts';
-import { Deployment } from './support/deployment.ts';
-import { undecided } from './support/service.ts';
-import { until } from './support/until.ts';
+import { Team, type Language } from './team.ts';
+import { Deployment } from '../support/deployment.ts';
+import { undecided } from '../support/service.ts';
+import { until } from '../support/until.ts';
 
 /** Nexus operations whose worker dies, as a process does. */
 
