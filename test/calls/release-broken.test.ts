@@ -238,7 +238,7 @@ describe('a mute lock', () => {
       proxy.refuse = ({ method, contains }) =>
         method === 'RespondWorkflowTaskCompleted' && contains(hold.workflowId) ? GRPC.notFound : undefined;
       const released = await release({ callId: call.id }, { withinSeconds: 40 });
-      expect(released).toMatchObject([{ outcome: 'unmuted', hold: 'goesOn', type: 'NotEnded' }]);
+      expect(released).toMatchObject([{ outcome: 'unmuted', muteLock: 'goesOn', type: 'NotEnded' }]);
       expect(call.self.serverMuted).toBe(false);
       await service.client.workflow.getHandle(hold.workflowId).terminate();
     },

@@ -61,7 +61,7 @@ describe.concurrent('help', () => {
     ['release', ['tenant-id', 'everywhere', 'dry-run', 'requested-by', 'reason', 'json']],
     ['status', ['json']],
     ['list', ['call', 'outcome', 'tenant-id', 'limit', 'json']],
-    ['setup', ['json']],
+    ['setup', ['nexus-endpoint', 'json']],
     ['doctor', ['webhook-url', 'tenant-id', 'json']],
     ['calls', ['tenant-id', 'label', 'state', 'limit', 'json']],
     ['label', ['add', 'remove', 'json']],
@@ -83,7 +83,7 @@ describe.concurrent('help', () => {
     const named = [...stdout.matchAll(/^ {2}([\w-]+) {2,}\w/gm)].map(([, name]) => name);
     const commands = ['mute', 'unmute', 'keep-muted', 'mute-on-entry', 'release', 'status', 'list'];
     commands.push('calls', 'label', 'policy');
-    commands.push('worker', 'webhook', 'setup', 'doctor', 'codec', 'set-current-version', 'dev');
+    commands.push('worker', 'webhook', 'gateway', 'setup', 'doctor', 'codec', 'set-current-version', 'dev');
     expect(named).toEqual(commands);
   });
 

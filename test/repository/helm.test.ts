@@ -273,7 +273,10 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     expect(ours.filter((name) => !names.has(name) && !/TEMPORAL_(CLI|TEST)/.test(name)).toSorted()).toEqual([
       'MODERATION_BUILD_ID',
       'MODERATION_DEPLOYMENT_NAME',
+      // The gateway is not in the chart yet.
+      ...['AUDIENCE', 'HOST', 'PORT', 'REQUESTS_PER_SECOND', 'ROLE', 'URL'].map((name) => `MODERATION_GATEWAY_${name}`),
       'MODERATION_GRAPH_TOKEN',
+      'MODERATION_MAX_ACTIVITIES',
     ]);
   });
 
