@@ -173,7 +173,7 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
       [mute, 'mute', true],
       [unmute, 'unmute', false],
     ] as const) {
-      expect(part).toMatch(/^ +\d+ ms {2}asked: /m);
+      expect(part).toMatch(/^ +\d+ ms {2}started: /m);
       expect(part).toMatch(new RegExp(`^ +\\d+ ms {2}Graph receives POST \\S+/${action}$`, 'm'));
       expect(part).toMatch(new RegExp(`a roster notification reports isMuted ${isMuted}; .* answered 202$`, 'm'));
       expect(part).toMatch(new RegExp(`^ +\\d+ ms {2}confirmed: isMuted ${isMuted}, by notification$`, 'm'));
@@ -191,7 +191,7 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
 
   test('ends in the middle with Ctrl-C, and leaves nothing', async () => {
     const demo = start('src/dev/demo.ts', []);
-    await demo.untilSaid(/Graph is asked/);
+    await demo.untilSaid(/Graph receives/);
     const children = await childrenOf(demo.pid);
     const asked = Date.now();
     demo.interrupt();
