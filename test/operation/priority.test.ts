@@ -176,7 +176,7 @@ describe('a start', () => {
     const [own, none] = [service.call(), service.call()];
     const { client, taskQueue } = service;
     const start = async (call: TestCall, priority?: Priority): Promise<void> => {
-      await client.workflow.start('hold', {
+      await client.workflow.start('keepMuted', {
         workflowId: muteLockIdOf(call.id),
         taskQueue,
         args: [{ callId: call.id, tenantId }],
