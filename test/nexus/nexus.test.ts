@@ -54,20 +54,20 @@ describe.each(languages)('a caller in %s', (language) => {
     needs(context);
     const callId = randomUUID();
     expect(await ended('mute', { callId })).toMatchObject({ type: 'CallNotFound', details: { callId, status: 404 } });
-    const faults = [expect.stringContaining('callId')];
-    expect(await ended('mute', { callId: 'no call' })).toMatchObject({ type: 'InvalidRequest', details: { faults } });
-    expect(await ended('status', { callId: 'no call' })).toMatchObject({ type: 'InvalidRequest', details: { faults } });
+    const issues = [expect.stringContaining('callId')];
+    expect(await ended('mute', { callId: 'no call' })).toMatchObject({ type: 'InvalidRequest', details: { issues } });
+    expect(await ended('status', { callId: 'no call' })).toMatchObject({ type: 'InvalidRequest', details: { issues } });
     expect(await ended('keepMuted', { callId, enforce: false })).toMatchObject({
       type: 'InvalidRequest',
-      details: { faults: [expect.stringContaining('enforce')] },
+      details: { issues: [expect.stringContaining('enforce')] },
     });
     expect(await ended('muteFor', { callId })).toMatchObject({
       type: 'InvalidRequest',
-      details: { faults: [expect.stringContaining('forSeconds')] },
+      details: { issues: [expect.stringContaining('forSeconds')] },
     });
     expect(await ended('release', { callId, tenantId: 'contoso.com' })).toMatchObject({
       type: 'InvalidRequest',
-      details: { faults: [expect.stringContaining('tenantId')] },
+      details: { issues: [expect.stringContaining('tenantId')] },
     });
   });
 

@@ -46,13 +46,13 @@ describe.concurrent('the same action', () => {
     expect(call.posts).toEqual(['mute']);
   });
 
-  test('that joined and is cancelled only lets go', async () => {
+  test('that is attached and is cancelled stops waiting, and the operation continues', async () => {
     const call = service.call({ faults: { requests: [{ on: 'mute', latencyMs: 1_000 }] } });
     const first = await service.moderation.mute({ callId: call.id });
     const second = await service.moderation.mute({ callId: call.id });
     const letGo = failureOf(second, 'Cancelled');
     await second.cancel();
-    expect((await letGo).message).toContain('goes on');
+    expect((await letGo).message).toContain('The operation continues');
     expect(await first.result()).toMatchObject({ isMuted: true });
     expect(call.posts).toEqual(['mute']);
   });

@@ -111,8 +111,8 @@ describe('where Temporal does not show search attributes', () => {
   });
 
   test.each([
-    [7, 'does not show from here'],
-    [12, 'does not show from here'],
+    [7, 'does not show this process whether'],
+    [12, 'does not show this process whether'],
     [16, 'Temporal refuses these credentials (the credentials are refused'],
     [5, 'Namespace not found'],
     [13, 'Temporal refuses the request (the server failed'],

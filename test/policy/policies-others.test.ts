@@ -121,7 +121,7 @@ describe('what cannot be is told before anything is created', () => {
   ])('%s', async (_what, given, message) => {
     const policy = policyOf(given);
     const refused = policies.create(policy);
-    await expect(refused).rejects.toMatchObject({ type: 'InvalidRequest', details: { faults: [expect.anything()] } });
+    await expect(refused).rejects.toMatchObject({ type: 'InvalidRequest', details: { issues: [expect.anything()] } });
     await expect(refused).rejects.toThrow(message);
     await expect(policies.describe(policy.id)).rejects.toMatchObject({ type: 'PolicyNotFound' });
   });

@@ -98,7 +98,7 @@ test('a policy that mutes newcomers', { timeout: 120_000 }, async () => {
   const flags = ['--on-entry', '--entry-for', '1h', '--except', 'a,b'];
   const made = await json<PolicyDescription>('create', id, ...whom, ...flags);
   expect(made.policy).toMatchObject({ when: {}, rules: { onEntry: { forSeconds: 3_600, except: ['a', 'b'] } } });
-  expect((await policy('describe', id)).stdout).toMatch(/^next +as calls are established$/m);
+  expect((await policy('describe', id)).stdout).toMatch(/^next +when a call is established$/m);
   const range = ['--start', '2026-01-01', '--end', '2026-01-02'];
   expect((await policy('backfill', id, ...range)).stderr).toContain('the policy has no times');
   expect((await policy('create', `${id}-2`, ...whom, '--except', 'a')).stderr).toContain('--others or --on-entry');
