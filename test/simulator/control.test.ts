@@ -179,7 +179,7 @@ describe('close', () => {
 
 describe('by itself', () => {
   it('prints where it is, serves, and on SIGTERM leaves nothing that keeps its process alive', async () => {
-    const main = new URL('../../../src/simulator/main.ts', import.meta.url).pathname;
+    const main = new URL('../../src/simulator/main.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, ['--import', 'tsx', main, '--callback', stage.bot.url, '--token', 'dev']);
     try {
       const line = await new Promise<string>((resolve, reject) => {

@@ -46,7 +46,7 @@ describe('as it is built', () => {
   });
 
   test('errors of workflows keep their stacks, mapped to the source', async () => {
-    expect(await stackOfFailure()).toMatch(/src\/workflows\/\w+\.ts:\d+:\d+/);
+    expect(await stackOfFailure()).toMatch(/src\/workflows\/[\w/-]+\.ts:\d+:\d+/);
   });
 });
 

@@ -226,7 +226,9 @@ it('says so where the body was read before it', async () => {
   };
   const response = await post(url + '/api/calls', ROSTER);
   expect(response.status).toBe(500);
-  expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining('before any parser') } });
+  expect(await response.json()).toMatchObject({
+    error: { message: expect.stringContaining('before any body parser') },
+  });
 });
 
 it('is mounted under a prefix as any plugin is', async () => {
