@@ -311,7 +311,7 @@ describe('Retry-After', () => {
   ])('of %j is %i seconds', async (value, seconds) => {
     const error = await errorFor(429, {}, { 'retry-after': value });
     expect(error.details.retryAfterSeconds).toBe(seconds);
-    expect(error.message).toContain(`throttled. Retry after ${seconds} s`);
+    expect(error.message).toContain(`throttling. Retry after ${seconds} s`);
   });
 
   test('may be a date', async () => {
