@@ -16,5 +16,5 @@ const server = createWebhookServer({
     ? { deliver: () => Promise.resolve('no-operation' as const) }
     : { client: await connectClient(loadClientConfig(process.env)) }),
 });
-const { webhook } = await server.listen({ host: '127.0.0.1', port: 0 });
-announce({ url: webhook });
+const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
+announce({ url });

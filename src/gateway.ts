@@ -1,15 +1,14 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { configWarnings, loadGatewayConfig, wantsTraces, type GatewayConfig } from './config.ts';
+import { loadGatewayConfig, type GatewayConfig } from './config.ts';
 import { GatewayMetrics } from './gateway/metrics.ts';
 import { createGatewayServer } from './gateway/server.ts';
+import { runHttpProcess } from './http-process.ts';
 import { listenOn } from './http/listen.ts';
 import { exitOnFault } from './lib/exit-on-error.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
-import { stopSignal } from './lib/stop-signal.ts';
+import type { Logger } from './lib/logger.ts';
 import { closeClient, lazyClient } from './temporal/connect.ts';
 import { describeKeys } from './temporal/payload-codec.ts';
-import { startTracing } from './tracing/tracing.ts';
 
 /**
  * The gateway process: it takes mutes and unmutes over HTTP, in Graph's shapes.
@@ -44,7 +43,7 @@ export async function startGateway({ config, log }: { config: GatewayConfig; log
     healthAddress: health,
   });
   try {
-    const { gateway: url, health: healthUrl } = await listenOn(
+    const { url, health: healthUrl } = await listenOn(
       listen,
       'MODERATION_GATEWAY_HOST and _PORT, or MODERATION_HEALTH_HOST and _PORT',
       async () => await server.listen(listen),
@@ -57,7 +56,7 @@ export async function startGateway({ config, log }: { config: GatewayConfig; log
     if (authentication === undefined) {
       log.warn(
         { url },
-        'gateway asks nobody for a token, because MODERATION_GATEWAY_AUDIENCE is not set; this machine only',
+        'gateway requires no token, because MODERATION_GATEWAY_AUDIENCE is not set; it listens on this machine only',
       );
     }
     const stop = async (): Promise<void> => {
@@ -73,25 +72,9 @@ export async function startGateway({ config, log }: { config: GatewayConfig; log
   }
 }
 
-/** How long a load balancer has to see that the process is not ready any more, in ms. */
-const DRAIN_MS = 1_000;
-
-/** Runs the gateway until it is told to stop. */
+/** Runs the gateway until it receives a signal to stop. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
-  const config = loadGatewayConfig(env);
-  // Listened for before anyone can know that the process is there.
-  const stopped = stopSignal();
-  const log = createLogger(config.logLevel, 'gateway');
-  for (const warning of configWarnings(env)) log.warn({ warning }, 'configuration');
-  const sendTraces = await startTracing(wantsTraces(env), 'gateway', (said) => log.warn({ said }, 'OpenTelemetry'));
-  const gateway = await startGateway({ config, log });
-  await stopped;
-  gateway.drain();
-  await new Promise((resolve) => {
-    setTimeout(resolve, DRAIN_MS);
-  });
-  await gateway.stop();
-  await sendTraces();
+  await runHttpProcess({ name: 'gateway', load: loadGatewayConfig, start: startGateway }, env);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

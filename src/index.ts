@@ -49,7 +49,7 @@ export type {
   PolicyState,
   PolicySummary,
 } from './client/policies/policies.ts';
-export type { OnConflict } from './client/operations/starter.ts';
+export type { OnConflict } from './contract/request.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export type { ModerationEvent, OperationEvent, StandingMuteEvent } from './contract/event.ts';
 export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';

@@ -1,13 +1,12 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { configWarnings, loadWebhookConfig, wantsTraces, type WebhookConfig } from './config.ts';
+import { loadWebhookConfig, type WebhookConfig } from './config.ts';
+import { runHttpProcess } from './http-process.ts';
 import { listenOn } from './http/listen.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
+import type { Logger } from './lib/logger.ts';
 import { exitOnFault } from './lib/exit-on-error.ts';
-import { stopSignal } from './lib/stop-signal.ts';
 import { closeClient, lazyClient } from './temporal/connect.ts';
 import { describeKeys } from './temporal/payload-codec.ts';
-import { startTracing } from './tracing/tracing.ts';
 import { WebhookMetrics } from './webhook/metrics.ts';
 import { createWebhookServer } from './webhook/server.ts';
 
@@ -47,7 +46,7 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
     ...(health !== undefined && { healthAddress: health }),
   });
   try {
-    const { webhook: url, health: healthUrl } = await listenOn(
+    const { url, health: healthUrl } = await listenOn(
       listen,
       'MODERATION_WEBHOOK_HOST and _PORT, or MODERATION_HEALTH_HOST and _PORT',
       async () => await server.listen(listen),
@@ -67,25 +66,9 @@ export async function startWebhook({ config, log }: { config: WebhookConfig; log
   }
 }
 
-/** How long a load balancer has to see that the process is not ready any more, in ms. */
-const DRAIN_MS = 1_000;
-
 /** Runs the webhook until it receives a signal to stop. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
-  const config = loadWebhookConfig(env);
-  // Listened for before anyone can know that the process is there.
-  const stopped = stopSignal();
-  const log = createLogger(config.logLevel, 'webhook');
-  for (const warning of configWarnings(env)) log.warn({ warning }, 'configuration');
-  const sendTraces = await startTracing(wantsTraces(env), 'webhook', (said) => log.warn({ said }, 'OpenTelemetry'));
-  const webhook = await startWebhook({ config, log });
-  await stopped;
-  webhook.drain();
-  await new Promise((resolve) => {
-    setTimeout(resolve, DRAIN_MS);
-  });
-  await webhook.stop();
-  await sendTraces();
+  await runHttpProcess({ name: 'webhook', load: loadWebhookConfig, start: startWebhook }, env);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -1,12 +1,11 @@
 import type { ModerationErrorType } from '../client/errors.ts';
-import type { OnConflict } from '../client/operations/starter.ts';
 import type { FailureDetails } from '../contract/failure.ts';
 import type { ModerationEvent } from '../contract/event.ts';
 import type { Action } from '../contract/names.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import type { ModerationResult, MuteState, ParticipantsMuteResult, SeenState } from '../contract/operation.ts';
 import type { Policy } from '../contract/policy.ts';
-import type { ModerationRequest } from '../contract/request.ts';
+import type { ModerationRequest, OnConflict } from '../contract/request.ts';
 
 /** The call that an activity is about, and the tenant whose token it takes. */
 export interface CallTarget {

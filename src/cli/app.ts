@@ -1,5 +1,6 @@
 import { buildApplication, buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { Action } from '../contract/names.ts';
+import { ON_CONFLICT } from '../contract/request.ts';
 import { VERSION } from '../lib/version.ts';
 import type { CallsFlags, LabelFlags } from './calls.ts';
 import type { CodecFlags } from './codec.ts';
@@ -114,7 +115,7 @@ const moderate = (action: Action, brief: string) =>
         },
         onConflict: {
           kind: 'enum',
-          values: ['supersede', 'queue', 'reject'],
+          values: ON_CONFLICT,
           default: 'supersede',
           brief: 'What to do while another operation runs on the call',
         },

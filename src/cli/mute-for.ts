@@ -1,6 +1,5 @@
 import { invalid } from '../client/errors.ts';
-import type { OnConflict } from '../client/operations/starter.ts';
-import type { ModerationRequest } from '../contract/request.ts';
+import type { ModerationRequest, OnConflict } from '../contract/request.ts';
 import { lastsUntil } from '../contract/summary.ts';
 import type { Context } from './context.ts';
 import { reporting } from './exit.ts';

@@ -1,5 +1,6 @@
 import { buildCommand, buildRouteMap, numberParser } from '@stricli/core';
 import type { PolicyOverlap } from '../contract/policy.ts';
+import { ON_CONFLICT } from '../contract/request.ts';
 import type { Context } from './context.ts';
 import { count, seconds } from './flags.ts';
 import type { PolicyFlags } from './policy.ts';
@@ -70,7 +71,7 @@ const flags = {
   catchupWindow: words('How late it may run after an outage, such as 15m (60s; 1h for unmute)'),
   onConflict: {
     kind: 'enum',
-    values: ['supersede', 'queue', 'reject'],
+    values: ON_CONFLICT,
     optional: true,
     brief: 'What to do if another operation runs on the call (supersede)',
   },

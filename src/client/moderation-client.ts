@@ -5,7 +5,12 @@ import type { MuteLockRequest } from '../contract/mute-lock.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { ModerationResult, OperationStatus, ParticipantsMuteResult } from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../contract/request.ts';
+import {
+  checkRequest,
+  type ModerationRequest,
+  type ParticipantsMuteRequest,
+  type OnConflict,
+} from '../contract/request.ts';
 import { listedRuns } from './listed-runs.ts';
 import { Calls } from './calls/calls.ts';
 import { invalid, valid } from './errors.ts';
@@ -26,7 +31,7 @@ import {
 import { Releaser, type ReleaseOptions, type ReleaseScope } from './release/release.ts';
 import type { ReleaseRun } from './release/release-run.ts';
 import { Runs } from './operations/runs.ts';
-import { Starter, type OnConflict } from './operations/starter.ts';
+import { Starter } from './operations/starter.ts';
 import { requireSupported } from './supported-client.ts';
 
 export interface ModerationClientOptions {

@@ -1,6 +1,6 @@
 import { liveWorkflowIdOf } from './call-id.ts';
 import { CALL_ID, check, isListOf, matching, object, TENANT_ID, type Rule } from './check.ts';
-import { lastingPriority } from './priority.ts';
+import { standingPriority } from './priority.ts';
 import { canonicalTenantId, isTenantId } from './tenant.ts';
 
 /**
@@ -28,7 +28,7 @@ export function liveCallStart(input: LiveCallInput, taskQueue: string) {
     workflowId: liveWorkflowIdOf(input.callId),
     taskQueue,
     args: [input],
-    priority: lastingPriority(input.tenantId),
+    priority: standingPriority(input.tenantId),
     staticSummary: `Call ${input.callId} is alive`,
   };
 }

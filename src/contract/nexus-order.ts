@@ -1,7 +1,7 @@
 import { isFields } from './check.ts';
 import type { FailureDetails } from './failure.ts';
 import type { Action } from './names.ts';
-import { checkRequest, type ModerationRequest } from './request.ts';
+import { checkRequest, ON_CONFLICT, type ModerationRequest, type OnConflict } from './request.ts';
 import { kindOf } from './target.ts';
 
 /**
@@ -28,15 +28,10 @@ export interface Refusal {
 /** What was asked for, or why nothing is done. */
 export type NexusOrder = { operation: OrderedOperation; input: unknown } | { refusal: Refusal };
 
-const ON_CONFLICT = ['supersede', 'queue', 'reject'] as const;
-
-/** What to do while another operation runs on the call that cannot be joined. */
-export type NexusOnConflict = (typeof ON_CONFLICT)[number];
-
 export interface ReadOrder {
   action: Action;
   request: ModerationRequest;
-  onConflict?: NexusOnConflict;
+  onConflict?: OnConflict;
 }
 
 /** Whatever a raw starter passes is read to one of the three. */
@@ -52,7 +47,7 @@ export function readNexusOrder(given: unknown): Read {
   const checked = checkRequest(rest, action);
   const chosen = ON_CONFLICT.find((name) => name === onConflict);
   const issues = [
-    ...(checked.ok ? faultsOfTarget(named, checked.request) : checked.issues),
+    ...(checked.ok ? issuesOfTarget(named, checked.request) : checked.issues),
     ...(onConflict === undefined || chosen !== undefined
       ? []
       : [`onConflict must be one of ${ON_CONFLICT.join(', ')}`]),
@@ -78,7 +73,7 @@ function isRefusal(value: unknown): value is Refusal {
 }
 
 /** Each operation has one kind of result, so the target must be of its kind. */
-function faultsOfTarget(operation: OrderedOperation, { target }: ModerationRequest): string[] {
+function issuesOfTarget(operation: OrderedOperation, { target }: ModerationRequest): string[] {
   const isOfOthers = kindOf(target) !== 'self';
   if (operation === 'mute' && isOfOthers)
     return ['target is for the operation muteParticipants; call that one, or leave target out'];

@@ -27,7 +27,7 @@ import {
   type PolicyTarget,
   type PolicyWhen,
 } from './policy.ts';
-import { faultOfTarget, REQUEST_RULES } from './request.ts';
+import { faultOfTarget, ON_CONFLICT, REQUEST_RULES } from './request.ts';
 
 /** The check of a policy without its times, which `src/schedule/spec.ts` reads when the schedule is created. */
 
@@ -39,8 +39,6 @@ const OVERLAPS = [
   'terminateOther',
   'allowAll',
 ] as const satisfies readonly PolicyOverlap[];
-
-const CONFLICTS = ['supersede', 'queue', 'reject'] as const;
 
 const MIN_CATCHUP_SECONDS = 10;
 
@@ -133,7 +131,7 @@ const POLICY = object<Policy>({
     catchupWindow,
     rules,
     request,
-    onConflict: oneOf(CONFLICTS, `must be one of ${CONFLICTS.join(', ')}`),
+    onConflict: oneOf(ON_CONFLICT, `must be one of ${ON_CONFLICT.join(', ')}`),
     concurrency: count(50, DEFAULT_CONCURRENCY),
     perSecond: count(50, DEFAULT_PER_SECOND),
   },

@@ -1,7 +1,7 @@
 import { toSeconds } from './duration.ts';
 import type { MuteOnEntryRule } from './mute-on-entry.ts';
 import type { Action } from './names.ts';
-import type { ModerationRequest } from './request.ts';
+import type { ModerationRequest, OnConflict } from './request.ts';
 
 /**
  * A policy: an action on many calls, by schedule. It is stored as the only argument of a Temporal Schedule, and
@@ -32,7 +32,7 @@ export interface Policy {
   /** Of each operation, as `mute` and `unmute` take them. */
   request?: PolicyRequest;
   /** What to do on a call if another operation runs there to which it cannot attach. Default `supersede`. */
-  onConflict?: 'supersede' | 'queue' | 'reject';
+  onConflict?: OnConflict;
   /** Operations at a time, 1 to 50. Default 10. */
   concurrency?: number;
   /** Operations started in a second, 1 to 50. Default 10. */

@@ -26,7 +26,7 @@ export interface Priority {
 
 const ENDS_A_MUTE = 1;
 const ON_REQUEST = 2;
-const STANDING_MUTE_RULES = 3;
+const STANDING = 3;
 const UNMUTE_OF_POLICY = 4;
 const MUTE_OF_POLICY = 5;
 
@@ -44,8 +44,8 @@ export function priorityOf(action: Action, tenantId?: string): Priority {
   return toPriority(action === 'unmute' ? ENDS_A_MUTE : ON_REQUEST, tenantId);
 }
 
-export function lastingPriority(tenantId?: string): Priority {
-  return toPriority(STANDING_MUTE_RULES, tenantId);
+export function standingPriority(tenantId?: string): Priority {
+  return toPriority(STANDING, tenantId);
 }
 
 /** Of what a policy starts; of its runs themselves, if there is no action. */

@@ -31,6 +31,11 @@ export interface ModerationRequest {
 /** A request to mute other participants. */
 export type ParticipantsMuteRequest = ModerationRequest & { target: ParticipantsTarget };
 
+/** What to do while another operation runs on the call to which a request cannot attach. */
+export const ON_CONFLICT = ['supersede', 'queue', 'reject'] as const;
+
+export type OnConflict = (typeof ON_CONFLICT)[number];
+
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
 
 const REQUEST_ID_FORM = /^(?! )[A-Za-z0-9._:/+=@~ -]{1,128}(?<! )$/;

@@ -14,7 +14,7 @@ export function signaturesOf(keys: readonly Uint8Array[], id: string, timestamp:
 const PREFIX = 'whsec_';
 
 /** The specification's bounds, in bytes. */
-const [LEAST, MOST] = [24, 64];
+const [MIN_BYTES, MAX_BYTES] = [24, 64];
 
 /** The key of `whsec_BASE64`; `undefined` if it is none. */
 export function keyOf(secret: string): Uint8Array | undefined {
@@ -22,5 +22,5 @@ export function keyOf(secret: string): Uint8Array | undefined {
   const text = secret.slice(PREFIX.length);
   const key = Buffer.from(text, 'base64');
   // Node ignores what is not base64.
-  return key.toString('base64') === text && key.length >= LEAST && key.length <= MOST ? key : undefined;
+  return key.toString('base64') === text && key.length >= MIN_BYTES && key.length <= MAX_BYTES ? key : undefined;
 }

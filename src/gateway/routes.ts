@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { HttpError, refuseOtherMethods, toHttpError, type Log } from '../http/http-error.ts';
+import { isJson } from '../http/json-type.ts';
 import { closeLingering, leavesBodyUnread } from '../http/lingering-close.ts';
 import { toldOf } from '../lib/error-reason.ts';
 import type { Action } from '../contract/names.ts';
@@ -195,7 +196,7 @@ function valid<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
 function bodyOf({ body, headers }: FastifyRequest): z.output<typeof muteBody> {
   const bytes = body instanceof Buffer ? body : Buffer.alloc(0);
   if (bytes.length === 0) return {};
-  if (!/^application\/(?:[\w.+-]+\+)?json(?:\s*;|\s*$)/i.test(headers['content-type'] ?? '')) {
+  if (!isJson(headers['content-type'])) {
     throw new HttpError(
       415,
       'UnsupportedMediaType',

@@ -5,9 +5,8 @@ import type { OperationRecord } from '../client/operations/records.ts';
 import type { ReleasedCall } from '../client/release/release.ts';
 import type { MuteLockRequest, MuteLockResult, MuteLockStatus } from '../contract/mute-lock.ts';
 import type { MuteOnEntryRequest, MuteOnEntryResult, MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
-import type { NexusOnConflict } from '../contract/nexus-order.ts';
 import type { ModerationResult, OperationStatus, ParticipantsMuteResult } from '../contract/operation.ts';
-import type { ModerationRequest, ParticipantsMuteRequest } from '../contract/request.ts';
+import type { ModerationRequest, OnConflict, ParticipantsMuteRequest } from '../contract/request.ts';
 
 /**
  * The Nexus service of call-moderation. A caller's workflow imports this file and nothing else of the package. Payloads are JSON, so
@@ -18,11 +17,11 @@ import type { ModerationRequest, ParticipantsMuteRequest } from '../contract/req
 
 export interface ConflictChoice {
   /**
-   * What to do while another operation runs on the call that cannot be joined. `queue` waits durably.
+   * What to do while another operation runs on the call to which this one cannot attach. `queue` waits durably.
    *
    * @default 'supersede'
    */
-  onConflict?: NexusOnConflict;
+  onConflict?: OnConflict;
 }
 
 export interface RunningChoice {
@@ -83,10 +82,10 @@ export type {
   MuteOnEntryStatus,
   OnStandingConflict,
 };
-export type { NexusOnConflict, OperationStatus, ParticipantsMuteResult };
+export type { OnConflict, OperationStatus, ParticipantsMuteResult };
 
 export const moderation = service('moderation', {
-  /** Mutes the application in a group call. Cancelling undoes it, unless the operation was joined. */
+  /** Mutes the application in a group call. Cancelling undoes it, unless this caller was attached to an operation of another. */
   mute: operation<OperationInput, ModerationResult>(),
   /** Unmutes the application; otherwise as `mute`. */
   unmute: operation<OperationInput, ModerationResult>(),

@@ -38,20 +38,20 @@ export function statusOf(input: unknown): StatusInput {
 }
 
 /**
- * The request of something that lasts, and what to do if one runs already. `refused` are fields that the operation itself decides.
+ * The request of a standing mute, and what to do if one runs already. `refused` are fields that the operation itself decides.
  *
  * @throws {ModerationError} `InvalidRequest`
  */
-export function lastingOf(
+export function standingMuteOf(
   input: unknown,
   operation: string,
   refused: readonly string[],
 ): { request: unknown; onConflict: OnStandingConflict } {
   if (!isFields(input)) return { request: input, onConflict: 'extend' };
   const { onConflict = 'extend', ...request } = input;
-  const faults = refused
+  const issues = refused
     .filter((field) => field in request)
     .map((field) => `${field} does not go with ${operation}; leave it out`);
-  if (faults.length > 0) throw invalid(faults);
+  if (issues.length > 0) throw invalid(issues);
   return { request, onConflict: valid((given, _at, found) => ON_RUNNING(given, 'onConflict', found), onConflict) };
 }

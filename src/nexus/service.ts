@@ -30,7 +30,7 @@ import type { StandingMuteTerms, OfCall } from '../contract/standing-mute.ts';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { NEXUS_ORDER, type NexusOrder, type OrderedOperation } from '../contract/nexus-order.ts';
 import { moderation, type CallStatus } from './contract.ts';
-import { lastingOf, releaseOf, statusOf } from './inputs.ts';
+import { standingMuteOf, releaseOf, statusOf } from './inputs.ts';
 
 /**
  * What the worker does for Nexus callers. Every operation is started by code that the client and the policies use as well:
@@ -52,9 +52,9 @@ export function moderationService(): ServiceHandler {
     mute: ordered('mute'),
     unmute: ordered('unmute'),
     muteParticipants: ordered('muteParticipants'),
-    muteFor: lasting(MUTE_LOCKS, 'muteFor', { enforce: false }, ['enforce', 'atMost']),
-    keepMuted: lasting(MUTE_LOCKS, 'keepMuted', { enforce: true }, ['enforce']),
-    muteOnEntry: lasting(MUTES_ON_ENTRY, 'muteOnEntry', {}, []),
+    muteFor: standingMute(MUTE_LOCKS, 'muteFor', { enforce: false }, ['enforce', 'atMost']),
+    keepMuted: standingMute(MUTE_LOCKS, 'keepMuted', { enforce: true }, ['enforce']),
+    muteOnEntry: standingMute(MUTES_ON_ENTRY, 'muteOnEntry', {}, []),
     release: prompt(async (client, input, ctx) => {
       const { callId, ...options } = releaseOf(input);
       const [released] = await client.release({ callId }, { ...options, withinSeconds: secondsLeft(ctx) }).all();
@@ -94,14 +94,14 @@ function ordered<I, O>(operation: OrderedOperation): OperationHandler<I, O> {
   return answering<I, O>(async (ctx, input) => await startOrder<O>(ctx, { operation, input }));
 }
 
-function lasting<I, O, Request extends OfCall & StandingMuteTerms, Terms extends object>(
+function standingMute<I, O, Request extends OfCall & StandingMuteTerms, Terms extends object>(
   kind: StandingMuteDefinition<Request, Terms>,
   operation: string,
   fixed: Partial<Request>,
   refused: readonly string[],
 ): OperationHandler<I, O> {
   return answering<I, O>(async (ctx, input) => {
-    const { request, onConflict } = lastingOf(input, operation, refused);
+    const { request, onConflict } = standingMuteOf(input, operation, refused);
     const client = getClient();
     let run: NexusRun<O> | undefined;
     const runs = new StandingMutes<Request, Terms, unknown, O>(

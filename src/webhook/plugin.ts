@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerErrors, HttpError, notFound, notJson, refuseOtherMethods } from '../http/http-error.ts';
+import { isJson } from '../http/json-type.ts';
 import { serverSpan } from '../tracing/server-span.ts';
 import { belowOf, canonicalPath, pathnameOf } from './callback-path.ts';
 import { Webhook, type WebhookOptions } from './webhook.ts';
@@ -13,7 +14,6 @@ import { Webhook, type WebhookOptions } from './webhook.ts';
  */
 
 const BODY_LIMIT = 1024 * 1024;
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/;
 
 /** For a bot's own Fastify server: `await app.register(webhookPlugin, options)`. */
 export async function webhookPlugin(app: FastifyInstance, options: WebhookOptions): Promise<void> {
@@ -55,8 +55,7 @@ export async function mountWebhook(app: FastifyInstance, webhook: Webhook): Prom
 
 /** What the head of a request can be refused for. */
 async function checkHead({ raw, headers }: FastifyRequest): Promise<void> {
-  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!JSON_TYPE.test(type)) throw notJson();
+  if (!isJson(headers['content-type'])) throw notJson();
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding !== 'identity') {
     throw new HttpError(415, 'content-encoding', 'The body is compressed. Send it without a content encoding.');

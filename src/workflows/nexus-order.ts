@@ -17,7 +17,7 @@ import { closing } from './lib/own-run.ts';
  *     - starting, or waiting for another operation to end: nothing more is started.
  *     - superseding: that cannot be recalled. Our operation is cancelled once it has its run.
  *     - running, and started by this order: the operation is cancelled and its outcome is waited for, because it restores the call.
- *     - running, and joined: the operation goes on without this caller.
+ *     - running, and attached to: the operation continues without this caller.
  * O2. An attempt to start that had no answer may have started a run. After a cancellation one more attempt finds that run, and
  *     starts none, because the order's time is over by then.
  * O3. The outcome decides. A cancellation that came too late returns the result, and a restore that failed is `RestoreFailed`.
@@ -89,7 +89,7 @@ class NexusOrdering {
     const { callId } = order.request;
     const message =
       at === 'running'
-        ? `This caller has let go of the operation on call ${callId}, which it had joined. The operation goes on.`
+        ? `This caller no longer waits for the operation on call ${callId}, to which it was attached. The operation continues.`
         : `The ${order.action} of call ${callId} was cancelled before it began.`;
     return { outcome: CANCELLED, message, details: { callId } };
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { OnConflict } from '../../src/client/operations/starter.ts';
+import type { OnConflict } from '../../src/contract/request.ts';
 import type { Faults, FormChange } from '../../src/simulator/index.ts';
 
 /** What may happen around one call, as data that fast-check makes and shrinks. */

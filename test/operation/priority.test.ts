@@ -6,7 +6,7 @@ import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import { APPLY_POLICY, scheduleIdOf } from '../../src/contract/policy.ts';
-import { goesBefore, lastingPriority, policyPriority, priorityOf } from '../../src/contract/priority.ts';
+import { goesBefore, standingPriority, policyPriority, priorityOf } from '../../src/contract/priority.ts';
 import type { Faults, RequestEntry } from '../../src/simulator/index.ts';
 import { failureOf } from '../support/expect.ts';
 import { MadePolicies } from '../support/made-policies.ts';
@@ -22,7 +22,7 @@ describe('the priorities', () => {
   test('are those of the table', () => {
     expect(priorityOf('unmute', tenantId)).toEqual({ priorityKey: 1, fairnessKey: tenantId });
     expect(priorityOf('mute', tenantId)).toEqual({ priorityKey: 2, fairnessKey: tenantId });
-    expect(lastingPriority(tenantId)).toEqual({ priorityKey: 3, fairnessKey: tenantId });
+    expect(standingPriority(tenantId)).toEqual({ priorityKey: 3, fairnessKey: tenantId });
     expect(policyPriority('unmute', tenantId)).toEqual({ priorityKey: 4, fairnessKey: tenantId });
     expect(policyPriority(undefined, tenantId)).toEqual({ priorityKey: 4, fairnessKey: tenantId });
     expect(policyPriority('mute', tenantId)).toEqual({ priorityKey: 5, fairnessKey: tenantId });
@@ -41,8 +41,8 @@ describe('the priorities', () => {
   test('are in an order, in which none at all is 3', () => {
     expect(goesBefore(priorityOf('mute'), {})).toBe(true);
     expect(goesBefore({ priorityKey: 0 }, policyPriority('mute'))).toBe(true);
-    expect(goesBefore(lastingPriority(), {})).toBe(false);
-    expect(goesBefore({}, lastingPriority())).toBe(false);
+    expect(goesBefore(standingPriority(), {})).toBe(false);
+    expect(goesBefore({}, standingPriority())).toBe(false);
     expect(goesBefore(policyPriority('mute'), policyPriority('unmute'))).toBe(false);
   });
 });

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { DeliveryOutcome, Deliverable, Deliver } from '../../src/webhook/delivery/signal-workflows.ts';
 import { WebhookMetrics } from '../../src/webhook/metrics.ts';
-import { createWebhookServer, type WebhookServer, type WebhookServerOptions } from '../../src/webhook/server.ts';
+import type { DrainingServer } from '../../src/health/draining-server.ts';
+import { createWebhookServer, type WebhookServerOptions } from '../../src/webhook/server.ts';
 
 export const AUDIENCE = '0efc74f7-41c3-47a4-8775-7259bfef4241';
 export const ISSUERS = ['https://graph.microsoft.com', 'https://api.botframework.com'];
@@ -123,7 +124,7 @@ export class Recorder {
 export interface Rig {
   url: string;
   healthUrl: string;
-  server: WebhookServer;
+  server: DrainingServer;
   recorder: Recorder;
   metrics: WebhookMetrics;
   keys: KeyServer;
@@ -150,7 +151,7 @@ export async function rig(rules: Partial<WebhookServerOptions> = {}): Promise<Ri
     deliver: recorder.deliver,
     ...rules,
   });
-  const { webhook: url, health: healthUrl } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { url, health: healthUrl } = await server.listen({ host: '127.0.0.1', port: 0 });
   const token = await signToken(sharedKey);
   return {
     url,

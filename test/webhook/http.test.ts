@@ -431,7 +431,7 @@ describe('503', () => {
       log: silent,
       client,
     });
-    const { webhook } = await server.listen({ host: '127.0.0.1', port: 0 });
+    const { url: webhook } = await server.listen({ host: '127.0.0.1', port: 0 });
     const began = performance.now();
     const headers = { authorization: `Bearer ${hook.token}`, 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(ROSTER) };

@@ -22,7 +22,7 @@ import {
 } from '../../contract/names.ts';
 import { JOINABLE_PHASES } from '../../contract/operation.ts';
 import { priorityOf, type Priority } from '../../contract/priority.ts';
-import type { ModerationRequest } from '../../contract/request.ts';
+import type { ModerationRequest, OnConflict } from '../../contract/request.ts';
 import { detailsOf, summaryOf } from '../../contract/summary.ts';
 import type { Successor, Watch } from '../../contract/signals.ts';
 import { sameTarget } from '../../contract/target.ts';
@@ -57,8 +57,6 @@ import { sameStart } from './start-id.ts';
  * C8. The running operation gets the priority of whoever joins it, supersedes it or waits for it, if that is more urgent
  *     (`raise.ts`).
  */
-
-export type OnConflict = 'supersede' | 'queue' | 'reject';
 
 /** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
 const MAX_STARTS = 20;

@@ -9,7 +9,7 @@ import { canonicalId, workflowIdOf as operationIdOf } from '../../contract/call-
 import { quote } from '../../contract/list-filter.ts';
 import type { CheckedFields, StandingMuteTerms, OfCall } from '../../contract/standing-mute.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
-import { lastingPriority } from '../../contract/priority.ts';
+import { standingPriority } from '../../contract/priority.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
 import { invalid, ModerationError } from '../errors.ts';
 import { StandingMuteHandle, type Spoken } from './standing-mute-handle.ts';
@@ -156,7 +156,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
         workflowIdConflictPolicy,
         taskQueue: this.#taskQueue,
         args: [request],
-        priority: lastingPriority(tenantId),
+        priority: standingPriority(tenantId),
         typedSearchAttributes: [
           keyword(SEARCH_ATTRIBUTE.callId, callId),
           keyword(SEARCH_ATTRIBUTE.outcome, PENDING),
