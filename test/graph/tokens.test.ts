@@ -78,7 +78,7 @@ describe('a managed identity', () => {
       await expect(tokens(tenantId)).rejects.toMatchObject({
         type: 'Unauthorized',
         isRetryable: false,
-        message: expect.stringMatching(`another tenant than ${tenantId}.* managed identity`),
+        message: expect.stringMatching(`a different tenant than ${tenantId}.* managed identity`),
       });
     }
     expect(await tokens(HOME)).toBe(issued[0]);
@@ -101,7 +101,7 @@ test('the doctor refuses a token of another tenant', async () => {
   const [check] = tokenChecks({ graph, tokens: source(), tenantId });
   expect(check && (await findingOf(check))).toMatchObject({
     state: 'failed',
-    said: expect.stringContaining(`another tenant than ${tenantId}`),
+    said: expect.stringContaining(`a different tenant than ${tenantId}`),
   });
   const [home] = tokenChecks({ graph, tokens: source(), tenantId: HOME.toUpperCase() });
   expect(home && (await findingOf(home))).toMatchObject({ state: 'ok' });
