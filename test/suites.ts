@@ -9,7 +9,7 @@
 export const UNIT = [
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
-  'test/operation/roster.test.ts',
+  'test/operation/{participant-mutes,roster}.test.ts',
   'test/repository/{audit,compose,docs}.test.ts',
   'test/simulator/*.test.ts',
   'test/standing/{mute-lock-looks,newcomers}.test.ts',

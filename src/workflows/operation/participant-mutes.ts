@@ -25,6 +25,14 @@ export interface ParticipantMutesState {
   failedOperations: readonly OperationUpdate[];
 }
 
+/** Whom one read looks for. */
+interface Wanted {
+  unsettled: readonly ParticipantMute[];
+  /** The participants of a notification that listed everyone. */
+  everyone: readonly string[] | undefined;
+  ids: readonly string[];
+}
+
 /**
  * The participants whom a mute of others mutes.
  *
@@ -39,6 +47,8 @@ export class ParticipantMutes {
   readonly #failedOperations: OperationUpdate[] = [];
   readonly #now: Omit<ParticipantMutesState, 'members' | 'failedOperations'>;
   #isKnown: boolean;
+  /** A notification has listed everyone since the last look. */
+  #isEveryoneNew: boolean;
 
   /** `state` is that of a run which this one continues. */
   constructor(request: ParticipantsMuteRequest, state?: ParticipantMutesState) {
@@ -48,6 +58,7 @@ export class ParticipantMutes {
     this.#members.push(...members.map((known) => new ParticipantMute(known)));
     this.#failedOperations.push(...failedOperations);
     this.#isKnown = state !== undefined;
+    this.#isEveryoneNew = state?.everyone !== undefined;
   }
 
   get state(): ParticipantMutesState {
@@ -68,9 +79,9 @@ export class ParticipantMutes {
     return this.#now.isGathering;
   }
 
-  /** A notification has listed everyone, and they were not looked for yet. */
-  get isEveryoneListed(): boolean {
-    return this.#now.everyone !== undefined;
+  /** A notification has listed everyone, and no read has looked for them yet. */
+  get isEveryoneNew(): boolean {
+    return this.#isEveryoneNew;
   }
 
   get isRosterComplete(): boolean {
@@ -131,6 +142,7 @@ export class ParticipantMutes {
     for (const member of this.#members) member.take(update);
     if (this.#now.isGathering && listsEveryone(update, this.#now.participantId)) {
       this.#now.everyone = update.participants.map(({ id }) => canonicalId(id));
+      this.#isEveryoneNew = true;
     }
   }
 
@@ -148,24 +160,18 @@ export class ParticipantMutes {
     if (update !== undefined) member.refuse(operationFailed(this.#request.callId, 'mute', update));
   }
 
-  /**
-   * Takes the participants for the next read: those who are not settled, and those in a notification that listed
-   * everyone.
-   */
-  takeWanted(): {
-    unsettled: readonly ParticipantMute[];
-    everyone: readonly string[] | undefined;
-    ids: readonly string[];
-  } {
+  /** Whom the next read looks for: those who are not settled, and those in a notification that listed everyone. */
+  takeWanted(): Wanted {
     const unsettled = this.#members.filter(({ isSettled }) => !isSettled);
-    const everyone = this.#now.everyone?.filter((id) => this.#isNew(id));
-    delete this.#now.everyone;
-    const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? [])].slice(0, MAX_PARTICIPANTS);
-    return { unsettled, everyone, ids };
+    const { everyone } = this.#now;
+    this.#isEveryoneNew = false;
+    const ids = [...unsettled.map(({ id }) => id), ...(everyone ?? []).filter((id) => this.#isNew(id))];
+    return { unsettled, everyone, ids: ids.slice(0, MAX_PARTICIPANTS) };
   }
 
-  /** Processes a read. */
-  see(reading: RosterReading, { unsettled, everyone }: ReturnType<ParticipantMutes['takeWanted']>): void {
+  /** Processes a read. If a read fails, the next one looks for the same. */
+  see(reading: RosterReading, { unsettled, everyone }: Wanted): void {
+    if (this.#now.everyone === everyone) delete this.#now.everyone; // Not if a newer notification came meanwhile.
     const found = new Map(reading.members.map((member) => [member.id, member]));
     for (const member of unsettled) {
       const shown = found.get(canonicalId(member.id));
@@ -180,7 +186,7 @@ export class ParticipantMutes {
     const listed = members.filter(({ id }) => this.#isNew(id));
     const found = new Set(members.map(({ id }) => id));
     // Who is listed by a notification, and whom no read finds: Graph is asked all the same, unless they have left.
-    const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => !found.has(id));
+    const unfound = isAbsenceProven ? [] : (everyone ?? []).filter((id) => this.#isNew(id) && !found.has(id));
     this.#members.push(
       ...[...listed, ...unfound.map((id) => ({ id, isInLobby: false }))].map((it) => ParticipantMute.of(it)),
     );

@@ -211,7 +211,7 @@ export class ParticipantsMute {
     const wait = (this.#progress.wait ??= this.#beginWait());
     const isLong = (): boolean => isHistoryLong(this.#signals);
     const isDone = (): boolean => this.interruptions.any || members.areSettled;
-    const isNews = (): boolean => isDone() || members.isEveryoneListed || isLong();
+    const isNews = (): boolean => isDone() || members.isEveryoneNew || isLong();
     const delays = members.isAnyMutedAlready ? [0, ...ROSTER_DELAYS_MS] : ROSTER_DELAYS_MS;
     for (; !isDone() && !this.#isRefusedForAll; wait.round += 1) {
       await waitFor(isNews, delayUntil(wait.deadline, delays, wait.round), 'Wait for the roster');
