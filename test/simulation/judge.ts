@@ -451,26 +451,11 @@ class Judge {
 
   // (s)
 
-  /**
-   * The operation that ran already and wanted the same. Who joins it hears that it was superseded also by a wish from before the
-   * join, if no worker had taken that wish yet.
-   */
-  #joinedBy(call: number, action: 'mute' | 'unmute', askedAt: number): Run | undefined {
-    return this.#runs.find(
-      ({ start, startedAt, closedAt = Infinity }) =>
-        start.workflowId === workflowIdOf(callIdAt(call)) &&
-        start.type === action &&
-        startedAt <= askedAt &&
-        closedAt >= askedAt,
-    );
-  }
-
   #judgeSuperseded(): void {
     for (const { step, askedAt, outcome } of this.#played.told) {
       if (step.kind !== 'ask' || outcome !== 'Superseded') continue;
-      const wishedAt = this.#joinedBy(step.call, step.action, askedAt)?.startedAt ?? askedAt;
       const isTrue = this.#wishesOf(step.call).some(
-        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= wishedAt,
+        ({ isMuted, to }) => isMuted === (step.action === 'unmute') && to >= askedAt,
       );
       const isRepeated = this.#played.told.some(
         (one) => one.step !== step && one.step.kind === 'ask' && one.step.call === step.call && one.askedAt >= askedAt,

@@ -599,4 +599,10 @@ export const KNOWN: readonly Known[] = [
     ],
     { calls: [call({ isLater: true })] },
   ),
+  known('operations', 'a mute joins no mute that an unmute takes over, though no worker has taken that yet', 10, [
+    at(0, { kind: 'away', deployment: 0, seconds: 30 }),
+    at(5, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+    at(10, { kind: 'ask', call: 0, action: 'unmute', onConflict: 'supersede' }),
+    at(15, { kind: 'ask', call: 0, action: 'mute', onConflict: 'supersede' }),
+  ]),
 ];

@@ -231,11 +231,11 @@ export class Starter {
     return sameTarget(asked?.request.target, target);
   }
 
-  /** Where no worker tells the phase, what is asked of Graph just now does. */
-  async #isJoinable({ handle, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
+  /** If no worker tells the phase, the run's history and what is asked of Graph just now do. */
+  async #isJoinable({ handle, runId, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
     if (isBeingCancelled) return false;
     const status = await this.#runs.statusOf(handle);
-    if (status === undefined) return !isRestoring;
+    if (status === undefined) return !isRestoring && !(await this.#runs.isSuperseded(handle, runId));
     return status.supersededBy === undefined && JOINABLE_PHASES.includes(status.phase);
   }
 

@@ -209,6 +209,17 @@ class Requests {
       return undefined;
     },
 
+    /** The signals, which are all that a client looks for in it. */
+    getWorkflowExecutionHistoryReverse: ({
+      execution,
+    }: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryReverseRequest) => {
+      const run = this.#server.find(execution?.workflowId ?? '', execution?.runId);
+      const events = run.signalNames.map((signalName) => ({
+        workflowExecutionSignaledEventAttributes: { signalName },
+      }));
+      return { history: { events: events.toReversed() }, nextPageToken: new Uint8Array() };
+    },
+
     queryWorkflow: ({ execution, query }: temporal.api.workflowservice.v1.IQueryWorkflowRequest, answer: Answer) => {
       const run = this.#server.find(execution?.workflowId ?? '', execution?.runId);
       this.#server.query(run, query?.queryType ?? '', query?.queryArgs?.payloads ?? [], (result, isFailure) => {

@@ -68,6 +68,7 @@ export class Run {
   events = 1;
   bytes = 0;
   signals = 0;
+  readonly signalNames: string[] = [];
   /** When it was told to end, and has not been told otherwise since. */
   releasedAt: number | undefined;
   /** Operations that it has ordered, and when. */

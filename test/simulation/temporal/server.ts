@@ -169,6 +169,7 @@ export class Server {
       throw grpcError(GRPC.invalidArgument, 'exceeded workflow execution limit for signal events');
     }
     run.signals += 1;
+    run.signalNames.push(name);
     if (name === STANDING_MUTE_SIGNAL.release) run.releasedAt ??= this.clock.now;
     if (name === STANDING_MUTE_SIGNAL.extend) run.releasedAt = undefined;
     run.count(1, input);
