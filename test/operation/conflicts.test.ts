@@ -77,6 +77,24 @@ describe.concurrent('the same action', () => {
     await run.terminate();
     await failureOf(second, 'Terminated');
   });
+
+  test('is the last wish, if the opposite was asked for while no worker was there', { timeout: 120_000 }, async () => {
+    const call = service.call();
+    const { moderation, runWorker } = withoutWorker();
+    const heard = [
+      failureOf(await moderation.mute({ callId: call.id }), 'Superseded'),
+      failureOf(await moderation.unmute({ callId: call.id }), 'Superseded'),
+    ];
+    const last = await moderation.mute({ callId: call.id });
+    const worker = await runWorker();
+    try {
+      expect(await last.result()).toMatchObject({ action: 'mute', isMuted: true });
+      await Promise.all(heard);
+      expect(call.self.serverMuted).toBe(true);
+    } finally {
+      await worker.stop();
+    }
+  });
 });
 
 describe.concurrent('the opposite action', () => {
