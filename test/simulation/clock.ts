@@ -4,13 +4,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  * Virtual time. Nothing here waits: what is to happen later stands in a queue by its time, and the clock jumps from one
  * event to the next.
  *
- * V1. One event at a time. After each, every microtask that it has caused runs before the next event begins, so that all
- *     code between two waits is one step, as it is in Node.
- * V2. Events of one moment happen in the order in which they were asked for. Chance is in the latencies, which whoever asks
- *     takes from the seed.
- * V3. While a simulation runs, `Date`, `performance.now` and the global timers are its own. In a workflow the time is that
- *     of its workflow task, as the SDK has it.
- * V4. What belongs to a process that was killed does not happen: its timers, and the answers that it waits for.
+ * - **One event at a time.** After each, every microtask that it has caused runs before the next event begins, so
+ *   that all code between two waits is one step, as it is in Node.
+ * - **Events of one moment keep their order.** They happen in the order in which they were asked for. Chance is in
+ *   the latencies, which whoever asks takes from the seed.
+ * - **Time is simulated.** While a simulation runs, `Date`, `performance.now` and the global timers are its own. In a
+ *   workflow the time is that of its workflow task, as the SDK has it.
+ * - **A killed process does nothing more.** What belongs to a process that was killed does not happen: its timers,
+ *   and the answers that it waits for.
  *
  * The microtasks are run by `process._tickCallback`, the function with which Node itself does that between two events. It
  * makes a whole simulation one synchronous call, some ten times as fast as to wait for each `setImmediate`.
@@ -85,14 +86,14 @@ export class Clock {
     return this.after(time - this.now, run);
   }
 
-  /** V1. Until the time, or until nothing is left to happen. */
+  /** **One event at a time**. Until the time, or until nothing is left to happen. */
   runUntil(end: number, isOver: () => boolean = () => false): void {
     runMicrotasks();
     for (;;) {
       const event = this.#heap[0];
       if (event === undefined || event.time > end || isOver()) break;
       pop(this.#heap);
-      if (event.isCancelled || event.owner?.isDead === true) continue; // V4
+      if (event.isCancelled || event.owner?.isDead === true) continue; // **A killed process does nothing more**
       this.now = event.time;
       this.events += 1;
       this.digest = (Math.imul(this.digest, 31) + event.time + event.order) | 0;
@@ -107,7 +108,7 @@ export class Clock {
   }
 }
 
-/** Runs a simulation to its end, as one event of Node, with its clock in place of the real one (V3). */
+/** Runs a simulation to its end, as one event of Node, with its clock in place of the real one (**Time is simulated**). */
 export async function simulate<T>(clock: Clock, work: () => T): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     realImmediate(() => {

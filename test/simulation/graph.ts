@@ -8,11 +8,14 @@ import type { Random } from './random.ts';
  * A simulated Graph: calls, who is in them, and what it does to those who ask. It serves the real activities in place of
  * `GraphClient`, and tells the webhook of what changes.
  *
- * Q1. A request travels, takes effect, and is answered; each may fail by itself. One that is not answered within 9 s fails as
- *     `GraphClient` fails it, and its effect may come all the same, also later.
- * Q2. `isMuted` of a participant is its own mute or the server's. `unmute` of the application takes the server's away.
- * Q3. Every change makes a roster, numbered where the call's rosters are; `notify` decides what becomes of it.
- * Q4. The list of participants ends at 100, and may be empty, incomplete or of the application alone for a time, as a fault.
+ * - **A request has three parts.** A request travels, takes effect, and is answered; each may fail by itself. One
+ *   that is not answered within 9 s fails as `GraphClient` fails it, and its effect may come all the same, also
+ *   later.
+ * - **A participant has two mutes.** `isMuted` of a participant is its own mute or the server's. `unmute` of the
+ *   application takes the server's away.
+ * - **Every change makes a roster**, numbered if the call's rosters are; `notify` decides what becomes of it.
+ * - **The list of participants is limited.** The list of participants ends at 100, and may be empty, incomplete or of
+ *   the application alone for a time, as a fault.
  */
 export interface Person {
   id: string;
@@ -253,7 +256,7 @@ export class Graph {
     return fromAnswer(asked.what, { status, clientRequestId: 'c', headers, body: undefined }, asked.permission);
   }
 
-  /** Q2. */
+  /** **A participant has two mutes**. */
   #answer(asked: GraphCall, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
     const [, , callId = '', , participantId = ''] = asked.path;
     const call = this.calls.get(callId);

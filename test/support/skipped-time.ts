@@ -30,19 +30,22 @@ import { environmentFor, log, silenceTemporal, TestCall } from './service.ts';
  *
  * What that server does and does not, as it was found with its version 1.40:
  *
- * T1. Its clock runs as the real one does until `pass`, which skips from timer to timer. While a task is under way it
- *     runs as the real one again.
- * T2. Only workflows live by that clock. The activities, the simulator and the webhook have the real one: what they do
- *     takes moments, and tokens are checked against the day on which the test runs.
- * T3. It keeps no lists, from which the webhook knows the mute locks and mutes on entry. So these never hear of a roster, as if
- *     each notification to them were lost, and look by themselves; operations and live calls hear of all.
- * T4. It has no schedules, so that live calls cannot ask whether a policy mutes them, and go on without an answer. A
- *     policy is run by hand.
- * T5. It takes search attributes and does not list them, which `startWorker` insists on: the worker is made here.
- * T6. It keeps the tasks of a workflow for the worker that had it, also where that has stopped, and they are lost. So no
- *     worker is stopped here before the end; one may come late.
- * T7. An activity that is to be tried again only after its time is over, as after a 503 with a long `Retry-After`, is now
- *     and then taken for running until then, by the real clock. So a Graph that is down is played by one that refuses.
+ * - **Time is skipped by `pass`.** Its clock runs as the real one does until `pass`, which skips from timer to timer.
+ *   While a task is under way it runs as the real one again.
+ * - **Only workflows skip time.** Only workflows live by that clock. The activities, the simulator and the webhook
+ *   have the real one: what they do takes moments, and tokens are checked against the day on which the test runs.
+ * - **There are no lists.** It keeps no lists, from which the webhook knows the mute locks and mutes on entry. So
+ *   these never hear of a roster, as if each notification to them were lost, and look by themselves; operations and
+ *   live calls hear of all.
+ * - **There are no schedules.** It has no schedules, so that live calls cannot ask whether a policy mutes them, and
+ *   go on without an answer. A policy is run by hand.
+ * - **Search attributes are not listed.** It takes search attributes and does not list them, which `startWorker`
+ *   insists on: the worker is made here.
+ * - **No worker is stopped before the end.** It keeps the tasks of a workflow for the worker that had it, also where
+ *   that has stopped, and they are lost. So no worker is stopped here before the end; one may come late.
+ * - **A retry beyond its limit may look like running.** An activity that is to be tried again only after its time is
+ *   over, as after a 503 with a long `Retry-After`, is now and then taken for running until then, by the real clock.
+ *   So a Graph that is down is played by one that refuses.
  */
 export class SkippedTime {
   readonly graph: GraphSimulator;
@@ -135,7 +138,7 @@ export class SkippedTime {
     await this.#environment.sleep(seconds * 1_000);
   }
 
-  /** The same while there is no worker: every task that becomes due meanwhile would hold the clock (T1), and is let go. */
+  /** The same while there is no worker: every task that becomes due meanwhile would hold the clock (**Time is skipped by `pass`**), and is let go. */
   async passWithoutWorker(seconds: number): Promise<void> {
     const { testService } = this.#environment.connection;
     let isOver = false;

@@ -13,14 +13,17 @@ import type { Worker } from './worker.ts';
  * One activity of a run, as the server keeps it, and each attempt at it, as a worker runs it: the SDK's own `Activity`
  * around the activity's own code.
  *
- * A1. An attempt that fails is tried again after the retry policy's interval, or after what the failure itself says, unless it
- *     is not retryable, was asked to be cancelled, or the next one would begin after schedule-to-close.
- * A2. An attempt is given up at start-to-close, or when it has not beaten for the heartbeat timeout. What it does from then on
- *     it still does, unless its worker has died, but nobody hears its result.
- * A3. A cancellation reaches an attempt with the answer to a heartbeat, and no other way. One between two attempts, or
- *     not begun, is cancelled at once.
- * A4. Beats go to the server at most every 0.8 of the heartbeat timeout, the latest of them.
- * A5. The effect of an attempt whose worker died stays, and its result is lost: the next attempt comes after A2.
+ * - **A failed attempt is retried.** An attempt that fails is tried again after the retry policy's interval, or after
+ *   what the failure itself says, unless it is not retryable, was asked to be cancelled, or the next one would begin
+ *   after schedule-to-close.
+ * - **An attempt has a limit.** An attempt is given up at start-to-close, or when it has not beaten for the heartbeat
+ *   timeout. What it does from then on it still does, unless its worker has died, but nobody hears its result.
+ * - **A cancellation comes with a heartbeat.** A cancellation reaches an attempt with the answer to a heartbeat, and
+ *   no other way. One between two attempts, or not begun, is cancelled at once.
+ * - **Heartbeats are throttled.** Beats go to the server at most every 0.8 of the heartbeat timeout, the latest of
+ *   them.
+ * - **A lost attempt keeps its effect.** The effect of an attempt whose worker died stays, and its result is lost:
+ *   the next attempt comes when its limit is over.
  */
 type Schedule = coresdk.workflow_commands.IScheduleActivity;
 
@@ -72,14 +75,14 @@ export class Activity {
     return !this.#isOver;
   }
 
-  /** The run has ended, or needs it no more. An attempt that runs hears of it with its next beat (A3). */
+  /** The run has ended, or needs it no more. An attempt that runs hears of it with its next beat (**A cancellation comes with a heartbeat**). */
   forget(): void {
     this.#isOver = true;
     this.#overall?.cancel();
     this.#stopTimers();
   }
 
-  /** A3. */
+  /** **A cancellation comes with a heartbeat**. */
   requestCancel(): void {
     if (this.#isOver) return;
     this.#isCancelRequested = true;
@@ -180,7 +183,7 @@ export class Activity {
   }
 
   /**
-   * A heartbeat that the activity waits for, unlike A4.
+   * A heartbeat that the activity waits for, unlike **Heartbeats are throttled**.
    *
    * @returns whether it is to be cancelled, or `undefined` if the attempt is not known any more
    */
@@ -198,7 +201,7 @@ export class Activity {
     );
   }
 
-  /** The server hears a beat; its answer may cancel the attempt (A3). */
+  /** The server hears a beat; its answer may cancel the attempt (**A cancellation comes with a heartbeat**). */
   #beat(attempt: Attempt, details: unknown): void {
     const isKnown = !this.#isOver && this.#current === attempt;
     if (isKnown) {
@@ -218,7 +221,7 @@ export class Activity {
   }
 
   #ended(attempt: Attempt, result: coresdk.activity_result.IActivityExecutionResult): void {
-    if (this.#isOver || this.#current !== attempt) return; // A2
+    if (this.#isOver || this.#current !== attempt) return; // **An attempt has a limit**
     this.#current = undefined;
     this.#stopTimers();
     if (result.completed) this.#resolve({ completed: { result: result.completed.result ?? null } }, payloadOf(result));
@@ -228,7 +231,7 @@ export class Activity {
     } else this.#failed(result.failed?.failure ?? result.cancelled?.failure ?? {});
   }
 
-  /** A1. */
+  /** **A failed attempt is retried**. */
   #failed(failure: Failure): void {
     const { applicationFailureInfo } = failure;
     this.#lastFailure = failure;
@@ -249,7 +252,7 @@ export class Activity {
     this.#offer(pause + this.#server.random.latency(5));
   }
 
-  /** A2. */
+  /** **An attempt has a limit**. */
   #attemptTimedOut(attempt: Attempt, type: number, name: string): void {
     if (this.#isOver || this.#current !== attempt) return;
     this.#current = undefined;
@@ -295,7 +298,7 @@ export class Activity {
   }
 }
 
-/** A4. */
+/** **Heartbeats are throttled**. */
 class Beats {
   readonly #server: Server;
   readonly #owner: Owner;

@@ -13,9 +13,12 @@ import type { Listed } from './visibility.ts';
  * The connection of a process to the simulated server, under the SDK's own client. A request travels, is done, and its answer
  * travels back:
  *
- * G1. While the server is down a request waits, as the SDK tries it again and again, until its deadline.
- * G2. A deadline and an abort end the waiting of the caller, and not the request, which may be done all the same.
- * G3. What belongs to a process that has died gets no answer (V4 of `clock.ts`).
+ * - **A request waits for the server.** While the server is down a request waits, as the SDK tries it again and
+ *   again, until its deadline.
+ * - **A deadline ends the wait, not the request.** A deadline and an abort end the waiting of the caller, and not the
+ *   request, which may be done all the same.
+ * - **A dead process gets no answer.** What belongs to a process that has died gets no answer (`clock.ts`: **A killed
+ *   process does nothing more**).
  */
 type Service = temporal.api.workflowservice.v1.WorkflowService;
 /** The filter of whoever waits for the end. */
@@ -87,10 +90,10 @@ class Requests {
             settle();
           },
           owner,
-        ); // G3
+        ); // **A dead process gets no answer**
       };
       const refuse = (code: number, why: string) => () => reject(grpcError(code, why));
-      const onAbort = (): void => back(refuse(GRPC.cancelled, 'aborted')); // G2
+      const onAbort = (): void => back(refuse(GRPC.cancelled, 'aborted')); // **A deadline ends the wait, not the request**
       if (abort?.aborted === true) return back(refuse(GRPC.cancelled, 'aborted'));
       abort?.addEventListener('abort', onAbort);
       const limit = deadline ?? (clock.now < this.#server.downUntil ? clock.now + RETRIES_MS : undefined);
@@ -104,7 +107,7 @@ class Requests {
         } catch (error) {
           back(() => reject(error instanceof Error ? error : new Error(String(error))));
         }
-      }); // G1
+      }); // **A request waits for the server**
     });
   }
 

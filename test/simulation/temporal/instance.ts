@@ -14,14 +14,17 @@ import type { Clock } from '../clock.ts';
  * Temporal's Core drives it. Nothing of the SDK is copied here, so its semantics are exact; what is done by hand is what
  * `vm-shared.ts` of the worker and Core do around it:
  *
- * I1. The jobs of one workflow task come in one activation: the start first, then signals, then all others, each kind in
- *     the order of the history (Core sorts them so; SDK flag `ProcessWorkflowActivationJobsAsSingleBatch`).
- * I2. An activity that is cancelled with TRY_CANCEL or ABANDON is resolved as cancelled at once, in another activation of
- *     the same workflow task. So is one that was not sent to the server yet, whatever its kind. With
- *     WAIT_CANCELLATION_COMPLETED its own end resolves it.
- * I3. A timer that is started and cancelled in one task never reaches the server.
- * I4. The sandbox is the process itself, so the activator is a global only while its run is active. All that the workflow
- *     does happens then: whatever it waits for is resolved by a job.
+ * - **One activation a workflow task.** The jobs of one workflow task come in one activation: the start first, then
+ *   signals, then all others, each kind in the order of the history (Core sorts them so; SDK flag
+ *   `ProcessWorkflowActivationJobsAsSingleBatch`).
+ * - **A cancelled activity is resolved at once.** An activity that is cancelled with TRY_CANCEL or ABANDON is
+ *   resolved as cancelled at once, in another activation of the same workflow task. So is one that was not sent to
+ *   the server yet, whatever its kind. With WAIT_CANCELLATION_COMPLETED its own end resolves it.
+ * - **A timer cancelled at once never existed.** A timer that is started and cancelled in one task never reaches the
+ *   server.
+ * - **The activator is a global while its run is active.** The sandbox is the process itself, so the activator is a
+ *   global only while its run is active. All that the workflow does happens then: whatever it waits for is resolved
+ *   by a job.
  */
 
 export type Job = { variant: string } & coresdk.workflow_activation.IWorkflowActivationJob;
@@ -130,7 +133,7 @@ export class Instance {
     let next = sorted(jobs).filter((job) => this.#isNews(job));
     while (next.length > 0 && !this.isCompleted) {
       const batch = this.#activate(next, time);
-      next = this.#settle(batch, commands); // I2
+      next = this.#settle(batch, commands); // **A cancelled activity is resolved at once**
       activator.getAndResetSinkCalls();
     }
     for (const { scheduleActivity } of commands) {
@@ -149,7 +152,7 @@ export class Instance {
     return command?.respondToQuery ?? {};
   }
 
-  /** I4. */
+  /** **The activator is a global while its run is active**. */
   #activate(jobs: Job[], time: number): Command[] {
     setActivator(this.#activator);
     try {
@@ -195,7 +198,7 @@ export class Instance {
         jobs.push(...this.#cancelActivity(command, requestCancelActivity.seq ?? 0, commands));
       } else if (cancelTimer) {
         const started = commands.findIndex(({ startTimer }) => startTimer?.seq === cancelTimer.seq);
-        if (started >= 0) commands.splice(started, 1); // I3
+        if (started >= 0) commands.splice(started, 1); // **A timer cancelled at once never existed**
         else commands.push(command);
       } else commands.push(command);
     }
@@ -225,7 +228,7 @@ export function cancelled({ activityId, activityType }: { activityId: string; ac
   };
 }
 
-/** I1. */
+/** **One activation a workflow task**. */
 function sorted(jobs: readonly Job[]): Job[] {
   const rank = ({ variant }: Job): number =>
     variant === 'initializeWorkflow' ? 0 : variant === 'signalWorkflow' ? 1 : 2;

@@ -10,12 +10,13 @@ import type { Server } from './server.ts';
 /**
  * Temporal's schedules: calendars and intervals in a zone, the overlap policies, pause, trigger and backfill.
  *
- * D1. A calendar's time of day that a day does not have, for spring skips it, is no time: the schedule does not run then
- *     (`calendar.go` of the server).
- * D2. What is due while the run before is open: with `skip` it is lost, with `bufferOne` one waits, with `bufferAll` all do,
- *     `cancelOther` and `terminateOther` end the run before, `allowAll` starts beside it. A run that continues as new is one
- *     run.
- * D3. A time that has passed for longer than the catch-up window, because the server was down, is missed.
+ * - **A skipped time of day is no time.** A calendar's time of day that a day does not have, because spring skips it,
+ *   is no time: the schedule does not run then (`calendar.go` of the server).
+ * - **The overlap policy decides.** What is due while the run before is open: with `skip` it is lost, with
+ *   `bufferOne` one waits, with `bufferAll` all do, `cancelOther` and `terminateOther` end the run before, `allowAll`
+ *   starts beside it. A run that continues as new is one run.
+ * - **A time that is too late is missed.** A time that has passed for longer than the catch-up window, because the
+ *   server was down, is missed.
  */
 export type ISchedule = temporal.api.schedule.v1.ISchedule;
 type ICalendar = temporal.api.schedule.v1.IStructuredCalendarSpec;
@@ -157,7 +158,7 @@ export class Schedules {
     this.#changed(schedule, 'delete');
   }
 
-  /** D2. */
+  /** **The overlap policy decides**. */
   closed(run: Run): void {
     for (const schedule of this.all.values()) {
       const index = schedule.running.indexOf(run);
@@ -177,7 +178,7 @@ export class Schedules {
       const window = msOf(schedule.spec.policies?.catchupWindow) ?? 365 * DAY_MS;
       if (schedule.isPaused) this.#arm(schedule, time);
       else if (this.#server.clock.now - time > window) {
-        schedule.missed += 1; // D3
+        schedule.missed += 1; // **A time that is too late is missed**
         this.#arm(schedule, time);
       } else {
         this.#due(schedule, time, 0);
@@ -186,7 +187,7 @@ export class Schedules {
     });
   }
 
-  /** D2. */
+  /** **The overlap policy decides**. */
   #due(schedule: Schedule, time: number, given: number): void {
     const overlap = given || schedule.spec.policies?.overlapPolicy || OVERLAP.skip;
     if (schedule.running.length === 0 || overlap === OVERLAP.allowAll) return this.#take(schedule, time);
@@ -265,7 +266,7 @@ function executionOf({ start, firstRunId }: Run) {
   return { workflowId: start.workflowId, runId: firstRunId };
 }
 
-/** D1. */
+/** **A skipped time of day is no time**. */
 function nextOf(calendar: ICalendar, zone: string, after: number): number | undefined {
   const years = calendar.year ?? [];
   const thisYear = new Date(after).getUTCFullYear();

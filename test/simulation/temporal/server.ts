@@ -14,19 +14,20 @@ import { TaskQueue, type Worker } from './worker.ts';
 /**
  * A Temporal server, as much of it as the service relies on. The rules, with where they come from:
  *
- * S1. One open run a workflow ID. A start that names a `requestId` which the newest run of the ID was started with is given
- *     that run, open or closed (history service, `StartWorkflowExecution`).
- * S2. A run has one workflow task at a time. What happens meanwhile is kept, and comes with the next one. A task that closes
- *     the run while something is kept is refused (`UnhandledCommand`): it is done again, from the history, with all that has
- *     come. So no run closes over a signal that it has not seen.
- * S3. A workflow task that a worker does not answer in 10 s goes to another one, which replays the history. A run whose
- *     worker died is replayed likewise, and must ask for the same again.
- * S4. A task that fails is tried again, and changes nothing: the run stands still.
- * S5. A timer fires late by what the seed says, now and then by a second. Nothing fires while the server is down, all of it
- *     afterwards.
- * S6. A run ends by the server's hand with 51,200 events or 50 MB, and takes 10,000 signals at most, of 2 MB at most
- *     (`limit.historyCount.error`, `limit.historySize.error`, `history.maximumSignalsPerExecution`, `limit.blobSize.error`).
- * S7. Whoever asks for a run by its ID is told the truth; lists lag (`visibility.ts`).
+ * - **One open run of a workflow ID.** One open run a workflow ID. A start that names a `requestId` which the newest
+ *   run of the ID was started with is given that run, open or closed (history service, `StartWorkflowExecution`).
+ * - **One workflow task at a time.** A run has one workflow task at a time. What happens meanwhile is kept, and comes
+ *   with the next one. A task that closes the run while something is kept is refused (`UnhandledCommand`): it is done
+ *   again, from the history, with all that has come. So no run closes over a signal that it has not seen.
+ * - **A lost task is replayed.** A workflow task that a worker does not answer in 10 s goes to another one, which
+ *   replays the history. A run whose worker died is replayed likewise, and must ask for the same again.
+ * - **A failed task changes nothing.** A task that fails is tried again, and changes nothing: the run stands still.
+ * - **Timers fire late.** A timer fires late by what the seed says, now and then by a second. Nothing fires while the
+ *   server is down, all of it afterwards.
+ * - **A run has limits.** A run ends by the server's hand with 51,200 events or 50 MB, and takes 10,000 signals at
+ *   most, of 2 MB at most (`limit.historyCount.error`, `limit.historySize.error`,
+ *   `history.maximumSignalsPerExecution`, `limit.blobSize.error`).
+ * - **Lists lag.** Whoever asks for a run by its ID is told the truth; lists lag (`visibility.ts`).
  */
 const MAX_EVENTS = 51_200;
 const MAX_BYTES = 50 * 1024 * 1024;
@@ -66,7 +67,7 @@ export class Server {
     this.schedules = new Schedules(this);
   }
 
-  /** S5. */
+  /** **Timers fire late**. */
   after(ms: number, work: () => void): Timer {
     let timer: Timer;
     const attempt = (): void => {
@@ -110,7 +111,7 @@ export class Server {
 
   // runs
 
-  /** S1. @throws where one runs already */
+  /** **One open run of a workflow ID**. @throws where one runs already */
   start(start: Start): Run {
     const current = this.#current.get(start.workflowId);
     if (current !== undefined && start.requestId !== undefined && current.start.requestId === start.requestId) {
@@ -162,7 +163,7 @@ export class Server {
 
   signal(workflowId: string, runId: string | null | undefined, name: string, input: Payload[], headers: Fields): void {
     const run = this.#open(workflowId, runId);
-    // S6
+    // **A run has limits**
     if (sizeOf(input) > MAX_BLOB) throw grpcError(GRPC.invalidArgument, 'Blob data size exceeds limit.');
     if (run.signals >= MAX_SIGNALS) {
       run.overLimit = 'It takes no more signals.';
@@ -198,7 +199,7 @@ export class Server {
     if (!this.#isOverLimit(run)) this.#schedule(run);
   }
 
-  /** S6. */
+  /** **A run has limits**. */
   #isOverLimit(run: Run): boolean {
     if (run.events < MAX_EVENTS && run.bytes < MAX_BYTES) return false;
     const reason =
@@ -210,7 +211,7 @@ export class Server {
 
   // workflow tasks
 
-  /** S2. */
+  /** **One workflow task at a time**. */
   #schedule(run: Run, ms = this.random.latency(4)): void {
     if (run.task !== undefined || run.pending.length === 0 || !run.isOpen) return;
     const task = { state: 'scheduled' as const, jobs: [] as Job[] };
@@ -228,7 +229,7 @@ export class Server {
     const task: NonNullable<Run['task']> = { state: 'started', jobs };
     run.task = task;
     run.count(1);
-    // S3
+    // **A lost task is replayed**
     task.timeout = this.after(TASK_MS, () => {
       if (run.task === task) this.#again(run, task);
     });
@@ -245,7 +246,7 @@ export class Server {
     clock.after(random.latency(3), () => this.whenUp(() => this.#taskDone(run, task, facts, commands)), worker);
   }
 
-  /** S4. */
+  /** **A failed task changes nothing**. */
   #taskFailed(run: Run, task: NonNullable<Run['task']>, message: string): void {
     task.timeout?.cancel();
     run.taskFailures += 1;
@@ -272,7 +273,7 @@ export class Server {
     return instance;
   }
 
-  /** S3. */
+  /** **A lost task is replayed**. */
   #replayed(run: Run, facts: Facts): Instance {
     const { workflowId, type, taskQueue, continuedFrom } = run.start;
     const identity = {
@@ -304,7 +305,7 @@ export class Server {
     const isClosing = commands.some(isClosingCommand);
     if (isClosing && run.pending.length > 0) {
       run.count(1);
-      return this.#again(run, task); // S2
+      return this.#again(run, task); // **One workflow task at a time**
     }
     run.task = undefined;
     run.done.push({
@@ -357,7 +358,7 @@ export class Server {
 
   #startTimer(run: Run, seq: number, ms: number): void {
     run.count(1);
-    const late = this.random.chance(0.02) ? this.random.int(0, 1_000) : this.random.int(0, 20); // S5
+    const late = this.random.chance(0.02) ? this.random.int(0, 1_000) : this.random.int(0, 20); // **Timers fire late**
     const timer = this.after(ms + late, () => {
       run.timers.delete(seq);
       run.count(1);
