@@ -3,30 +3,31 @@ import { SIGNAL } from '../../src/contract/names.ts';
 import type { FormChange, LogEntry, NotificationEntry } from '../../src/simulator/index.ts';
 
 /**
- * The judge. It reads only what cannot be argued with: the simulator's log and its state, the outcome that each operation
- * told, and Temporal's account of each run.
+ * The judge of single operations. It reads the simulator's log and state, the outcome that each operation reported, and
+ * Temporal's histories, and nothing else.
  *
- * (a) A confirmed operation means that the application's state was as reported at a moment between the request and the
- *     confirmation. A roster that Graph delivers late may show what is past, and mislead where its place in the order is
- *     not known: full ones carry none, and of numbered ones a run knows none before it has heard or read one. Such a
- *     confirmation is counted apart, and only where a roster that may mislead was delivered in that time.
- * (b) A failed operation that says `restored: true` has sent something, and after the last that it sent the state was as it
- *     was read; one that says `restored: false` has sent nothing but what was asked.
- * (c) No run outlives its deadlines.
- * (d) Two operations on a call never interleave: no run begins before the one before it has closed, every POST begins and
- *     ends within one run, and no POST is sent while another is on its way. Only the same action may be sent again while
- *     Graph still has the first: one whose connection broke.
- * (e) Every notification that the webhook answered with 202 while a run was there to take it stands in its history as a
- *     signal: the call's end, an operation's news, and each roster with the application's state as it told it. Rosters that
- *     came at the same time may be one signal, of which the later state stands.
- * (f) What was confirmed last is what Graph shows, unless somebody else changed it after it had been so (a). Graph may answer
- *     a POST and do what it asks later than the next one; where the log tells so, that is counted apart.
+ * - **Confirmed is true.** If an operation is confirmed, the application's state was the reported one at some moment between
+ *   the request and the confirmation. A roster that Graph delivers late may show an older state, and mislead a run that
+ *   does not know its place in the order: full rosters have no number, and a run knows no number of delta rosters before
+ *   it has received or read one. Such a confirmation is counted apart, and only if a misleading roster was delivered in
+ *   that time.
+ * - **Restored is true.** An operation that fails with `restored: true` has sent something, and after its last request the
+ *   state was as it was read before. With `restored: false` it has sent nothing but its own request.
+ * - **In time.** No run outlives its deadlines.
+ * - **One at a time.** Two operations on a call never interleave. No run begins before the previous one has closed, every
+ *   POST begins and ends within one run, and no POST is sent while another is under way. Only the same action may be sent
+ *   again while Graph still has the first one, if the connection broke.
+ * - **Nothing is lost.** Every notification that the webhook answered with 202 while a run was open is a signal in its
+ *   history: the end of the call, an update of an operation, and each roster with the application's state in it. Rosters
+ *   that came at the same time may be one signal, which has the later state.
+ * - **The last confirmed stands.** Graph shows the state that was confirmed last, unless somebody else changed it after that.
+ *   Graph may apply a POST later than the next one; if the log shows that, it is counted apart.
  */
 export interface Verdict {
   violations: string[];
-  /** Confirmed by a roster that came late, and whose place in the order nobody could know (a). */
+  /** Confirmed by a roster that came late, and whose place in the order nobody could know (*confirmed is true*). */
   misled: number;
-  /** Confirmed, and then undone by a request of before, which Graph had put off (f). */
+  /** Confirmed, and then undone by a request of before, which Graph had put off (*the last confirmed stands*). */
   overtaken: number;
 }
 
@@ -88,50 +89,51 @@ export function judge(evidence: Evidence): Verdict {
   const { log, runs, callId } = evidence;
   const blame = (rule: string, run: JudgedRun | undefined, what: string): void => {
     violations.push(
-      `(${rule}) call ${callId} run ${run?.runId ?? '-'} ${run?.action ?? ''} ${run?.outcome ?? ''}: ${what}`,
+      `${rule}: call ${callId} run ${run?.runId ?? '-'} ${run?.action ?? ''} ${run?.outcome ?? ''}: ${what}`,
     );
   };
   const states = statesOf(evidence);
   const posts = log.filter((entry) => entry.type === 'request').filter(({ action }) => action !== undefined);
 
   for (const run of runs) {
-    // (a)
+    // confirmed is true
     if (run.result !== undefined) {
       const from = Date.parse(run.result.requestedAt) - SLACK_MS;
       const to = Date.parse(run.result.confirmedAt) + SLACK_MS;
       const { isMuted } = run.result;
       if (!within(states, from, to).some((state) => state.isMuted === isMuted)) {
         if (mayHaveMisled(evidence, run, from, to)) misled += 1;
-        else blame('a', run, `isMuted ${isMuted} was confirmed and never true from ${from} to ${to}`);
+        else blame('confirmed is true', run, `isMuted ${isMuted} was confirmed and never true from ${from} to ${to}`);
       }
     }
-    // (b)
+    // restored is true
     if (run.details?.restored === true && run.before !== undefined && run.closedAt !== undefined) {
       const { before, closedAt } = run;
       const last = posts.findLast(({ startedAt }) => startedAt >= run.startedAt && startedAt <= closedAt);
       const isAsBefore = (state: State): boolean =>
         before.serverMuted === undefined ? state.isMuted === before.isMuted : state.serverMuted === before.serverMuted;
-      if (last === undefined) blame('b', run, 'restored, but nothing was sent');
+      if (last === undefined) blame('restored is true', run, 'restored, but nothing was sent');
       else if (!within(states, last.endedAt ?? last.startedAt, closedAt + SLACK_MS).some(isAsBefore))
-        blame('b', run, `restored, but the state is not ${JSON.stringify(before)}`);
+        blame('restored is true', run, `restored, but the state is not ${JSON.stringify(before)}`);
     }
     if (run.details?.restored === false && run.outcome !== 'RestoreFailed' && run.closedAt !== undefined) {
       const sent = posts.filter(({ startedAt }) => startedAt >= run.startedAt && startedAt <= (run.closedAt ?? 0));
       const others = sent.filter(({ action }) => action !== run.action);
-      if (others.length > 0) blame('b', run, `restored: false, but ${others.length} opposite requests were sent`);
+      if (others.length > 0)
+        blame('restored is true', run, `restored: false, but ${others.length} opposite requests were sent`);
     }
-    // (c)
+    // in time
     const end = run.closedAt;
-    if (end === undefined) blame('c', run, 'never closed');
+    if (end === undefined) blame('in time', run, 'never closed');
     else if (end - run.startedAt > MAX_MS + run.confirmWithinSeconds * 1_000 + (evidence.outageMs ?? 0))
-      blame('c', run, `took ${end - run.startedAt} ms`);
+      blame('in time', run, `took ${end - run.startedAt} ms`);
   }
 
-  // (d)
+  // one at a time
   for (const [index, run] of runs.entries()) {
     const next = runs[index + 1];
     if (next !== undefined && next.startedAt < (run.closedAt ?? Infinity) - SLACK_MS)
-      blame('d', run, `not closed when run ${next.runId} began`);
+      blame('one at a time', run, `not closed when run ${next.runId} began`);
   }
   for (const [index, post] of posts.entries()) {
     const { action, startedAt, endedAt = Infinity, outcome } = post;
@@ -142,15 +144,15 @@ export function judge(evidence: Evidence): Verdict {
     const isWithin = runs.some(
       (run) => run.startedAt - SLACK_MS <= startedAt && (run.closedAt ?? Infinity) + SLACK_MS >= endedAt,
     );
-    if (!isOfARun) blame('d', undefined, `${span} belongs to no run`);
-    else if (!isWithin && outcome !== 'gone') blame('d', undefined, `${span} outlives its run`);
+    if (!isOfARun) blame('one at a time', undefined, `${span} belongs to no run`);
+    else if (!isWithin && outcome !== 'gone') blame('one at a time', undefined, `${span} outlives its run`);
     const next = posts[index + 1];
     if (next === undefined || next.startedAt >= endedAt - 1) continue;
     const isRepeated = outcome === 'gone' && next.action === action;
-    if (!isRepeated) blame('d', undefined, `${span} overlaps ${next.action} of ${next.startedAt}`);
+    if (!isRepeated) blame('one at a time', undefined, `${span} overlaps ${next.action} of ${next.startedAt}`);
   }
 
-  // (e)
+  // nothing is lost
   for (const entry of log) {
     if (entry.type !== 'notification' || entry.status !== 202) continue;
     const { startedAt, endedAt = Infinity } = entry;
@@ -161,10 +163,10 @@ export function judge(evidence: Evidence): Verdict {
       .flatMap(({ signals }) => signals)
       .filter(({ at, name }) => name === told.name && at >= startedAt - SLACK_MS && at <= endedAt + SLACK_MS);
     const isThere = then.some((signal) => told.isSaidBy(signal)) || (then.length > 0 && mayBeMerged(entry, evidence));
-    if (!isThere) blame('e', taker, `${entry.kind} answered 202 at ${endedAt} is no signal`);
+    if (!isThere) blame('nothing is lost', taker, `${entry.kind} answered 202 at ${endedAt} is no signal`);
   }
 
-  // (f)
+  // the last confirmed stands
   const confirmed = runs.filter(({ result }) => result !== undefined);
   const last = confirmed.toSorted((a, b) => (a.closedAt ?? 0) - (b.closedAt ?? 0)).at(-1);
   const lastRun = runs.toSorted((a, b) => a.startedAt - b.startedAt).at(-1);
@@ -176,7 +178,11 @@ export function judge(evidence: Evidence): Verdict {
     const wasPutOff = log.some((entry) => entry.type === 'request' && entry.effect === 'later');
     if (isLater && turn.isOurs && wasPutOff) overtaken += 1;
     else if ((!isLater || turn.isOurs) && misled === 0)
-      blame('f', last, `confirmed isMuted ${last.result.isMuted}, and Graph shows ${now.isMuted}`);
+      blame(
+        'the last confirmed stands',
+        last,
+        `confirmed isMuted ${last.result.isMuted}, and Graph shows ${now.isMuted}`,
+      );
   }
   return { violations, misled, overtaken };
 }

@@ -1,14 +1,15 @@
 import type { LogEntry } from '../../src/simulator/index.ts';
 
 /**
- * The judge of what lasts. It reads Graph's log and state, Temporal's account of each run, and what was asked for and when.
+ * The judge of standing mutes. It reads Graph's log and state, Temporal's account of each run, and the requests with their
+ * times.
  *
- * (g) Once everything has ended and Graph has recovered, the call is as the last wish says. A wish is an operation that was
- *     confirmed, the end of a mute lock or timed mute, or what an organizer did. Wishes that are so close that nobody can tell their
- *     order decide nothing, and are counted apart.
- * (h) A mute on entry mutes nobody who was there when it began.
- * (i) What has ended sends nothing later: no POST begins after the last run of the call has closed.
- * (j) No wait outlives its deadline: everything ends within the time that the player gives.
+ * - **Newest wish.** Once everything has ended and Graph has recovered, the call is as the newest wish wants it. A wish is an
+ *   operation that was confirmed, the end of a mute lock or timed mute, or a change by an organizer. Wishes whose order
+ *   nobody can know decide nothing, and are counted apart.
+ * - **Who was there.** A mute on entry mutes nobody who was there when it began.
+ * - **Silence after the end.** No POST begins after the last run of the call has closed.
+ * - **Deadlines and limits.** Everything ends within the time that the player gives.
  */
 export interface StandingEvidence {
   callId: string;
@@ -48,10 +49,10 @@ const SLACK_MS = 100;
 
 export function judgeStanding(evidence: StandingEvidence): StandingVerdict {
   const { callId, log, wishes, isServerMuted, hasEnded, late, lastClosedAt } = evidence;
-  const violations = late.map((what) => `(j) call ${callId}: ${what} has not ended in time`);
+  const violations = late.map((what) => `deadlines and limits: call ${callId}: ${what} has not ended in time`);
   const requests = log.filter((entry) => entry.type === 'request');
 
-  // (g)
+  // newest wish
   const ordered = wishes.toSorted((a, b) => a.at - b.at);
   const last = ordered.at(-1);
   const near = ordered.filter(({ at }) => last !== undefined && at > last.from - SIMULTANEOUS_MS);
@@ -59,25 +60,27 @@ export function judgeStanding(evidence: StandingEvidence): StandingVerdict {
   const wanted = last?.isMuted ?? false;
   if (!hasEnded && !isUndecided && late.length === 0 && isServerMuted !== wanted) {
     const said = ordered.map(({ at, isMuted, who }) => `${at} ${who}: ${String(isMuted)}`).join(', ');
-    violations.push(`(g) call ${callId} is ${isServerMuted ? 'muted' : 'not muted'}, and the wishes were: ${said}`);
+    violations.push(
+      `newest wish: call ${callId} is ${isServerMuted ? 'muted' : 'not muted'}, and the wishes were: ${said}`,
+    );
   }
 
-  // (h)
+  // who was there
   for (const { path, name } of requests) {
     if (name !== 'muteParticipant') continue;
     const muted = evidence.participants.find(({ id }) => path.includes(id));
     if (evidence.muteOnEntryAt === undefined || muted === undefined) {
-      violations.push(`(h) call ${callId}: ${path} without a mute on entry`);
+      violations.push(`who was there: call ${callId}: ${path} without a mute on entry`);
     } else if (muted.joinedAt < evidence.muteOnEntryAt - SLACK_MS) {
-      violations.push(`(h) call ${callId}: ${path}, who was there before the mute on entry`);
+      violations.push(`who was there: call ${callId}: ${path}, who was there before the mute on entry`);
     }
   }
 
-  // (i)
+  // silence after the end
   for (const { action, startedAt } of requests) {
     if (action !== undefined && startedAt > lastClosedAt + SLACK_MS) {
       violations.push(
-        `(i) call ${callId}: ${action} at ${startedAt}, after the last run has closed at ${lastClosedAt}`,
+        `silence after the end: call ${callId}: ${action} at ${startedAt}, after the last run has closed at ${lastClosedAt}`,
       );
     }
   }

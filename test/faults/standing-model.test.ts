@@ -55,8 +55,9 @@ test(`${SCENARIOS} scenarios, and no invariant is violated`, { timeout: 3_600_00
   };
   try {
     await Promise.all(Array.from({ length: LANES }, async (_, index) => await lane(index)));
-    // (k)
-    for (const call of held) if (call.posts.join() !== 'mute') found.push(`(k) call ${call.id}: ${call.posts.join()}`);
+    // own deployment
+    for (const call of held)
+      if (call.posts.join() !== 'mute') found.push(`own deployment: call ${call.id}: ${call.posts.join()}`);
     expect(found).toEqual([]);
   } finally {
     const told = [...ends].map(([end, count]) => `${count} ${end}`).join(', ');

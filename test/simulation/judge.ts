@@ -10,27 +10,30 @@ import { STATUS, type Run } from './temporal/run.ts';
 import type { ISchedule } from './temporal/schedules.ts';
 
 /**
- * The judge of what lasts. It reads Graph's log, the server's account of every run, and what the callers were told, once all
- * faults are over and nothing was asked for CALM_MS. `test/faults/judge.ts` has (a) to (f), of single operations.
+ * The judge of standing mutes, policies and releases. It reads Graph's log, the server's account of every run, and the
+ * outcomes that callers received, once all faults are over and nothing was asked for CALM_MS. `test/faults/judge.ts` judges
+ * single operations.
  *
- * (g) Each call is as the last wish says. A wish is a mute or an unmute that was confirmed, the beginning or the end of a mute lock,
- *     a pause or quiet hours, a policy's run, a release. Where two that contradict each other came at the same time, or
- *     nobody knows what came of the last one, or somebody in the call has changed it since, nothing is said.
- * (e) What a mute lock has muted is unmuted when it has ended, if nobody else has asked for a mute since then. So it is also where
- *     (g) says nothing, because nobody knows what came of the last wish.
- * (h) A mute on entry mutes nobody who was there when it was asked for.
- * (i) What was cancelled, released or has ended sends nothing later: no operation of a policy's run that was cancelled, of a
- *     hold or of a mute on entry begins after that has closed, and a mute on entry that was
- *     released orders nothing more, but asks what became of what it has ordered.
- * (j) No wait outlives its deadline, the time of faults aside, no run goes over the server's limits, and what lasts does not
- *     work without a pause. That lists lag or fail is no excuse.
- * (n) Who comes into a call that is muted on entry, once all is well, is muted.
- * (w) A call that is held is muted again within RESIST_MS where nothing is wrong, whatever else runs on the call meanwhile.
- * (k) Nothing of another deployment changes: its holds and its calls' operations are its own.
- * (o) A mute of others that tells of no incomplete roster has muted somebody, where there was anybody.
- * (r) A release never throws, and what it says of a call is true.
- * (s) What is told that it was superseded was so by what was asked for after it.
- * (t) No workflow task fails, and every history replays.
+ * - **Newest wish.** Each call is as the newest wish wants it. A wish is a mute or an unmute that was confirmed, the
+ *   beginning or the end of a mute lock, a timed mute or quiet hours, a policy's run, or a release. If two contradicting
+ *   wishes came at the same time, or the outcome of the newest one is unknown, or somebody in the call has changed it
+ *   since, this rule decides nothing.
+ * - **A mute lock unmutes.** A mute lock that has ended has unmuted what it muted, unless somebody else has asked for a
+ *   mute since. This counts also if *newest wish* decides nothing because an outcome is unknown.
+ * - **Who was there.** A mute on entry mutes nobody who was in the call when it was asked for.
+ * - **Silence after the end.** Nothing that was cancelled or released, or has ended, sends anything later. No operation of a
+ *   cancelled policy run, of a mute lock or of a mute on entry begins after that has closed. A mute on entry that was
+ *   released starts nothing more, but asks for the outcome of what it has started.
+ * - **Deadlines and limits.** No wait outlives its deadline, apart from the time of faults. No run exceeds the server's
+ *   limits, and no standing mute works without a pause. Lists that lag or fail are no excuse.
+ * - **Newcomers are muted.** Whoever joins a call with a mute on entry, once all faults are over, is muted.
+ * - **Muted again.** A call with a mute lock is muted again within RESIST_MS if there is no fault, whatever else runs on
+ *   the call.
+ * - **Own deployment.** Nothing of another deployment changes: neither its mute locks nor the operations of its calls.
+ * - **Result of others.** A mute of others that reports a complete roster has muted somebody, if anybody was there.
+ * - **Result of a release.** A release never throws, and its result for a call is true.
+ * - **Superseded by a newer one.** Only a request that came later supersedes another one.
+ * - **Workflow tasks.** No workflow task fails, and every history replays.
  */
 
 /** An operation: reading, asking and restoring with one attempt more each, verifying, confirming. */
@@ -129,14 +132,14 @@ class Judge {
   }
 
   #blame(rule: string, what: string): void {
-    this.#violations.push(`(${rule}) ${what}`);
+    this.#violations.push(`${rule}: ${what}`);
   }
 
   #time(ms: number): string {
     return new Date(ms).toISOString().slice(5, 23);
   }
 
-  // (g)
+  // newest wish
 
   #judgeState(index: number): void {
     const { world } = this.#played;
@@ -159,7 +162,7 @@ class Judge {
     if (!this.#isClear(wishes, last)) return;
     if (call.own.serverMuted !== last.isMuted) {
       this.#blame(
-        'g',
+        'newest wish',
         `${callId} is left ${call.own.serverMuted ? 'muted' : 'unmuted'}: the last wish was ${last.why} at ${this.#time(last.to)}`,
       );
     }
@@ -421,7 +424,7 @@ class Judge {
     return this.#runs.findLast((run) => run.start.workflowId === workflowId && run.isOpen);
   }
 
-  // (e)
+  // a mute lock unmutes
 
   #judgeEndOfHold(index: number): void {
     const { world, calls } = this.#played;
@@ -446,10 +449,13 @@ class Judge {
         start.type === 'unmute' && callIdOf(start.workflowId) === callId && startedAt >= last.at,
     );
     if (isWanted || unmutes.length >= MAX_UNMUTES) return;
-    this.#blame('e', `${callId} is left muted by its mute lock, which has ended at ${this.#time(hold.closedAt ?? 0)}`);
+    this.#blame(
+      'a mute lock unmutes',
+      `${callId} is left muted by its mute lock, which has ended at ${this.#time(hold.closedAt ?? 0)}`,
+    );
   }
 
-  // (s)
+  // superseded by a newer one
 
   #judgeSuperseded(): void {
     for (const { step, askedAt, outcome } of this.#played.told) {
@@ -462,13 +468,13 @@ class Judge {
       );
       if (isTrue || isRepeated) continue;
       this.#blame(
-        's',
+        'superseded by a newer one',
         `the ${step.action} of ${callIdAt(step.call)} at ${this.#time(askedAt)} was superseded by nothing newer`,
       );
     }
   }
 
-  // (h)
+  // who was there
 
   #judgeEntries(): void {
     const { told, world } = this.#played;
@@ -485,7 +491,7 @@ class Judge {
         const person = call?.people.find(({ id }) => id === post.participantId);
         if (person !== undefined && !person.isInLobby && person.joinedAt < askedAt) {
           this.#blame(
-            'h',
+            'who was there',
             `${post.participantId} was in ${callId} since ${this.#time(person.joinedAt)} and was muted on entry at ${this.#time(post.at)}`,
           );
         }
@@ -493,7 +499,7 @@ class Judge {
     }
   }
 
-  // (i)
+  // silence after the end
 
   #judgeSilence(): void {
     for (const run of this.#runs) {
@@ -507,7 +513,7 @@ class Judge {
       // A successor is a run of the one that it superseded, and was asked for before.
       if (!isWithin && run.start.continuedFrom === undefined) {
         this.#blame(
-          'i',
+          'silence after the end',
           `${run.start.workflowId} was ${run.start.type}d at ${this.#time(run.startedAt)} for "${reason}", which had ended`,
         );
       }
@@ -522,7 +528,7 @@ class Judge {
         const { notAfter } = defaultPayloadConverter.fromPayload<{ notAfter?: string }>(order);
         if (at < releasedAt + SLACK_MS || (notAfter !== undefined && Date.parse(notAfter) < at)) continue;
         const when = `${this.#time(at)}, and was released at ${this.#time(releasedAt)}`;
-        this.#blame('i', `${start.workflowId} has ordered an operation at ${when}`);
+        this.#blame('silence after the end', `${start.workflowId} has ordered an operation at ${when}`);
       }
     }
   }
@@ -539,7 +545,7 @@ class Judge {
     return [...this.#runs.filter((run) => run.start.workflowId.startsWith(prefix)), ...live];
   }
 
-  // (j)
+  // deadlines and limits
 
   #judgeDeadlines(): void {
     this.#judgePace();
@@ -548,12 +554,15 @@ class Judge {
       // No worker takes it, so that nobody can keep its limits.
       if (start.taskQueue === 'nobody') continue;
       if (run.overLimit !== undefined)
-        this.#blame('j', `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`);
+        this.#blame(
+          'deadlines and limits',
+          `${start.workflowId}: ${run.overLimit} (${run.events} events, ${run.signals} signals)`,
+        );
       const limit = this.#deadlineOf(run);
       if (limit !== undefined && closedAt > limit) {
         const how = run.isOpen ? 'still runs' : 'has run until';
         this.#blame(
-          'j',
+          'deadlines and limits',
           `${start.workflowId} (${start.type}) of ${this.#time(startedAt)} ${how} ${this.#time(closedAt)}, and was to end by ${this.#time(limit)}`,
         );
       }
@@ -572,7 +581,10 @@ class Judge {
       const events = runs.reduce((sum, run) => sum + run.events - run.signals * SIGNAL_EVENTS, 0);
       const minutes = ((runs.at(-1)?.closedAt ?? this.#end) - first.startedAt) / 60_000;
       if (events > MAX_EVENTS + MAX_EVENTS_A_MINUTE * minutes)
-        this.#blame('j', `${first.start.workflowId} has worked without a pause: ${events} events in ${minutes} min`);
+        this.#blame(
+          'deadlines and limits',
+          `${first.start.workflowId} has worked without a pause: ${events} events in ${minutes} min`,
+        );
     }
   }
 
@@ -617,7 +629,7 @@ class Judge {
     return step && start + step.at;
   }
 
-  /** Time in which something was broken does not count, but for lists (j), and for an operation on another call. */
+  /** Time in which something was broken does not count, but for lists (*deadlines and limits*), and for an operation on another call. */
   #excused(from: number, ms: number, callId?: string): number {
     let limit = from + ms;
     for (const fault of this.#faults.toSorted((a, b) => a.from - b.from)) {
@@ -632,7 +644,7 @@ class Judge {
     return this.#faults.some((fault) => fault.from <= to && fault.to >= from && !but.includes(fault.kind));
   }
 
-  // (k)
+  // own deployment
 
   #judgeDeployments(): void {
     const { scenario, told, world } = this.#played;
@@ -641,7 +653,10 @@ class Judge {
       if (callId === undefined || !isOperation(run) || run.start.taskQueue === 'nobody') continue;
       const own = world.deploymentOf(callId).taskQueue;
       if (run.start.taskQueue !== own)
-        this.#blame('k', `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`);
+        this.#blame(
+          'own deployment',
+          `${run.start.taskQueue} has run a ${run.start.type} on ${callId}, which is ${own}'s`,
+        );
     }
     for (const { step, outcome, endedAt = 0 } of told) {
       if (step.kind !== 'keepMuted' || outcome !== 'released') continue;
@@ -653,13 +668,13 @@ class Judge {
       );
       if (!isMeant)
         this.#blame(
-          'k',
+          'own deployment',
           `the mute lock of ${callIdAt(step.call)} was released at ${this.#time(endedAt)} by another deployment`,
         );
     }
   }
 
-  // (n)
+  // newcomers are muted
 
   #judgeNewcomers(): void {
     const { told, calls, world } = this.#played;
@@ -676,18 +691,18 @@ class Judge {
         const isMeant = joinedAt > acceptedAt + WELL_MS && joinedAt < endedAt - WELL_MS && !isInLobby;
         if (!isMeant || this.#isFaulty(acceptedAt - WELL_MS, joinedAt + WELL_MS)) continue;
         const isAsked = world.graph.log.some((entry) => entry.type === 'post' && entry.participantId === id);
-        if (!isAsked) this.#blame('n', `${id} came at ${this.#time(joinedAt)} and was not muted`);
+        if (!isAsked) this.#blame('newcomers are muted', `${id} came at ${this.#time(joinedAt)} and was not muted`);
       }
     }
   }
 
-  // (w)
+  // muted again
 
   #judgeResistance(): void {
     for (const { start, closeEvent } of this.#runs) {
       const message = closeEvent?.workflowExecutionFailedEventAttributes?.failure?.message ?? '';
       if (start.type !== 'keepMuted' || !message.includes('another operation, so this one was not started')) continue;
-      this.#blame('w', `${start.workflowId} has ended because another operation was under way`);
+      this.#blame('muted again', `${start.workflowId} has ended because another operation was under way`);
     }
     const { told, calls, world, scenario, start } = this.#played;
     for (const { step, acceptedAt, endedAt = this.#end } of told) {
@@ -712,14 +727,14 @@ class Judge {
         );
         if (isLeft && !isOtherHold)
           this.#blame(
-            'w',
+            'muted again',
             `${call?.id} is held, was unmuted at ${this.#time(at)} and not muted again by ${this.#time(until)}`,
           );
       }
     }
   }
 
-  // (k)
+  // own deployment
 
   #judgePolicies(): void {
     const { told, world } = this.#played;
@@ -728,21 +743,26 @@ class Judge {
       const schedule = world.server.schedules.all.get(scheduleIdOf(step.id));
       const own = `deployment-${step.deployment ?? 0}`;
       const queue = schedule?.spec.action?.startWorkflow?.taskQueue?.name;
-      if (schedule === undefined) this.#blame('k', `policy ${step.id} of ${own} was deleted by another deployment`);
-      else if (queue !== own) this.#blame('k', `policy ${step.id} of ${own} was moved to ${queue}`);
-      else if (schedule.isPaused) this.#blame('k', `policy ${step.id} of ${own} was paused by another deployment`);
+      if (schedule === undefined)
+        this.#blame('own deployment', `policy ${step.id} of ${own} was deleted by another deployment`);
+      else if (queue !== own) this.#blame('own deployment', `policy ${step.id} of ${own} was moved to ${queue}`);
+      else if (schedule.isPaused)
+        this.#blame('own deployment', `policy ${step.id} of ${own} was paused by another deployment`);
       else if (schedule.spec.state?.notes)
-        this.#blame('k', `policy ${step.id} of ${own} was changed by another deployment`);
+        this.#blame('own deployment', `policy ${step.id} of ${own} was changed by another deployment`);
       const isMeddled = told.some((one) => one.step.kind === 'meddle' && one.step.id === step.id);
       for (const { scheduledAt, run } of isMeddled ? (schedule?.actions ?? []) : []) {
         const isDue = momentsOf(step, acceptedAt, this.#end).some(({ at }) => Math.abs(at - scheduledAt) < 1_000);
         if (!isDue)
-          this.#blame('k', `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`);
+          this.#blame(
+            'own deployment',
+            `policy ${step.id} of ${own} has run at ${this.#time(run.startedAt)}, when it was not due`,
+          );
       }
     }
   }
 
-  // (o)
+  // result of others
 
   #judgeOthers(): void {
     const { told, calls, world } = this.#played;
@@ -759,11 +779,11 @@ class Judge {
           there.some(({ id }) => id === entry.participantId),
       );
       if (there.length > 0 && !isAnyMuted)
-        this.#blame('o', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
+        this.#blame('result of others', `others in ${callIdAt(step.call)} are told to be muted, and nobody is`);
     }
   }
 
-  // (r)
+  // result of a release
 
   #judgeReleases(): void {
     const { told, calls } = this.#played;
@@ -774,17 +794,18 @@ class Judge {
         this.#faults.some((fault) => fault.kind === kind && fault.from <= end && fault.to >= askedAt - 60_000);
       // Calls are found by lists.
       const isExcused = isDuring('down') || (isDuring('lists') && step.kind === 'releaseEverywhere');
-      if (unexpected !== undefined && !isExcused) this.#blame('r', `a release threw ${unexpected}`);
+      if (unexpected !== undefined && !isExcused) this.#blame('result of a release', `a release threw ${unexpected}`);
       if (outcome === undefined && this.#excused(askedAt, LASTING_MS) < this.#end)
-        this.#blame('r', 'a release never ended');
+        this.#blame('result of a release', 'a release never ended');
       const isCalm = !this.#isFaulty(askedAt - 60_000, end, step.kind === 'release' ? ['lists'] : []);
       if (isCalm && end - askedAt > UNDISTURBED_MS)
-        this.#blame('r', `a release took ${end - askedAt} ms, and nothing was wrong`);
+        this.#blame('result of a release', `a release took ${end - askedAt} ms, and nothing was wrong`);
       for (const { callId, outcome: of } of released) {
-        if (of === 'failed' && isCalm) this.#blame('r', `${callId} could not be released, and nothing was wrong`);
+        if (of === 'failed' && isCalm)
+          this.#blame('result of a release', `${callId} could not be released, and nothing was wrong`);
         const call = calls.find(({ id }) => id === callId);
         if (of === 'callEnded' && call?.state === 'established')
-          this.#blame('r', `a release says that ${callId} has ended, and it has not`);
+          this.#blame('result of a release', `a release says that ${callId} has ended, and it has not`);
       }
     }
   }

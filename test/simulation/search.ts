@@ -13,12 +13,16 @@ export async function tried(scenario: Scenario): Promise<string[]> {
   return judge(await play(scenario));
 }
 
-/** The rules that were broken: `g`, `j` and so on, with the kind of workflow of (j). */
+function ruleOf(violation: string): string {
+  return violation.slice(0, violation.indexOf(':') + 1);
+}
+
+/** The rules that were broken, with the workflow type of a missed deadline. */
 export function rulesOf(violations: readonly string[]): string {
-  const rules = violations.map((violation) => /^\((\w)\)(?: \S+ \((\w+)\) of)?/.exec(violation));
+  const rules = violations.map((violation) => /^([^:]+):(?: \S+ \((\w+)\) of)?/.exec(violation));
   return [...new Set(rules.map((rule) => `${rule?.[1]}${rule?.[2] === undefined ? '' : `:${rule[2]}`}`))]
     .toSorted()
-    .join(' ');
+    .join(', ');
 }
 
 /**
@@ -26,7 +30,7 @@ export function rulesOf(violations: readonly string[]): string {
  * steps say. Every order changes with each step, so a few seeds are tried for each.
  */
 export async function shrunk({ scenario, violations }: Found, most = 300): Promise<Found> {
-  const rule = violations[0]?.slice(0, 3) ?? '';
+  const rule = ruleOf(violations[0] ?? '');
   let best: Found = { seed: scenario.seed, scenario, violations };
   let left = most;
   const attempt = async (candidate: Scenario): Promise<boolean> => {
@@ -34,7 +38,7 @@ export async function shrunk({ scenario, violations }: Found, most = 300): Promi
       if (left <= 0) return false;
       left -= 1;
       const one = { ...candidate, seed };
-      const found = (await tried(one)).filter((violation) => violation.startsWith(rule));
+      const found = (await tried(one)).filter((violation) => ruleOf(violation) === rule);
       if (found.length === 0) continue;
       best = { seed: best.seed, scenario: one, violations: found };
       return true;
