@@ -7,6 +7,7 @@ import { isFailureType } from '../../src/contract/failure.ts';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
+import type * as workflows from '../../src/workflows/index.ts';
 import { Service } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
 import { judge } from './judge.ts';
@@ -38,15 +39,17 @@ const json = (value: unknown): RawPayload => ({
   data: bytes(JSON.stringify(value) ?? 'null'),
 });
 
-/** Every type of workflow, with the ID that a run on a call must have; a policy's may have any. */
+/** Every workflow type, with the workflow ID that it requires; that of a policy, a Nexus order and an event may be any. */
 const TYPES = {
   mute: workflowIdOf,
   unmute: workflowIdOf,
-  hold: muteLockIdOf,
+  keepMuted: muteLockIdOf,
   muteOnEntry: muteOnEntryIdOf,
   liveCall: liveWorkflowIdOf,
   applyPolicy: (callId: string) => `raw-policy/${callId}`,
-} as const;
+  nexusOrder: (callId: string) => `raw-order/${callId}`,
+  publishEvent: (callId: string) => `raw-event/${callId}`,
+} as const satisfies Record<keyof typeof workflows, (callId: string) => string>;
 
 type WorkflowType = keyof typeof TYPES;
 
