@@ -51,7 +51,7 @@ async function timeOf(program: string, args: readonly string[], what?: RegExp, e
   }
 }
 
-test('what starts is soon there', { timeout: 120_000 }, async () => {
+test('what starts is soon there', { timeout: 300_000 }, async () => {
   const { dist } = service.build;
   const bin = join(dist, 'cli', 'bin.js');
   const node = process.execPath;
