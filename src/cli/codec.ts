@@ -1,4 +1,5 @@
-import { ConfigError, loadClientConfig } from '../config.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadClientConfig } from '../config/common.ts';
 import { listenOn } from '../http/listen.ts';
 import { createLogger } from '../lib/logger.ts';
 import { stopSignal } from '../lib/stop-signal.ts';

@@ -1,4 +1,4 @@
-import { loadDeploymentConfig } from '../config.ts';
+import { loadDeploymentConfig } from '../config/deployment.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
 import { setCurrentBuild } from '../temporal/deployment-version.ts';
 import type { Context } from './context.ts';

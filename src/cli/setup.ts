@@ -1,4 +1,4 @@
-import { loadClientConfig } from '../config.ts';
+import { loadClientConfig } from '../config/common.ts';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
 import { ensureEndpoint } from '../temporal/nexus-endpoint.ts';
