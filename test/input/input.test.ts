@@ -27,7 +27,7 @@ import {
 import { code } from '../../src/contract/summary.ts';
 import { canonicalTenantId, isTenantId } from '../../src/contract/tenant.ts';
 import { toCarrier } from '../../src/contract/trace.ts';
-import { readBoolean, readInteger, readWord } from '../../src/webhook/parse/fields.ts';
+import { readBoolean, readInteger, readWord } from '../../src/lib/fields.ts';
 import { canonicalKey, parsePath, typeNameOf } from '../../src/webhook/parse/resource-path.ts';
 
 /**

@@ -1,15 +1,11 @@
+import type { Fields } from '../contract/check.ts';
+
 /**
  * Reading a foreign object. Graph's documents and its services do not agree on the case of property
  * names (`subcode`, `subCode`), so an exact name is looked for first and any other case of it after that. Only own
  * properties count, so that `__proto__` in a body is a name like any other. Nothing here recurses: the depth of a body
  * costs nothing.
  */
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 export function read(fields: Fields, name: string): unknown {
   if (Object.hasOwn(fields, name)) return fields[name];
