@@ -1,9 +1,9 @@
-import { invalid } from '../client/errors.ts';
-import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../client/release/release.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, FAILED, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
+import { invalid } from '../../client/errors.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../client/release/release.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, FAILED, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
 
 export interface ReleaseFlags {
   tenantId?: string;

@@ -1,10 +1,10 @@
-import type { ListFilter } from '../client/operations/records.ts';
-import { canonicalId } from '../contract/call-id.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
-import { take } from '../lib/take.ts';
+import type { ListFilter } from '../../client/operations/records.ts';
+import { canonicalId } from '../../contract/call-id.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
+import { take } from '../../lib/take.ts';
 
 export interface ListFlags {
   call?: string;

@@ -51,8 +51,8 @@ export function origin(value: string): string {
   return new URL(url(value)).origin;
 }
 
-function whole(value: string, least: number, most: number, rule: string): number {
+function whole(value: string, min: number, max: number, rule: string): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= least && number <= most) return number;
+  if (number >= min && number <= max) return number;
   throw new RangeError(rule);
 }

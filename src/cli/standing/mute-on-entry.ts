@@ -1,12 +1,12 @@
-import type { OnStandingConflict } from '../client/standing/standing-mutes.ts';
+import type { OnStandingConflict } from '../../client/standing/standing-mutes.ts';
 import {
   checkMuteOnEntry,
   type MuteOnEntryRequest,
   type MuteOnEntryResult,
   type MuteOnEntryStatus,
-} from '../contract/mute-on-entry.ts';
-import { lastsUntil } from '../contract/summary.ts';
-import type { Context } from './context.ts';
+} from '../../contract/mute-on-entry.ts';
+import { lastsUntil } from '../../contract/summary.ts';
+import type { Context } from '../context.ts';
 import { standingMuteRequest, standingMuteCommand, type StandingMuteFlags } from './standing-mute.ts';
 
 /** `mute-on-entry CALL`, which has begun once it knows who is there. */

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ModerationError } from '../client/errors.ts';
-import type { ConflictOptions, ModerationClient } from '../client/moderation-client.ts';
-import type { OperationHandle } from '../client/operations/operation-handle.ts';
-import type { Action } from '../contract/names.ts';
+import { ModerationError } from '../../client/errors.ts';
+import type { ConflictOptions, ModerationClient } from '../../client/moderation-client.ts';
+import type { OperationHandle } from '../../client/operations/operation-handle.ts';
+import type { Action } from '../../contract/names.ts';
 import {
   isEveryoneMuted,
   type ModerationResult,
@@ -10,12 +10,12 @@ import {
   type ParticipantsMuteResult,
   type ParticipantResult,
   type Phase,
-} from '../contract/operation.ts';
-import { checkRequest, type ModerationRequest } from '../contract/request.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, FAILED, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
+} from '../../contract/operation.ts';
+import { checkRequest, type ModerationRequest } from '../../contract/request.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, FAILED, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
 import { isTimed, muteFor, refuseTimedUnmute, type MuteForFlags } from './mute-for.ts';
 import { whomOf } from './whom.ts';
 

@@ -1,7 +1,7 @@
-import { startStack } from '../dev/stack.ts';
-import { stopSignal } from '../lib/stop-signal.ts';
-import type { Context } from './context.ts';
-import { DONE, reporting } from './exit.ts';
+import { startStack } from '../../dev/stack.ts';
+import { stopSignal } from '../../lib/stop-signal.ts';
+import type { Context } from '../context.ts';
+import { DONE, reporting } from '../exit.ts';
 
 export interface DevFlags {
   temporalCli?: string;

@@ -1,13 +1,13 @@
-import { ModerationError } from '../client/errors.ts';
-import { canonicalId, isCallId } from '../contract/call-id.ts';
-import type { MuteLockStatus } from '../contract/mute-lock.ts';
-import type { MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
-import { lastsUntil } from '../contract/summary.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
-import { OperatorError } from '../lib/operator-error.ts';
+import { ModerationError } from '../../client/errors.ts';
+import { canonicalId, isCallId } from '../../contract/call-id.ts';
+import type { MuteLockStatus } from '../../contract/mute-lock.ts';
+import type { MuteOnEntryStatus } from '../../contract/mute-on-entry.ts';
+import { lastsUntil } from '../../contract/summary.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 
 class OperationNotFound extends OperatorError {
   override readonly name = 'OperationNotFound';

@@ -4,13 +4,13 @@ import type {
   PolicyChange,
   PolicyDescription,
   PolicySummary,
-} from '../client/policies/policies.ts';
-import { ModerationError } from '../client/errors.ts';
-import { inParallel } from '../lib/in-parallel.ts';
-import type { MuteOnEntryRule } from '../contract/mute-on-entry.ts';
-import type { Action } from '../contract/names.ts';
-import { UnreadablePayload } from '../contract/unreadable.ts';
-import { muteOnEntryRuleOf, isByRules } from '../contract/mute-on-entry-check.ts';
+} from '../../client/policies/policies.ts';
+import { ModerationError } from '../../client/errors.ts';
+import { inParallel } from '../../lib/in-parallel.ts';
+import type { MuteOnEntryRule } from '../../contract/mute-on-entry.ts';
+import type { Action } from '../../contract/names.ts';
+import { UnreadablePayload } from '../../contract/unreadable.ts';
+import { muteOnEntryRuleOf, isByRules } from '../../contract/mute-on-entry-check.ts';
 import type {
   Policy,
   PolicyOverlap,
@@ -20,13 +20,13 @@ import type {
   PolicyTarget,
   PolicyWhen,
   QuietHours,
-} from '../contract/policy.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
-import { take } from '../lib/take.ts';
-import { whomOf, type WhomFlags } from './whom.ts';
+} from '../../contract/policy.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
+import { take } from '../../lib/take.ts';
+import { whomOf, type WhomFlags } from '../operations/whom.ts';
 
 /** `policy create`, `update`, `list`, `describe`, `pause`, `resume`, `trigger`, `delete` and `backfill`. */
 

@@ -1,13 +1,13 @@
-import { invalid } from '../client/errors.ts';
-import type { OnStandingConflict } from '../client/standing/standing-mutes.ts';
+import { invalid } from '../../client/errors.ts';
+import type { OnStandingConflict } from '../../client/standing/standing-mutes.ts';
 import {
   checkMuteLock,
   type MuteLockRequest,
   type MuteLockResult,
   type MuteLockStatus,
-} from '../contract/mute-lock.ts';
-import { lastsUntil } from '../contract/summary.ts';
-import type { Context } from './context.ts';
+} from '../../contract/mute-lock.ts';
+import { lastsUntil } from '../../contract/summary.ts';
+import type { Context } from '../context.ts';
 import { standingMuteRequest, standingMuteCommand, type StandingMuteFlags } from './standing-mute.ts';
 
 /** `keep-muted CALL`, which has begun once the application is muted. */

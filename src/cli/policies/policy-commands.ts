@@ -1,21 +1,16 @@
 import { buildCommand, buildRouteMap, numberParser } from '@stricli/core';
-import type { PolicyOverlap } from '../contract/policy.ts';
-import { ON_CONFLICT } from '../contract/request.ts';
-import type { Context } from './context.ts';
-import { count, seconds } from './flags.ts';
+import type { PolicyOverlap } from '../../contract/policy.ts';
+import { ON_CONFLICT } from '../../contract/request.ts';
+import type { Context } from '../context.ts';
+import { count } from '../flag-values.ts';
+import { audit, json, optional, optionalMany, optionalSeconds, optionalSwitch } from '../shared-flags.ts';
 import type { PolicyFlags } from './policy.ts';
 
 /** `policy …`: actions on many calls by the clock. */
 
-const json = { kind: 'boolean', brief: 'Print the result as JSON', default: false, withNegated: false } as const;
-
-const words = (brief: string) => ({ kind: 'parsed', parse: String, optional: true, brief }) as const;
-
 const many = (brief: string) => ({ kind: 'parsed', parse: String, variadic: ',', optional: true, brief }) as const;
 
 const number = (brief: string) => ({ kind: 'parsed', parse: numberParser, optional: true, brief }) as const;
-
-const isSet = (brief: string) => ({ kind: 'boolean', optional: true, withNegated: false, brief }) as const;
 
 const OVERLAPS: readonly PolicyOverlap[] = [
   'skip',
@@ -33,7 +28,7 @@ const overlap = {
   brief: 'What to do if the previous run has not ended (skip; bufferOne for unmute)',
 } as const;
 
-const note = words('For people: why');
+const note = optional('For people: why');
 
 const positional = {
   kind: 'tuple',
@@ -43,32 +38,32 @@ const positional = {
 const flags = {
   action: { kind: 'enum', values: ['mute', 'unmute'], optional: true, brief: 'What to do' },
   call: many('Act on this call; repeat it, or separate with commas'),
-  live: isSet('Act on all active calls'),
-  tenantId: words('Act on the active calls of this tenant'),
-  label: words('Act on the active calls with this label'),
+  live: optionalSwitch('Act on all active calls'),
+  tenantId: optional('Act on the active calls of this tenant'),
+  label: optional('Act on the active calls with this label'),
   participant: many('Mute this participant instead of the application; repeat it, or separate with commas'),
-  others: isSet('Mute everyone except the application; only they can unmute themselves again'),
+  others: optionalSwitch('Mute everyone except the application; only they can unmute themselves again'),
   except: many('With --others or --on-entry: except this participant; repeat it, or separate with commas'),
   at: many('Times of day, such as 18:00'),
   days: many('With --at or --quiet-hours: days, such as mon,fri or weekdays (every day)'),
-  every: words('An interval, such as 90s, 15m, 1h30m'),
-  cron: { ...words("An expression, such as '0 18 * * MON-FRI'"), variadic: true },
-  once: words("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
-  quietHours: words(
+  every: optional('An interval, such as 90s, 15m, 1h30m'),
+  cron: optionalMany("An expression, such as '0 18 * * MON-FRI'"),
+  once: optional("A date, such as 2026-12-24T18:00, 'in 2h' or 'tomorrow 09:00'"),
+  quietHours: optional(
     'Mute in these hours, such as 22:00-06:00, also calls that are established meanwhile, and unmute afterwards; --days are the days on which they begin',
   ),
-  onEstablished: isSet('Also mute in a matching call when it is established'),
-  onEntry: isSet(
+  onEstablished: optionalSwitch('Also mute in a matching call when it is established'),
+  onEntry: optionalSwitch(
     'Mute newcomers in matching calls, starting when the call is established or the policy runs; =false removes the rule',
   ),
-  entryFor: { kind: 'parsed', parse: seconds, optional: true, brief: 'With --on-entry: for how long, such as 1h' },
+  entryFor: optionalSeconds('With --on-entry: for how long, such as 1h'),
   moreThan: number('Act only on calls with more people than this, 1 to 99'),
-  timeZone: words('The time zone of all times, such as Europe/Berlin (UTC)'),
-  start: words('Not before this date'),
-  end: words('Not after this date'),
-  jitter: words('Delay each run by a random time up to this long, such as 30s'),
+  timeZone: optional('The time zone of all times, such as Europe/Berlin (UTC)'),
+  start: optional('Not before this date'),
+  end: optional('Not after this date'),
+  jitter: optional('Delay each run by a random time up to this long, such as 30s'),
   overlap,
-  catchupWindow: words('How late it may run after an outage, such as 15m (60s; 1h for unmute)'),
+  catchupWindow: optional('How late it may run after an outage, such as 15m (60s; 1h for unmute)'),
   onConflict: {
     kind: 'enum',
     values: ON_CONFLICT,
@@ -84,17 +79,19 @@ const flags = {
     optional: true,
     brief: 'What to do with the call if the roster does not confirm (restore)',
   },
-  requestedBy: words('Who asks, for the audit trail: an opaque ID'),
-  reason: words('Why, for the audit trail'),
+  ...audit,
   note,
   json,
 } as const;
 
-export const policyRoutes = buildRouteMap({
+export const policyCommands = buildRouteMap({
   routes: {
     create: buildCommand<PolicyFlags, [string], Context>({
       loader: async () => (await import('./policy.ts')).create,
-      parameters: { positional, flags: { ...flags, paused: isSet('Create it paused: it runs once it is resumed') } },
+      parameters: {
+        positional,
+        flags: { ...flags, paused: optionalSwitch('Create it paused: it runs once it is resumed') },
+      },
       docs: { brief: 'Create a policy and print when it runs next' },
     }),
     update: buildCommand<Omit<PolicyFlags, 'paused'>, [string], Context>({

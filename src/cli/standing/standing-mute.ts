@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { invalid } from '../client/errors.ts';
-import type { StandingMuteHandle } from '../client/standing/standing-mute-handle.ts';
-import type { ModerationClient } from '../client/moderation-client.ts';
-import type { CheckedFields } from '../contract/standing-mute.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, FAILED, printJson, reporting } from './exit.ts';
+import { invalid } from '../../client/errors.ts';
+import type { StandingMuteHandle } from '../../client/standing/standing-mute-handle.ts';
+import type { ModerationClient } from '../../client/moderation-client.ts';
+import type { CheckedFields } from '../../contract/standing-mute.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, FAILED, printJson, reporting } from '../exit.ts';
 
 /**
  * The commands that start a standing mute: they start it, or give a running one these terms, and wait until it has

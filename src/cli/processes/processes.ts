@@ -1,8 +1,8 @@
-import { main as runGateway } from '../gateway.ts';
-import { main as runWebhook } from '../webhook.ts';
-import { main as runWorker } from '../worker.ts';
-import type { Context } from './context.ts';
-import { DONE, reporting } from './exit.ts';
+import { main as runGateway } from '../../gateway.ts';
+import { main as runWebhook } from '../../webhook.ts';
+import { main as runWorker } from '../../worker.ts';
+import type { Context } from '../context.ts';
+import { DONE, reporting } from '../exit.ts';
 
 /** `worker`: until it receives a signal to stop. */
 export async function worker(this: Context): Promise<void> {

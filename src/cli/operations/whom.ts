@@ -1,5 +1,5 @@
-import { ModerationError } from '../client/errors.ts';
-import type { ParticipantsTarget } from '../contract/target.ts';
+import { ModerationError } from '../../client/errors.ts';
+import type { ParticipantsTarget } from '../../contract/target.ts';
 
 /** Flags that select whom to mute, if not the application. */
 

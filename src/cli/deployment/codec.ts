@@ -1,11 +1,11 @@
-import { ConfigError } from '../config/config-error.ts';
-import { loadClientConfig } from '../config/common.ts';
-import { listenOn } from '../http/listen.ts';
-import { createLogger } from '../lib/logger.ts';
-import { stopSignal } from '../lib/stop-signal.ts';
-import { createCodecServer } from '../temporal/codec-server.ts';
-import type { Context } from './context.ts';
-import { DONE, reporting } from './exit.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { loadClientConfig } from '../../config/common.ts';
+import { listenOn } from '../../http/listen.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { stopSignal } from '../../lib/stop-signal.ts';
+import { createCodecServer } from '../../temporal/codec-server.ts';
+import type { Context } from '../context.ts';
+import { DONE, reporting } from '../exit.ts';
 
 export interface CodecFlags {
   port: number;

@@ -1,7 +1,7 @@
-import type { Finding } from '../doctor/check.ts';
-import { examine } from '../doctor/doctor.ts';
-import type { Context } from './context.ts';
-import { DONE, FAILED, printJson, reporting } from './exit.ts';
+import type { Finding } from '../../doctor/check.ts';
+import { examine } from '../../doctor/doctor.ts';
+import type { Context } from '../context.ts';
+import { DONE, FAILED, printJson, reporting } from '../exit.ts';
 
 export interface DoctorFlags {
   webhookUrl?: string;

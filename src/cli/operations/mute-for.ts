@@ -1,10 +1,10 @@
-import { invalid } from '../client/errors.ts';
-import type { ModerationRequest, OnConflict } from '../contract/request.ts';
-import { lastsUntil } from '../contract/summary.ts';
-import type { Context } from './context.ts';
-import { reporting } from './exit.ts';
-import { muteLockCommand } from './keep-muted.ts';
-import { standingMuteRequest, type StandingMuteFlags } from './standing-mute.ts';
+import { invalid } from '../../client/errors.ts';
+import type { ModerationRequest, OnConflict } from '../../contract/request.ts';
+import { lastsUntil } from '../../contract/summary.ts';
+import type { Context } from '../context.ts';
+import { reporting } from '../exit.ts';
+import { muteLockCommand } from '../standing/keep-muted.ts';
+import { standingMuteRequest, type StandingMuteFlags } from '../standing/standing-mute.ts';
 import type { WhomFlags } from './whom.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { loadDeploymentConfig } from '../config/deployment.ts';
-import { closeClient, connectClient } from '../temporal/connect.ts';
-import { setCurrentBuild } from '../temporal/deployment-version.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
+import { loadDeploymentConfig } from '../../config/deployment.ts';
+import { closeClient, connectClient } from '../../temporal/connect.ts';
+import { setCurrentBuild } from '../../temporal/deployment-version.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
 
 /** `set-current-version`: new operations start on this build from now on. */
 export async function setCurrentVersion(this: Context, { json }: { json: boolean }): Promise<void> {

@@ -1,10 +1,10 @@
-import { loadClientConfig } from '../config/common.ts';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
-import { closeClient, connectClient } from '../temporal/connect.ts';
-import { ensureEndpoint } from '../temporal/nexus-endpoint.ts';
-import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
+import { loadClientConfig } from '../../config/common.ts';
+import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { closeClient, connectClient } from '../../temporal/connect.ts';
+import { ensureEndpoint } from '../../temporal/nexus-endpoint.ts';
+import { ensureSearchAttributes } from '../../temporal/search-attributes.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
 
 export interface SetupFlags {
   nexusEndpoint?: string;

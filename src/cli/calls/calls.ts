@@ -1,10 +1,10 @@
-import type { CallFilter, LabelChange } from '../client/calls/calls.ts';
-import type { CallState } from '../contract/live-call.ts';
-import { withClient } from './client.ts';
-import type { Context } from './context.ts';
-import { DONE, printJson, reporting } from './exit.ts';
-import { table } from './table.ts';
-import { take } from '../lib/take.ts';
+import type { CallFilter, LabelChange } from '../../client/calls/calls.ts';
+import type { CallState } from '../../contract/live-call.ts';
+import { withClient } from '../client.ts';
+import type { Context } from '../context.ts';
+import { DONE, printJson, reporting } from '../exit.ts';
+import { table } from '../table.ts';
+import { take } from '../../lib/take.ts';
 
 export interface CallsFlags {
   tenantId?: string;
