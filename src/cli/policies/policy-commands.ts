@@ -4,7 +4,7 @@ import { ON_CONFLICT } from '../../contract/request.ts';
 import type { Context } from '../context.ts';
 import { count } from '../flag-values.ts';
 import { audit, json, optional, optionalMany, optionalSeconds, optionalSwitch } from '../shared-flags.ts';
-import type { PolicyFlags } from './policy.ts';
+import type { PolicyFlags } from './policy-from-flags.ts';
 
 /** `policy …`: actions on many calls by the clock. */
 
