@@ -42,13 +42,13 @@ export type { ListFilter, OperationRecord } from './client/operations/records.ts
 export type {
   BackfillRange,
   LeftBehind,
-  Policies,
   PolicyChange,
   PolicyDescription,
   PolicyRunRecord,
   PolicyState,
   PolicySummary,
-} from './client/policies/policies.ts';
+} from './client/policies/policy-types.ts';
+export type { Policies } from './client/policies/policies.ts';
 export type { OnConflict } from './contract/request.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export type { ModerationEvent, OperationEvent, StandingMuteEvent } from './contract/event.ts';

@@ -21,6 +21,7 @@ import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from './sta
 import { readOperation, type KnownOperation } from './operations/known-operation.ts';
 import { OperationHandle, type StartedOperation } from './operations/operation-handle.ts';
 import { latestSelfOperation } from './operations/latest-self-operation.ts';
+import { LeftBehindFinder } from './policies/left-behind.ts';
 import { Policies } from './policies/policies.ts';
 import {
   operationListFilter,
@@ -94,7 +95,8 @@ export class ModerationClient {
     this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCKS);
     this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTES_ON_ENTRY);
     const latest = async (callId: string) => (await latestSelfOperation(this.#runs, callId)).record;
-    this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
+    const leftBehind = new LeftBehindFinder(this.calls, latest, this.#mutesOnEntry);
+    this.policies = new Policies(client, taskQueue, leftBehind);
   }
 
   /**

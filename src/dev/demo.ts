@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ModerationClient } from '../client/moderation-client.ts';
-import type { PolicyDescription } from '../client/policies/policies.ts';
+import type { PolicyDescription } from '../client/policies/policy-types.ts';
 import { loadClientConfig } from '../config/common.ts';
 import type { Action } from '../contract/names.ts';
 import { exitOnFault } from '../lib/exit-on-error.ts';

@@ -1,5 +1,5 @@
 import { ModerationError } from '../../client/errors.ts';
-import type { PolicyChange } from '../../client/policies/policies.ts';
+import type { PolicyChange } from '../../client/policies/policy-types.ts';
 import { muteOnEntryRuleOf, isByRules } from '../../contract/mute-on-entry-check.ts';
 import type { MuteOnEntryRule } from '../../contract/mute-on-entry.ts';
 import type { Action } from '../../contract/names.ts';

@@ -1,4 +1,4 @@
-import type { LeftBehind, PolicyDescription, PolicySummary } from '../../client/policies/policies.ts';
+import type { LeftBehind, PolicyDescription, PolicySummary } from '../../client/policies/policy-types.ts';
 import { muteOnEntryRuleOf, isByRules } from '../../contract/mute-on-entry-check.ts';
 import type { PolicyReport, PolicyRules, PolicyStop } from '../../contract/policy.ts';
 import type { Context } from '../context.ts';
