@@ -12,7 +12,7 @@ export type { OnStandingConflict } from './client/standing/standing-mutes.ts';
 export type { MuteLockHandle } from './client/standing/mute-locks.ts';
 export type { MuteOnEntryHandle } from './client/standing/mutes-on-entry.ts';
 export type { ReleaseRun } from './client/release/release-run.ts';
-export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release/release.ts';
+export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release/release-types.ts';
 export { checkMuteLock, muteLockIdOf } from './contract/mute-lock.ts';
 export type {
   MuteLockEnd,

@@ -29,7 +29,8 @@ import {
   type ListFilter,
   type OperationRecord,
 } from './operations/records.ts';
-import { Releaser, type ReleaseOptions, type ReleaseScope } from './release/release.ts';
+import { Releaser } from './release/release.ts';
+import type { ReleaseOptions, ReleaseScope } from './release/release-types.ts';
 import type { ReleaseRun } from './release/release-run.ts';
 import { Runs } from './operations/runs.ts';
 import { Starter } from './operations/starter.ts';
@@ -208,7 +209,14 @@ export class ModerationClient {
    * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call is in its result
    */
   release(scope: ReleaseScope, options: ReleaseOptions = {}): ReleaseRun {
-    return new Releaser(this.#runs, this.#taskQueue, this.#muteLocks, this.#mutesOnEntry, this).release(scope, options);
+    const releaser = new Releaser({
+      runs: this.#runs,
+      taskQueue: this.#taskQueue,
+      muteLocks: this.#muteLocks,
+      mutesOnEntry: this.#mutesOnEntry,
+      moderation: this,
+    });
+    return releaser.release(scope, options);
   }
 
   /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */

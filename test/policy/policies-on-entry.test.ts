@@ -6,7 +6,7 @@ import { StandingMutes } from '../../src/client/standing/standing-mutes.ts';
 import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from '../../src/client/standing/mutes-on-entry.ts';
 import type { LeftBehind } from '../../src/client/policies/policy-types.ts';
 import type { Policies } from '../../src/client/policies/policies.ts';
-import type { ReleasedCall } from '../../src/client/release/release.ts';
+import type { ReleasedCall } from '../../src/client/release/release-types.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import type { LiveCallStatus } from '../../src/contract/live-call.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';

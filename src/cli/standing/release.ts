@@ -1,5 +1,5 @@
 import { invalid } from '../../client/errors.ts';
-import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../client/release/release.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../client/release/release-types.ts';
 import { withClient } from '../client.ts';
 import type { Context } from '../context.ts';
 import { DONE, FAILED, printJson, reporting } from '../exit.ts';

@@ -3,10 +3,9 @@ import { callIdOf, callIdOfLive } from '../../contract/call-id.ts';
 import { quote } from '../../contract/list-filter.ts';
 import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
 import { liveCallListFilter } from '../calls/calls.ts';
-import type { MuteLocks } from '../standing/mute-locks.ts';
-import type { MutesOnEntry } from '../standing/mutes-on-entry.ts';
 import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
+import type { ReleaseTools } from './release-work.ts';
 
 /**
  * Finds the calls that a release has to look at, in Temporal's lists. A list only names candidates: the runs of a call
@@ -57,13 +56,7 @@ export class ReleaseCandidates {
   readonly #own: string[] = [];
   readonly #gaps = new Set<string>();
 
-  constructor(
-    runs: Runs,
-    taskQueue: string,
-    muteLocks: MuteLocks,
-    mutesOnEntry: MutesOnEntry,
-    tenantId: string | undefined,
-  ) {
+  constructor({ runs, taskQueue, muteLocks, mutesOnEntry }: ReleaseTools, tenantId: string | undefined) {
     this.#runs = runs;
     const mutes = `WorkflowType = 'mute' AND TaskQueue = ${quote(taskQueue)} AND ${SEARCH_ATTRIBUTE.target} IS NULL`;
     const withSuffix = (suffix: string) => (workflowId: string) =>
