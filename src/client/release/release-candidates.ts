@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { callIdOf, callIdOfLive } from '../../contract/call-id.ts';
 import { quote } from '../../contract/list-filter.ts';
 import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { itemsOfPages } from '../../lib/pages.ts';
 import { liveCallListFilter } from '../calls/calls.ts';
 import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
@@ -119,21 +120,16 @@ export class ReleaseCandidates {
   }
 
   async *#workflowIds(query: string): AsyncGenerator<string> {
-    const { client } = this.#runs;
-    let nextPageToken: Uint8Array = new Uint8Array();
-    do {
-      const page = await this.#tried(async () => {
-        const { namespace } = client.options;
-        return await client.workflowService.listWorkflowExecutions({
-          namespace,
-          query,
-          pageSize: PAGE_SIZE,
-          nextPageToken,
-        });
-      });
-      for (const { execution } of page.executions) yield execution?.workflowId ?? '';
-      ({ nextPageToken } = page);
-    } while (nextPageToken.length > 0);
+    const { workflowService, options } = this.#runs.client;
+    const { namespace } = options;
+    const runs = itemsOfPages(async (nextPageToken) => {
+      const page = await this.#tried(
+        async () =>
+          await workflowService.listWorkflowExecutions({ namespace, query, pageSize: PAGE_SIZE, nextPageToken }),
+      );
+      return { items: page.executions, nextPageToken: page.nextPageToken };
+    });
+    for await (const { execution } of runs) yield execution?.workflowId ?? '';
   }
 
   async #tried<T>(ask: () => Promise<T>): Promise<T> {
