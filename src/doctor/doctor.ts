@@ -74,7 +74,7 @@ function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookC
   return {
     name,
     run: () => {
-      if ('config' in loaded) return 'holds';
+      if ('config' in loaded) return 'valid';
       throw new Fault(loaded.faults.join('; '), 'Correct the variables; checks that depend on them were skipped.');
     },
   };

@@ -140,7 +140,7 @@ const CONTRACTS: Contract[] = [
       when: { at: '18:00' },
       overlap: 'skip',
       catchupWindow: '15m',
-      rules: { moreThan: 3 },
+      rules: { minParticipants: 4 },
       request: { reason: 'r', target: { others: { except: ['a'] } } },
       onConflict: 'queue',
       concurrency: 1,

@@ -94,8 +94,8 @@ test('reports failed checks as JSON, with code 1', async () => {
   const args = ['doctor', '--webhook-url', `http://127.0.0.1:${await freePort()}/api/calls`, '--json'];
   const { code, stdout } = await new Command(BIN, args, env).ended;
   expect(code).toBe(1);
-  const { holds, findings: told } = JSON.parse(stdout) as { holds: boolean; findings: Finding[] };
-  expect(holds).toBe(false);
+  const { isHealthy, findings: told } = JSON.parse(stdout) as { isHealthy: boolean; findings: Finding[] };
+  expect(isHealthy).toBe(false);
   expect(failed(told)).toEqual(['webhook']);
   expect(of(told, 'webhook')?.said).toContain('ECONNREFUSED');
 });

@@ -13,10 +13,10 @@ export interface DoctorFlags {
 export async function doctor(this: Context, { webhookUrl, tenantId, json }: DoctorFlags): Promise<void> {
   await reporting(this, json, async () => {
     const findings = await examine(this.process.env, { webhookUrl, tenantId });
-    const holds = findings.every(({ state }) => state !== 'failed');
-    if (json) printJson(this, { holds, findings });
+    const isHealthy = findings.every(({ state }) => state !== 'failed');
+    if (json) printJson(this, { isHealthy, findings });
     else for (const finding of findings) this.process.stdout.write(`${lineOf(finding)}\n`);
-    return holds ? DONE : FAILED;
+    return isHealthy ? DONE : FAILED;
   });
 }
 

@@ -57,7 +57,7 @@ const flags = {
     'Mute newcomers in matching calls, starting when the call is established or the policy runs; =false removes the rule',
   ),
   entryFor: optionalSeconds('With --on-entry: for how long, such as 1h'),
-  moreThan: number('Act only on calls with more people than this, 1 to 99'),
+  minParticipants: number('Act only on calls with at least this many participants, 2 to 100'),
   timeZone: optional('The time zone of all times, such as Europe/Berlin (UTC)'),
   start: optional('Not before this date'),
   end: optional('Not after this date'),

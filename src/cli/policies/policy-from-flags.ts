@@ -30,7 +30,7 @@ export interface PolicyFlags extends WhomFlags {
   onEstablished?: boolean;
   onEntry?: boolean;
   entryFor?: number;
-  moreThan?: number;
+  minParticipants?: number;
   timeZone?: string;
   start?: string;
   end?: string;
@@ -59,8 +59,8 @@ export function changeOf(flags: PolicyFlags, before?: Policy): Omit<PolicyChange
   const when = { ...(Object.keys(way).length > 0 ? withoutWay(before?.when) : before?.when), ...way, ...rest };
   const { confirmWithinSeconds, onUnconfirmed, requestedBy, reason } = flags;
   const onEntry = onEntryOf(flags, before);
-  const { onEstablished, moreThan } = flags;
-  const rules = { ...before?.rules, ...given<PolicyRules>({ onEstablished, onEntry, moreThan }) };
+  const { onEstablished, minParticipants } = flags;
+  const rules = { ...before?.rules, ...given<PolicyRules>({ onEstablished, onEntry, minParticipants }) };
   const whom = given({
     target: whomOf(isOnEntry(flags, before) ? { ...flags, except: undefined } : flags, ' or --on-entry'),
   });

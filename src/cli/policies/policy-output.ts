@@ -69,6 +69,6 @@ export function rulesInWords(rules: PolicyRules = {}): string {
   return [
     ...(rules.onEstablished === true ? ['on established'] : []),
     ...(entry === undefined ? [] : [`on entry${lasts}`]),
-    ...(rules.moreThan === undefined ? [] : [`more than ${rules.moreThan}`]),
+    ...(rules.minParticipants === undefined ? [] : [`at least ${rules.minParticipants} participants`]),
   ].join(', ');
 }
