@@ -10,7 +10,7 @@ export const UNIT = [
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/{participant-mutes,roster}.test.ts',
-  'test/repository/{audit,compose,docs}.test.ts',
+  'test/repository/{audit,compose,docs,layers}.test.ts',
   'test/simulator/*.test.ts',
   'test/standing/{mute-lock-looks,newcomers}.test.ts',
   'test/temporal/codec-server.test.ts',

@@ -10,7 +10,9 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { costOf, eventsByType, type HistoryEvent } from '../../bench/counts.ts';
 import type { MuteLockHandle } from '../../src/client/standing/mute-locks.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import { ConfigError, loadWorkerConfig, type Environment } from '../../src/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import {
   eventWorkflowIdOf,
   PUBLISH_EVENT,

@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  configWarnings,
-  ConfigError,
-  loadClientConfig,
-  loadDeploymentConfig,
-  loadWebhookConfig,
-  loadWorkerConfig,
-  type Environment,
-} from '../../src/config.ts';
+import { configWarnings } from '../../src/config/warnings.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import { loadDeploymentConfig } from '../../src/config/deployment.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 
 /** Every variable of the contract: its default, its values, and what one hears of a bad one. */
 

@@ -1,4 +1,4 @@
-import type { Call as GraphCall, GraphResponse } from '../../src/graph/client.ts';
+import type { GraphRequest as GraphCall, GraphResponse } from '../../src/graph/client.ts';
 import { fromAnswer, GraphError } from '../../src/graph/errors.ts';
 import type { RosterParticipant, RosterUpdate } from '../../src/contract/signals.ts';
 import { scopes, type Clock } from './clock.ts';
@@ -35,7 +35,7 @@ export interface CallOptions {
   state?: string;
 }
 
-export interface Call {
+export interface GraphRequest {
   id: string;
   state: string;
   own: Person;
@@ -79,13 +79,13 @@ const ANSWER_WITHIN_MS = 9_000;
 const CAP = 100;
 
 export class Graph {
-  readonly calls = new Map<string, Call>();
+  readonly calls = new Map<string, GraphRequest>();
   readonly log: LogEntry[] = [];
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #notify: (call: Call, update: RosterUpdate) => void;
+  readonly #notify: (call: GraphRequest, update: RosterUpdate) => void;
 
-  constructor(clock: Clock, random: Random, notify: (call: Call, update: RosterUpdate) => void) {
+  constructor(clock: Clock, random: Random, notify: (call: GraphRequest, update: RosterUpdate) => void) {
     this.#clock = clock;
     this.#random = random;
     this.#notify = notify;
@@ -93,7 +93,7 @@ export class Graph {
 
   // what people do
 
-  create({ id, people, isDelta, state = 'established' }: CallOptions): Call {
+  create({ id, people, isDelta, state = 'established' }: CallOptions): GraphRequest {
     const person = (name: string): Person => ({
       id: `${id}-${name}`,
       clientMuted: false,
@@ -105,12 +105,12 @@ export class Graph {
     });
     const own = person('app');
     const all = [own, ...Array.from({ length: people }, (_, index) => person(`p${index}`))];
-    const call: Call = { id, state, own, people: all, isDelta, sequence: 1, faults: [] };
+    const call: GraphRequest = { id, state, own, people: all, isDelta, sequence: 1, faults: [] };
     this.calls.set(id, call);
     return call;
   }
 
-  join(call: Call, name: string, isInLobby = false): Person {
+  join(call: GraphRequest, name: string, isInLobby = false): Person {
     const person: Person = {
       id: `${call.id}-${name}`,
       clientMuted: false,
@@ -125,20 +125,20 @@ export class Graph {
     return person;
   }
 
-  admit(call: Call, person: Person): void {
+  admit(call: GraphRequest, person: Person): void {
     person.isInLobby = false;
     person.joinedAt = this.#clock.now;
     this.#changed(call, person);
   }
 
-  leave(call: Call, person: Person): void {
+  leave(call: GraphRequest, person: Person): void {
     person.leftAt = this.#clock.now;
     call.people = call.people.filter((one) => one !== person);
     this.#changed(call, person);
   }
 
   set(
-    call: Call,
+    call: GraphRequest,
     person: Person,
     change: Partial<Pick<Person, 'clientMuted' | 'serverMuted'>>,
     by: 'us' | 'other' = 'other',
@@ -159,16 +159,16 @@ export class Graph {
     this.#changed(call, person);
   }
 
-  end(call: Call): void {
+  end(call: GraphRequest): void {
     call.state = 'terminated';
   }
 
   /** A roster that tells nothing new. */
-  repeat(call: Call): void {
+  repeat(call: GraphRequest): void {
     this.#changed(call, call.people[this.#random.int(0, call.people.length - 1)] ?? call.own);
   }
 
-  #changed(call: Call, person: Person): void {
+  #changed(call: GraphRequest, person: Person): void {
     if (call.state === 'terminated') return;
     call.sequence += 1;
     person.sequence = call.sequence;
@@ -246,7 +246,7 @@ export class Graph {
     back(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
   }
 
-  #faultOf(call: Call, verb: Verb): GraphFault | undefined {
+  #faultOf(call: GraphRequest, verb: Verb): GraphFault | undefined {
     call.faults = call.faults.filter(({ until }) => until > this.#clock.now);
     return call.faults.find((fault) => fault.on.includes(verb) && this.#random.chance(fault.probability));
   }

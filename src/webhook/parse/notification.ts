@@ -1,6 +1,7 @@
 import type { CallEstablished } from '../../contract/live-call.ts';
 import { isCode, type CallEnd, type OperationUpdate, type RosterUpdate } from '../../contract/signals.ts';
-import { isFields, read, readText, readWord, type Fields } from './fields.ts';
+import { isFields, type Fields } from '../../contract/check.ts';
+import { read, readText, readWord } from '../../lib/fields.ts';
 import { toRoster } from './roster.ts';
 import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource-path.ts';
 
