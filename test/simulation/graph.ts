@@ -1,4 +1,4 @@
-import type { GraphRequest as GraphCall, GraphResponse } from '../../src/graph/client.ts';
+import type { GraphRequest, GraphResponse } from '../../src/graph/client.ts';
 import { fromAnswer, GraphError } from '../../src/graph/errors.ts';
 import type { RosterParticipant, RosterUpdate } from '../../src/contract/signals.ts';
 import { scopes, type Clock } from './clock.ts';
@@ -35,7 +35,7 @@ export interface CallOptions {
   state?: string;
 }
 
-export interface GraphRequest {
+export interface Call {
   id: string;
   state: string;
   own: Person;
@@ -79,13 +79,13 @@ const ANSWER_WITHIN_MS = 9_000;
 const CAP = 100;
 
 export class Graph {
-  readonly calls = new Map<string, GraphRequest>();
+  readonly calls = new Map<string, Call>();
   readonly log: LogEntry[] = [];
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #notify: (call: GraphRequest, update: RosterUpdate) => void;
+  readonly #notify: (call: Call, update: RosterUpdate) => void;
 
-  constructor(clock: Clock, random: Random, notify: (call: GraphRequest, update: RosterUpdate) => void) {
+  constructor(clock: Clock, random: Random, notify: (call: Call, update: RosterUpdate) => void) {
     this.#clock = clock;
     this.#random = random;
     this.#notify = notify;
@@ -93,7 +93,7 @@ export class Graph {
 
   // what people do
 
-  create({ id, people, isDelta, state = 'established' }: CallOptions): GraphRequest {
+  create({ id, people, isDelta, state = 'established' }: CallOptions): Call {
     const person = (name: string): Person => ({
       id: `${id}-${name}`,
       clientMuted: false,
@@ -105,12 +105,12 @@ export class Graph {
     });
     const own = person('app');
     const all = [own, ...Array.from({ length: people }, (_, index) => person(`p${index}`))];
-    const call: GraphRequest = { id, state, own, people: all, isDelta, sequence: 1, faults: [] };
+    const call: Call = { id, state, own, people: all, isDelta, sequence: 1, faults: [] };
     this.calls.set(id, call);
     return call;
   }
 
-  join(call: GraphRequest, name: string, isInLobby = false): Person {
+  join(call: Call, name: string, isInLobby = false): Person {
     const person: Person = {
       id: `${call.id}-${name}`,
       clientMuted: false,
@@ -125,20 +125,20 @@ export class Graph {
     return person;
   }
 
-  admit(call: GraphRequest, person: Person): void {
+  admit(call: Call, person: Person): void {
     person.isInLobby = false;
     person.joinedAt = this.#clock.now;
     this.#changed(call, person);
   }
 
-  leave(call: GraphRequest, person: Person): void {
+  leave(call: Call, person: Person): void {
     person.leftAt = this.#clock.now;
     call.people = call.people.filter((one) => one !== person);
     this.#changed(call, person);
   }
 
   set(
-    call: GraphRequest,
+    call: Call,
     person: Person,
     change: Partial<Pick<Person, 'clientMuted' | 'serverMuted'>>,
     by: 'us' | 'other' = 'other',
@@ -159,16 +159,16 @@ export class Graph {
     this.#changed(call, person);
   }
 
-  end(call: GraphRequest): void {
+  end(call: Call): void {
     call.state = 'terminated';
   }
 
   /** A roster that tells nothing new. */
-  repeat(call: GraphRequest): void {
+  repeat(call: Call): void {
     this.#changed(call, call.people[this.#random.int(0, call.people.length - 1)] ?? call.own);
   }
 
-  #changed(call: GraphRequest, person: Person): void {
+  #changed(call: Call, person: Person): void {
     if (call.state === 'terminated') return;
     call.sequence += 1;
     person.sequence = call.sequence;
@@ -188,8 +188,8 @@ export class Graph {
 
   /** In place of a `GraphClient`. */
   get client(): {
-    get: (call: GraphCall) => Promise<GraphResponse>;
-    post: (call: GraphCall, body: object) => Promise<GraphResponse>;
+    get: (call: GraphRequest) => Promise<GraphResponse>;
+    post: (call: GraphRequest, body: object) => Promise<GraphResponse>;
   } {
     return {
       get: async (call) => await this.#request(call, undefined),
@@ -197,7 +197,7 @@ export class Graph {
     };
   }
 
-  async #request(asked: GraphCall, body: { clientContext?: string } | undefined): Promise<GraphResponse> {
+  async #request(asked: GraphRequest, body: { clientContext?: string } | undefined): Promise<GraphResponse> {
     const owner = scopes.getStore()?.owner;
     const [, , callId = '', collection, participantId] = asked.path;
     const verb = verbOf(asked.path);
@@ -241,23 +241,23 @@ export class Graph {
     });
   }
 
-  #finish(asked: GraphCall, verb: Verb, { resolve, reject, back }: Settle): void {
+  #finish(asked: GraphRequest, verb: Verb, { resolve, reject, back }: Settle): void {
     const answer = this.#answer(asked, verb);
     back(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
   }
 
-  #faultOf(call: GraphRequest, verb: Verb): GraphFault | undefined {
+  #faultOf(call: Call, verb: Verb): GraphFault | undefined {
     call.faults = call.faults.filter(({ until }) => until > this.#clock.now);
     return call.faults.find((fault) => fault.on.includes(verb) && this.#random.chance(fault.probability));
   }
 
-  #refused(asked: GraphCall, { status = 503, retryAfter }: GraphFault): GraphError {
+  #refused(asked: GraphRequest, { status = 503, retryAfter }: GraphFault): GraphError {
     const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
     return fromAnswer(asked.what, { status, clientRequestId: 'c', headers, body: undefined }, asked.permission);
   }
 
   /** **A participant has two mutes**. */
-  #answer(asked: GraphCall, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
+  #answer(asked: GraphRequest, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
     const [, , callId = '', , participantId = ''] = asked.path;
     const call = this.calls.get(callId);
     const gone = (): GraphError =>
