@@ -23,7 +23,7 @@ import { UnreadablePayload } from '../contract/unreadable.ts';
  */
 
 const REMEMBER_MS = 5_000;
-const AT_ONCE = 50;
+const MAX_CONCURRENT_READS = 50;
 const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
@@ -98,7 +98,7 @@ class KnownPolicies {
       const listed = await this.#list();
       const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // **A failed read continues.**
       const failures: unknown[] = [];
-      for await (const failure of inParallel(missing, AT_ONCE, async (id) => await this.#find(id))) {
+      for await (const failure of inParallel(missing, MAX_CONCURRENT_READS, async (id) => await this.#find(id))) {
         if (failure !== undefined) failures.push(failure);
       }
       if (failures.length > 0) throw failures[0];

@@ -30,7 +30,7 @@ import type { EstablishedCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, Want
  */
 
 /** Calls that are looked up at a time. */
-const LOOKS = 20;
+const MAX_CONCURRENT_LOOKUPS = 20;
 
 /**
  * The task of a run of a policy with quiet hours at a moment. A run of the schedule checks whether the policy is
@@ -142,7 +142,7 @@ export async function quietCalls(calls: readonly PolicyCall[], at: string, pause
       'calls' in policy.target ? policy.target.calls.includes(callId) : live !== undefined && concerns(policy, live);
     return quiet.some(isKept) ? callId : undefined;
   };
-  for await (const found of inParallel(calls, LOOKS, async (call) => await outcomeOf(look(call)))) {
+  for await (const found of inParallel(calls, MAX_CONCURRENT_LOOKUPS, async (call) => await outcomeOf(look(call)))) {
     if ('error' in found) throw found.error;
     if (found.value !== undefined) kept.push(found.value);
   }

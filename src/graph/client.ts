@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { context, SpanKind, type Attributes } from '@opentelemetry/api';
-import { request, type Dispatcher } from 'undici';
+import { request as send, type Dispatcher } from 'undici';
 import { outbound } from '../lib/outbound.ts';
 import { inSpan } from '../tracing/span.ts';
 import { fieldOf, fromAnswer, GraphError, requestIdOf } from './errors.ts';
@@ -26,7 +26,8 @@ export interface GraphOptions {
   metrics?: GraphMetrics | undefined;
 }
 
-export interface Call {
+/** One HTTP request to Graph. `what` names it in errors. */
+export interface GraphRequest {
   what: string;
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
@@ -61,13 +62,13 @@ export class GraphClient {
   }
 
   /** @throws {GraphError} */
-  async get(call: Call): Promise<GraphResponse> {
-    return await this.#send('GET', call);
+  async get(request: GraphRequest): Promise<GraphResponse> {
+    return await this.#send('GET', request);
   }
 
   /** @throws {GraphError} */
-  async post(call: Call, body: object): Promise<GraphResponse> {
-    return await this.#send('POST', call, JSON.stringify(body));
+  async post(request: GraphRequest, body: object): Promise<GraphResponse> {
+    return await this.#send('POST', request, JSON.stringify(body));
   }
 
   urlOf(path: readonly string[]): string {
@@ -78,8 +79,8 @@ export class GraphClient {
     await this.#agent.close();
   }
 
-  async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
-    const template = templateOf(call.path);
+  async #send(method: Dispatcher.HttpMethod, request: GraphRequest, body?: string): Promise<GraphResponse> {
+    const template = templateOf(request.path);
     const attributes = {
       'http.request.method': method,
       'url.template': template,
@@ -89,7 +90,7 @@ export class GraphClient {
     const options = { kind: SpanKind.CLIENT, attributes };
     return await inSpan(`${method} ${template}`, options, context.active(), async (span) => {
       try {
-        const success = await this.#exchange(method, call, body);
+        const success = await this.#exchange(method, request, body);
         span.setAttributes(attributesOf({ ...success, requestId: requestIdOf(success) }));
         return success;
       } catch (error) {
@@ -99,11 +100,11 @@ export class GraphClient {
     });
   }
 
-  async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
-    const signal = AbortSignal.timeout(call.withinMs ?? ATTEMPT_MS);
+  async #exchange(method: Dispatcher.HttpMethod, request: GraphRequest, body?: string): Promise<GraphResponse> {
+    const signal = AbortSignal.timeout(request.withinMs ?? ATTEMPT_MS);
     const clientRequestId = randomUUID();
-    const token = await within(signal, call, this.#options.tokens(call.tenantId));
-    const url = this.urlOf(call.path) + (call.query ?? '');
+    const token = await within(signal, request, this.#options.tokens(request.tenantId));
+    const url = this.urlOf(request.path) + (request.query ?? '');
     const headers = {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
@@ -115,20 +116,20 @@ export class GraphClient {
     const count = (status?: number, retryAfterSeconds?: number): void => {
       const seconds = (performance.now() - began) / 1_000;
       const answered = status === undefined ? {} : { status };
-      this.#options.metrics?.countRequest({ method, path: call.path, seconds, retryAfterSeconds, ...answered });
+      this.#options.metrics?.countRequest({ method, path: request.path, seconds, retryAfterSeconds, ...answered });
     };
     try {
-      const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
+      const response = await send(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
       if (answer.status >= 200 && answer.status < 300) {
         count(answer.status);
         return answer;
       }
-      if (answer.status === 401) this.#options.tokens.forget?.(token, call.tenantId);
-      throw fromAnswer(call.what, answer, call.permission);
+      if (answer.status === 401) this.#options.tokens.forget?.(token, request.tenantId);
+      throw fromAnswer(request.what, answer, request.permission);
     } catch (error) {
-      const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      const failure = error instanceof GraphError ? error : unanswered(request, error, clientRequestId);
       count(failure.details.status, failure.details.retryAfterSeconds);
       throw failure;
     }
@@ -149,14 +150,14 @@ function attributesOf(answer: {
 }
 
 /** The token's share of an attempt's time. */
-async function within<T>(signal: AbortSignal, call: Call, work: Promise<T>): Promise<T> {
+async function within<T>(signal: AbortSignal, request: GraphRequest, work: Promise<T>): Promise<T> {
   const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(unanswered(call, signal.reason)), { once: true });
+    signal.addEventListener('abort', () => reject(unanswered(request, signal.reason)), { once: true });
   });
   return await Promise.race([work, late]);
 }
 
-function unanswered({ what }: Call, error: unknown, clientRequestId?: string): GraphError {
+function unanswered({ what }: GraphRequest, error: unknown, clientRequestId?: string): GraphError {
   const code = fieldOf(error, 'code');
   const name = typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
   return new GraphError('GraphUnavailable', `Graph did not answer when asked to ${what} (${name}).`, {

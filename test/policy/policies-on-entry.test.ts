@@ -292,7 +292,11 @@ describe('what cannot be is told before anything is created', () => {
       { rules: { onEntry, onEstablished: true } },
       /not go with rules\.onEstablished; make two policies/,
     ],
-    ['a number of people', { rules: { onEntry, minParticipants: 10 } }, /not go with rules\.minParticipants.*make two policies/],
+    [
+      'a number of people',
+      { rules: { onEntry, minParticipants: 10 } },
+      /not go with rules\.minParticipants.*make two policies/,
+    ],
     ['quiet hours', { when: { quietHours: { from: '22:00', to: '06:00' } } }, /not go with when\.quietHours/],
     ['a target', { request: { target: 'others' } }, /not go with request\.target.*rules\.onEntry\.except/],
     [

@@ -22,6 +22,7 @@ import { GraphCall } from '../call/graph-call.ts';
 import { failureOf, mayBeMuted, TRANSIENT, type MuteLockFailure } from './mute-lock-outcome.ts';
 import { verdictOf } from './mute-lock-verdict.ts';
 import { iso } from '../lib/iso.ts';
+import { clampToNow } from '../lib/wish.ts';
 import { Lifetime, type LifetimeState } from './lifetime.ts';
 import { Looks, type LooksState } from './looks.ts';
 import { countMuteAgain } from '../lib/metrics.ts';
@@ -174,7 +175,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
 
   /** While it waits to try to unmute again, it tries at once (**It ends with an unmute**). */
   release(wishedAt?: number): void {
-    this.#life.hear({ releasedAt: wish(wishedAt) });
+    this.#life.hear({ releasedAt: clampToNow(wishedAt) });
     this.#unmuting.now();
     this.#stirs += 1;
   }
@@ -186,7 +187,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#unmuting.renew();
     this.#looks.renew();
     const { failure: _, ...state } = this.#state;
-    this.#state = { ...state, terms, wishedAt: Math.max(wish(wishedAt), state.wishedAt), isOverruled: false };
+    this.#state = { ...state, terms, wishedAt: Math.max(clampToNow(wishedAt), state.wishedAt), isOverruled: false };
     this.#stirs += 1;
   }
 
@@ -445,9 +446,4 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
       endedAt: iso(Date.now()),
     };
   }
-}
-
-/** When a signal was wished for: its `wishedAt`, but not in the future; or now. */
-function wish(wishedAt: number | undefined): number {
-  return Math.min(wishedAt ?? Infinity, Date.now());
 }
