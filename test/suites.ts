@@ -12,7 +12,7 @@ export const UNIT = [
   'test/operation/{participant-mutes,roster}.test.ts',
   'test/repository/{audit,compose,docs,layers}.test.ts',
   'test/simulator/*.test.ts',
-  'test/standing/{mute-lock-looks,newcomers}.test.ts',
+  'test/standing/{mute-lock-looks,mute-lock-outcome,newcomers}.test.ts',
   'test/temporal/codec-server.test.ts',
   'test/webhook/{arrival-order,call-queues,forward,health,http,mount,notification,token}.test.ts',
 ];

@@ -41,5 +41,5 @@ export const webUrl = url.refine(
 /** HTTPS, or HTTP on this machine. */
 export const safeUrl = url.refine(
   (value) => !URL.canParse(value) || isSafe(new URL(value)),
-  'must be https:, for http: is allowed on a loopback address only',
+  'must be https:; http: is allowed on a loopback address only',
 );

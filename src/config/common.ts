@@ -2,7 +2,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { DEFAULT_TASK_QUEUE } from '../contract/names.ts';
 import type { PayloadKeys } from '../contract/payload-keys.ts';
-import { givenOf, type Environment } from '../lib/environment.ts';
+import { trimEnvironment, type Environment } from '../lib/environment.ts';
 import { LOG_LEVELS, type LogLevel } from '../lib/log-level.ts';
 import { webUrl } from './addresses.ts';
 import { payloadKeys } from './payload-keys.ts';
@@ -51,6 +51,6 @@ export function commonOf(values: z.infer<typeof common>, temporal: ClientConnect
 
 /** For the commands that talk to Temporal only. */
 export function loadClientConfig(env: Environment): CommonConfig {
-  const { values, temporal } = read(common, env, givenOf(env), []);
+  const { values, temporal } = read(common, env, trimEnvironment(env), []);
   return commonOf(values, temporal);
 }

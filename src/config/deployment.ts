@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { givenOf, type Environment, type Given } from '../lib/environment.ts';
+import { trimEnvironment, type Environment, type Given } from '../lib/environment.ts';
 import type { DeploymentVersion } from '../temporal/deployment-version.ts';
 import { bothOrNeither } from './both-or-neither.ts';
 import { common, commonOf, type CommonConfig } from './common.ts';
@@ -39,7 +39,7 @@ export const deployment = common.extend(versionVariables);
 
 /** For `set-current-version`. */
 export function loadDeploymentConfig(env: Environment): DeploymentConfig {
-  const given = givenOf(env);
+  const given = trimEnvironment(env);
   const missing = versionNamesIn(given).filter((name) => given[name] === undefined);
   const faults = missing.map((name) => `${name}: required; set it to what the workers of this build have`);
   const { values, temporal } = read(deployment, env, given, faults);

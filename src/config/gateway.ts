@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { canonicalGuid, canonicalTenant, isGuid } from '../auth/token-rules.ts';
 import type { Address } from '../lib/address.ts';
-import { givenOf, type Environment, type Given } from '../lib/environment.ts';
+import { trimEnvironment, type Environment, type Given } from '../lib/environment.ts';
 import { proxyFaults } from '../lib/outbound.ts';
 import { isLoopback } from '../lib/safe-url.ts';
 import { host, port, webUrl } from './addresses.ts';
@@ -56,7 +56,7 @@ export const gateway = common.extend({
 });
 
 export function loadGatewayConfig(env: Environment): GatewayConfig {
-  const given = givenOf(env);
+  const given = trimEnvironment(env);
   const { values, temporal } = read(gateway, env, given, [...proxyFaults(given), ...requiredFaults(given)]);
   const listen = { host: values.MODERATION_GATEWAY_HOST, port: values.MODERATION_GATEWAY_PORT };
   const allowed = [...(values.MODERATION_TENANTS ?? [values.AZURE_TENANT_ID ?? ''])].map(canonicalTenant);

@@ -47,7 +47,7 @@ export const graphVariables = {
   MODERATION_GRAPH_URL: graphUrl.optional(),
   MODERATION_GRAPH_TOKEN: z
     .string()
-    .regex(IN_A_HEADER, 'must be a bearer token, without spaces and line breaks, for it is sent in a header')
+    .regex(IN_A_HEADER, 'must be a bearer token, without spaces and line breaks, because it is sent in a header')
     .optional(),
   AZURE_AUTHORITY_HOST: authorityHost.optional(),
 };

@@ -1,6 +1,6 @@
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { z } from 'zod';
-import { malformedOf, untrimmedOf, type Environment, type Given } from '../lib/environment.ts';
+import { malformedFaults, untrimmedFaults, type Environment, type Given } from '../lib/environment.ts';
 import { grpcProxyFaults } from '../temporal/proxy.ts';
 import { readTemporal } from '../temporal/settings.ts';
 import { ConfigError } from './config-error.ts';
@@ -27,12 +27,12 @@ export function read<T extends z.ZodType>(
     ...faultsIn(parsed.error),
     ...found,
     ...grpcProxyFaults(given),
-    ...(wantsTraces(env) ? untrimmedOf(env, 'traces') : []),
+    ...(wantsTraces(env) ? untrimmedFaults(env, 'traces') : []),
     ...temporal.faults,
   ];
   // One fault per variable is enough.
   const isNamed = new Set(faults.map(variableOf));
-  faults.push(...malformedOf(given).filter((fault) => !isNamed.has(variableOf(fault))));
+  faults.push(...malformedFaults(given).filter((fault) => !isNamed.has(variableOf(fault))));
   if (!parsed.success || temporal.config === undefined || faults.length > 0) throw new ConfigError(faults);
   return { values: parsed.data, temporal: temporal.config };
 }

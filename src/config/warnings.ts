@@ -1,5 +1,5 @@
 import { canonicalGuid, canonicalTenant, isDomain, isGuid } from '../auth/token-rules.ts';
-import { givenOf, unknownOf, type Environment } from '../lib/environment.ts';
+import { trimEnvironment, unknownWarnings, type Environment } from '../lib/environment.ts';
 import { deployment } from './deployment.ts';
 import { gateway } from './gateway.ts';
 import { webhook } from './webhook.ts';
@@ -15,11 +15,11 @@ const OF_DEVELOPMENT = ['MODERATION_TEMPORAL_CLI', 'MODERATION_TEMPORAL_TEST_SER
 
 /** What is worth a line in the log, but prevents nothing from starting. */
 export function configWarnings(env: Environment): string[] {
-  const given = givenOf(env);
+  const given = trimEnvironment(env);
   const audienceName = 'MODERATION_WEBHOOK_AUDIENCE' in given ? 'MODERATION_WEBHOOK_AUDIENCE' : 'AZURE_CLIENT_ID';
   const domains = (given['MODERATION_TENANTS'] ?? '').split(',').map(canonicalTenant).filter(isDomain);
   return [
-    ...unknownOf(given, [...VARIABLES, ...OF_DEVELOPMENT]),
+    ...unknownWarnings(given, [...VARIABLES, ...OF_DEVELOPMENT]),
     ...(audienceName in given && !isGuid(canonicalGuid(given[audienceName] ?? ''))
       ? [`${audienceName}: is not a GUID, as the IDs of applications are; tokens of Graph will not match it`]
       : []),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Address } from '../lib/address.ts';
-import { givenOf, type Environment, type Given } from '../lib/environment.ts';
+import { trimEnvironment, type Environment, type Given } from '../lib/environment.ts';
 import { proxyFaults } from '../lib/outbound.ts';
 import { isLoopback } from '../lib/safe-url.ts';
 import { canonicalPath } from '../webhook/callback-path.ts';
@@ -55,7 +55,7 @@ export const webhook = common.extend({
 });
 
 export function loadWebhookConfig(env: Environment): WebhookConfig {
-  const given = givenOf(env);
+  const given = trimEnvironment(env);
   const { values, temporal } = read(webhook, env, given, [...requiredFaults(given), ...proxyFaults(given)]);
   const listen = { host: values.MODERATION_WEBHOOK_HOST, port: values.MODERATION_WEBHOOK_PORT };
   const path = values.MODERATION_WEBHOOK_PATH;
@@ -80,12 +80,12 @@ function requiredFaults(given: Given): string[] {
   const faults: string[] = [];
   if (given['MODERATION_WEBHOOK_AUDIENCE'] === undefined && given['AZURE_CLIENT_ID'] === undefined) {
     faults.push(
-      "MODERATION_WEBHOOK_AUDIENCE: required, for without it every token would do; set it, or AZURE_CLIENT_ID, to the application's ID",
+      "MODERATION_WEBHOOK_AUDIENCE: required, because without it every token would be accepted; set it, or AZURE_CLIENT_ID, to the application's ID",
     );
   }
   if (isGovernment(given) && given['MODERATION_WEBHOOK_OPENID_URL'] === undefined) {
     faults.push(
-      `MODERATION_WEBHOOK_OPENID_URL: required in ${given['MODERATION_GRAPH_CLOUD']}, for Microsoft has not published where its signing keys are; ask its support`,
+      `MODERATION_WEBHOOK_OPENID_URL: required in ${given['MODERATION_GRAPH_CLOUD']}, because Microsoft has not published where its signing keys are; ask its support`,
     );
   }
   return faults;
@@ -95,7 +95,7 @@ function requireApart(health: Address | undefined, listen: Address): void {
   if (health === undefined || health.port !== listen.port || health.port === 0) return;
   if (![health.host, listen.host].some(isWildcard)) return;
   throw new ConfigError([
-    `MODERATION_HEALTH_PORT: must differ from MODERATION_WEBHOOK_PORT (${listen.port}), for ${listen.host} and ${health.host} overlap`,
+    `MODERATION_HEALTH_PORT: must differ from MODERATION_WEBHOOK_PORT (${listen.port}), because ${listen.host} and ${health.host} overlap`,
   ]);
 }
 

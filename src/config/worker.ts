@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ENDPOINT_NAME_FAULT, isEndpointName } from '../contract/nexus-endpoint.ts';
 import type { Address } from '../lib/address.ts';
-import { givenOf, untrimmedOf, type Environment } from '../lib/environment.ts';
+import { trimEnvironment, untrimmedFaults, type Environment } from '../lib/environment.ts';
 import { proxyFaults } from '../lib/outbound.ts';
 import type { DeploymentVersion } from '../temporal/deployment-version.ts';
 import { host, port } from './addresses.ts';
@@ -59,11 +59,11 @@ export const worker = common.extend({
 });
 
 export function loadWorkerConfig(env: Environment): WorkerConfig {
-  const given = givenOf(env);
+  const given = trimEnvironment(env);
   const faults = [...graphFaults(given), ...versionFaults(given), ...eventsFaults(given), ...proxyFaults(given)];
   // A fixed token is shown instead of what `@azure/identity` would get.
   if (given['MODERATION_GRAPH_TOKEN'] === undefined) {
-    faults.push(...untrimmedOf(env, 'identity'), ...faultsIn(azureIdentity.safeParse(given).error));
+    faults.push(...untrimmedFaults(env, 'identity'), ...faultsIn(azureIdentity.safeParse(given).error));
   }
   const { values, temporal } = read(worker, env, given, faults);
   return {

@@ -666,7 +666,7 @@ describe('configuration', () => {
     expect(loadWorkerConfig(both).events).toEqual({ url, keys: [keyOf(secret)] });
     expect(loadWorkerConfig({}).events).toBeUndefined();
     expect(faultsOf({ ...both, MODERATION_EVENTS_URL: 'http://127.0.0.1:8080/' })).toEqual([]);
-    const fault = 'MODERATION_EVENTS_URL: must be https:, for http: is allowed on a loopback address only';
+    const fault = 'MODERATION_EVENTS_URL: must be https:; http: is allowed on a loopback address only';
     expect(faultsOf({ ...both, MODERATION_EVENTS_URL: 'http://events.example.com/' })).toEqual([fault]);
   });
 

@@ -249,7 +249,7 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
 
 const HOST = /must be an IP address or a host name, without scheme and port/;
 const PORT = /must be a port, 0 to 65535/;
-const SAFE = /must be https:, for http: is allowed on a loopback address only/;
+const SAFE = /must be https:; http: is allowed on a loopback address only/;
 const WITHOUT_USER = /must be an address without user, fragment, quotes and white space/;
 const ABSOLUTE = /must be an absolute URL, such as https:/;
 

@@ -18,8 +18,8 @@ function update(entry: Partial<RosterParticipant> = {}, sequenceNumber?: number)
   return { participants, full: sequenceNumber === undefined, ...(sequenceNumber !== undefined && { sequenceNumber }) };
 }
 
-describe('a roster', () => {
-  test('proves nothing before the participant is known', () => {
+describe('what rosters prove about the application', () => {
+  test('a roster counts for nothing before the participant is known', () => {
     const roster = new Roster();
     roster.ask();
     roster.take(update());
@@ -28,7 +28,7 @@ describe('a roster', () => {
     expect(roster.lastSeen).toBeUndefined();
   });
 
-  test('from before the POST confirms nothing, nor does its repetition', () => {
+  test('a roster from before the POST does not confirm, nor does its repetition', () => {
     const roster = known();
     roster.take(update({}, 4));
     expect(roster.notified).toBeUndefined();
@@ -39,7 +39,7 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('that is no newer than a number known at the POST confirms nothing', () => {
+  test('a roster that is no newer than what was known at the POST does not confirm', () => {
     const others = { participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 };
     const told: ((roster: Roster) => void)[] = [
       (roster) => roster.take(others),
@@ -57,7 +57,7 @@ describe('a roster', () => {
     }
   });
 
-  test('confirms although newer ones have overtaken it since the POST', () => {
+  test('a roster confirms also if newer ones without the participant came first', () => {
     const roster = known();
     roster.take(update({ isMuted: false }, 4));
     roster.ask();
@@ -66,7 +66,7 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('with the number 0 has no number if it is full or read, and is the first of delta rosters', () => {
+  test('a sequence number of 0 means none in a read and in a full roster, and the first in delta rosters', () => {
     const roster = known();
     roster.see({ isMuted: false, sequence: 0 });
     roster.take(update({ isMuted: false, sequence: 0 }));
@@ -80,7 +80,7 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('with the number 0 confirms if it is a delta and nothing came before it', () => {
+  test('a delta roster with the sequence number 0 confirms if no other came before it', () => {
     const roster = known();
     roster.see({ isMuted: false });
     roster.ask();
@@ -88,7 +88,7 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('that is older than the last one is dropped', () => {
+  test('an older roster is dropped', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ isMuted: true, sequence: 9 }));
@@ -96,7 +96,7 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('that is newer than a confirming one takes its confirmation back', () => {
+  test('the newest roster decides', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ isMuted: true }));
@@ -104,14 +104,14 @@ describe('a roster', () => {
     expect(roster.notified).toEqual({ isMuted: false });
   });
 
-  test('says nothing of a participant who was removed', () => {
+  test('a removed participant is dropped', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ removed: true }));
     expect(roster.notified).toBeUndefined();
   });
 
-  test('without serverMuted keeps the value reported since the POST, while isMuted stays the same', () => {
+  test('a missing serverMuted keeps what was reported since the POST, and nothing from before', () => {
     const roster = known();
     roster.see({ isMuted: true, serverMuted: true });
     roster.ask();

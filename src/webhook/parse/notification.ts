@@ -84,7 +84,7 @@ function typeByPath({ rest: [collection, key] }: Resource, data: unknown): strin
 function callOf(told: Entry): Notification {
   const { callId } = told.resource;
   const [call = {}] = told.items;
-  if (isEnd(told)) return { kind: 'callEnded', callId, payload: reasonOf(call) };
+  if (isEnd(told)) return { kind: 'callEnded', callId, payload: readResultInfo(call) };
   // A tone is somebody's key press, in a call that was established long before.
   const isTone = isFields(read(call, 'toneInfo'));
   if (readWord(call, 'state') !== 'established' || isTone) return other(callId);
@@ -108,7 +108,7 @@ function operationOf({ items: [operation = {}], resource }: Entry): Notification
     operationId,
     ...(clientContext !== undefined && clientContext.length <= 256 && { clientContext }),
     status: status.slice(0, 64),
-    ...reasonOf(operation),
+    ...readResultInfo(operation),
   };
   return { kind: 'operationUpdated', callId, payload };
 }
@@ -123,7 +123,7 @@ function idInPathOf(operation: Fields): string | undefined {
 }
 
 /** Code and subcode of `resultInfo`, which are numbers or strings; its message may name people and stays here. */
-function reasonOf(item: Fields | undefined): CallEnd {
+function readResultInfo(item: Fields | undefined): CallEnd {
   const info = item && read(item, 'resultInfo');
   if (!isFields(info)) return {};
   const code = codeOf(read(info, 'code'));

@@ -9,7 +9,8 @@ import {
   type MuteLockTerms,
 } from '../../contract/mute-lock.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
-import { MuteLockLoop, type MuteLockState } from './mute-lock-loop.ts';
+import { MuteLockLoop } from './mute-lock-loop.ts';
+import type { MuteLockState } from './mute-lock-state.ts';
 import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 

@@ -4,6 +4,7 @@ import { MAX_NEWCOMERS, type Newcomers } from '../../contract/mute-on-entry.ts';
 import type { ParticipantResult } from '../../contract/operation.ts';
 import type { RosterUpdate } from '../../contract/signals.ts';
 import { MAX_PARTICIPANTS } from '../../contract/target.ts';
+import { isAlone } from '../call/alone.ts';
 
 /**
  * The participants who were there when a mute on entry began, the newcomers since, and their outcomes. Pure state: it
@@ -169,9 +170,9 @@ export class NewcomerMemory {
     for (const { id, isInLobby } of members) {
       if (isInLobby && !this.#isSettled(id)) this.#waiting.add(id);
     }
-    const isAlone = isComplete && members.length === 1;
-    const aloneLooks = isAlone ? this.#now.aloneLooks + 1 : 0;
-    const isWhole = isComplete && (!isAlone || aloneLooks >= MIN_ALONE_READS);
+    const isOnlyOurs = isComplete && isAlone(members);
+    const aloneLooks = isOnlyOurs ? this.#now.aloneLooks + 1 : 0;
+    const isWhole = isComplete && (!isOnlyOurs || aloneLooks >= MIN_ALONE_READS);
     if (isWhole) {
       // Hinted before the read, and neither in the call now nor in its lobby: they were there before.
       for (const id of hinted) if (!this.#waiting.has(id) && isCallId(id)) this.#known.add(id);
