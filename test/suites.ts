@@ -13,7 +13,7 @@ export const UNIT = [
   'test/repository/{audit,compose,docs}.test.ts',
   'test/simulator/*.test.ts',
   'test/standing/{mute-lock-looks,newcomers}.test.ts',
-  'test/temporal/codec-server.test.ts',
+  'test/temporal/{codec-server,payload-message}.test.ts',
   'test/webhook/{arrival-order,call-queues,forward,health,http,mount,notification,token}.test.ts',
 ];
 
