@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const destination = process.argv[2] ?? '.';
 const work = mkdtempSync(join(tmpdir(), `${NAME}-`));
 try {
+  mkdirSync(destination, { recursive: true });
   const [build, folder] = [join(work, 'build'), join(work, 'package')];
   // A build of its own, because somebody may be building in `dist`.
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
