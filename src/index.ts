@@ -34,7 +34,6 @@ export type {
   Newcomers,
 } from './contract/mute-on-entry.ts';
 export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
-export { traceInterceptor } from './tracing/client.ts';
 export type { KnownOperation } from './client/operations/known-operation.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operations/operation-handle.ts';
 export type { CallFilter, CallRecord, Calls, LabelChange } from './client/calls/calls.ts';

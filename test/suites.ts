@@ -10,10 +10,10 @@ export const UNIT = [
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/{participant-mutes,roster}.test.ts',
-  'test/repository/{audit,compose,docs,layers}.test.ts',
+  'test/repository/{audit,client-package,compose,docs,layers}.test.ts',
   'test/simulator/*.test.ts',
   'test/standing/{mute-lock-looks,mute-lock-outcome,newcomers}.test.ts',
-  'test/temporal/codec-server.test.ts',
+  'test/temporal/{codec-server,payload-message}.test.ts',
   'test/webhook/{arrival-order,call-queues,forward,health,http,mount,notification,token}.test.ts',
 ];
 
@@ -25,7 +25,7 @@ export const FAULTS = [
   'test/nexus/crash.test.ts',
   'test/operators/{commands,dev,doctor,setup,start-up,ui}.test.ts',
   'test/policy/{policies-many,policy-commands,quiet-hours-end}.test.ts',
-  'test/repository/helm.test.ts',
+  'test/repository/{helm,light-client}.test.ts',
   'test/standing/{limits,mute-locks-crash,mute-locks-stream,mute-on-entry-crash,mute-on-entry-stream,waits}.test.ts',
   'test/temporal/{encryption,encryption-rolling,long-lived,proxies}.test.ts',
 ];

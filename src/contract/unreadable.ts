@@ -15,7 +15,8 @@ export const ENCRYPTED = 'binary/encrypted';
 /** In the metadata of an encrypted payload. */
 export const KEY_ID = 'encryption-key-id';
 
-const ENCODING = 'encoding';
+/** Where the metadata of a payload names its encoding. */
+export const ENCODING = 'encoding';
 
 /**
  * How the encoding of a marked payload begins. What follows is for people: every converter that refuses it quotes it.

@@ -1,5 +1,5 @@
-import { DateTime } from 'luxon';
 import { toSeconds } from '../contract/duration.ts';
+import { DAY_MS, instantOf, localAt } from './wall-clock.ts';
 
 /** Dates as people write them. */
 
@@ -12,6 +12,9 @@ const MAX_CHARACTERS = 80;
 /** The years that Temporal's calendars know; `spec.ts` keeps the last one for what never runs by itself. */
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 2099;
+
+/** A date, with a time and its offset if they are given. */
+const ISO = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
 /**
  * The moment that a text means in a zone; `undefined` if it is no date, or one of years that Temporal's calendars do
@@ -26,10 +29,36 @@ export function toDate(text: unknown, timeZone = 'UTC', now = new Date()): Date 
     const seconds = toSeconds(after);
     return seconds === undefined ? undefined : known(new Date(now.getTime() + seconds * 1_000));
   }
-  const [, day, time] = /^(today|tomorrow) (\d\d:\d\d)$/.exec(said) ?? [];
-  const local = DateTime.fromJSDate(now, { zone: timeZone }).plus({ days: day === 'tomorrow' ? 1 : 0 });
-  const date = DateTime.fromISO(day === undefined ? said : `${local.toISODate()}T${time}`, { zone: timeZone });
-  return date.isValid ? known(date.toJSDate()) : undefined;
+  const zone = toZone(timeZone);
+  if (zone === undefined) return undefined;
+  const [, word, at] = /^(today|tomorrow) (\d\d:\d\d)$/.exec(said) ?? [];
+  const [, day = '', time = '00:00', offset] =
+    word === undefined ? (ISO.exec(said) ?? []) : ['', dayAfter(now, zone, word === 'tomorrow' ? 1 : 0), at];
+  const local = readLocal(day, time);
+  if (local === undefined) return undefined;
+  return known(new Date(offset === undefined ? instantOf(local, zone) : local - readOffset(offset)));
+}
+
+/** A day of the zone's calendar. */
+function dayAfter(now: Date, zone: string, days: number): string {
+  return new Date(localAt(now.getTime(), zone) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** A date and time as a local of `wall-clock.ts`. */
+function readLocal(day: string, time: string): number | undefined {
+  const midnight = new Date(`${day}T00:00Z`);
+  // `Date` reads the 30th of February as a day in March.
+  if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day)) return undefined;
+  const local = Date.parse(`${day}T${time}Z`);
+  return Number.isNaN(local) ? undefined : local;
+}
+
+/** Milliseconds east of Greenwich; not a number if there is no such offset. */
+function readOffset(offset: string): number {
+  if (/^z$/i.test(offset)) return 0;
+  const [, sign, hours, minutes = '00'] = /^([+-])(\d\d):?(\d\d)?$/.exec(offset) ?? [];
+  const size = Date.parse(`1970-01-01T${hours}:${minutes}Z`);
+  return sign === '-' ? -size : size;
 }
 
 function known(date: Date): Date | undefined {

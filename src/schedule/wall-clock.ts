@@ -1,5 +1,3 @@
-import { IANAZone } from 'luxon';
-
 /**
  * The wall clock of a zone, and the instants at which it shows a time.
  *
@@ -105,6 +103,14 @@ function offsetAt(instant: number, zone: string): number {
   return last === undefined ? offset : last.after - last.instant;
 }
 
+/** Makers of texts such as `1/1/2026, GMT+05:30`, one for each zone because they are slow to make. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 function askedOffset(instant: number, zone: string): number {
-  return Math.round(IANAZone.create(zone).offset(instant) * 60_000);
+  const format = formats.get(zone) ?? new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' });
+  formats.set(zone, format);
+  const [, sign, hours, minutes, seconds] =
+    /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(instant)) ?? [];
+  const size = (Number(hours ?? 0) * 3_600 + Number(minutes ?? 0) * 60 + Number(seconds ?? 0)) * 1_000;
+  return sign === '-' ? -size : size;
 }

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { METADATA_ENCODING_KEY, type DataConverter, type Payload, type PayloadCodec } from '@temporalio/common';
-import proto from '@temporalio/proto';
+import type { DataConverter } from '@temporalio/client';
 import { isKeyId, PLAIN, type PayloadKey, type PayloadKeys } from '../contract/payload-keys.ts';
-import { ENCRYPTED, KEY_ID, marked, UnreadablePayload } from '../contract/unreadable.ts';
+import { ENCODING, ENCRYPTED, KEY_ID, marked, UnreadablePayload } from '../contract/unreadable.ts';
+import { decodePayload, encodePayload, type Payload, type PayloadCodec } from './payload-message.ts';
 
 /**
  * Encrypts what Temporal keeps: inputs, results, signals, memos, failures' details, summaries. The format is that of
@@ -28,8 +28,6 @@ const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-
-const { Payload: Message } = proto.temporal.api.common.v1;
 
 /** How a payload that cannot be decrypted is treated. */
 export type OnUnreadable = (why: UnreadablePayload, payload: Payload) => Payload;
@@ -91,7 +89,7 @@ export class EncryptionCodec implements PayloadCodec {
   }
 
   #decode(payload: Payload): Payload {
-    if (textOf(payload.metadata?.[METADATA_ENCODING_KEY]) !== ENCRYPTED) return payload; // **Plain payloads pass.**
+    if (textOf(payload.metadata?.[ENCODING]) !== ENCRYPTED) return payload; // **Plain payloads pass.**
     try {
       return this.#decrypt(payload);
     } catch (error) {
@@ -111,16 +109,16 @@ export class EncryptionCodec implements PayloadCodec {
     const decipher = createDecipheriv(CIPHER, key.key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
     decipher.setAuthTag(data.subarray(-TAG_BYTES));
     const plain = [decipher.update(data.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()];
-    return Message.decode(Buffer.concat(plain));
+    return decodePayload(Buffer.concat(plain));
   }
 }
 
 function encrypt(payload: Payload, { id, key, check }: CheckedKey): Payload {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce);
-  const encrypted = [cipher.update(Message.encode(payload).finish()), cipher.final(), cipher.getAuthTag()];
+  const encrypted = [cipher.update(encodePayload(payload)), cipher.final(), cipher.getAuthTag()];
   return {
-    metadata: { [METADATA_ENCODING_KEY]: Buffer.from(ENCRYPTED), [KEY_ID]: Buffer.from(id), [KEY_CHECK]: check },
+    metadata: { [ENCODING]: Buffer.from(ENCRYPTED), [KEY_ID]: Buffer.from(id), [KEY_CHECK]: check },
     data: Buffer.concat([nonce, ...encrypted]),
   };
 }

@@ -1,5 +1,6 @@
 import { context, propagation, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
-import { defaultPayloadConverter, type Headers } from '@temporalio/common';
+import { defaultPayloadConverter } from '@temporalio/client';
+import type { Headers } from '@temporalio/common';
 import { toCarrier, TRACE_HEADER, type Carrier } from '../contract/trace.ts';
 
 /** Between Temporal's headers and OpenTelemetry's contexts. */

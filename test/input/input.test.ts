@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
+import { IANAZone } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import { liveCallListFilter } from '../../src/client/calls/calls.ts';
 import { toDate, toZone } from '../../src/schedule/dates.ts';
+import { localAt } from '../../src/schedule/wall-clock.ts';
 import { ModerationError } from '../../src/client/errors.ts';
 import { readQuietHours } from '../../src/schedule/quiet-hours.ts';
 import { operationListFilter } from '../../src/client/operations/records.ts';
@@ -601,6 +603,20 @@ describe('a duration', () => {
   });
 });
 
+test('the clocks of all continents show the time that luxon knows', () => {
+  // Not all zones, because each gets a table of decades.
+  const some = Intl.supportedValuesOf('timeZone').filter((_, i) => i % 8 === 0);
+  const zones = [...some, 'UTC', 'EST', 'Etc/GMT+12', 'Etc/GMT-14'];
+  expect(zones.length).toBeGreaterThan(50);
+  const wrong = zones.flatMap((zone) =>
+    // The summer and the winter of both halves of the Earth, in the years of the tables and around them.
+    Array.from({ length: 30 }, (_, i) => Date.UTC(2000 + i * 3, (i * 5) % 12, 15, 12)).filter(
+      (instant) => localAt(instant, zone) - instant !== Math.round(IANAZone.create(zone).offset(instant) * 60_000),
+    ),
+  );
+  expect(wrong).toEqual([]);
+});
+
 describe('a date', () => {
   test.each([
     'in 999999999999d',
@@ -613,8 +629,32 @@ describe('a date', () => {
     'in',
     '2026-02-30',
     'today 25:00',
+    '2026-12-24T18:60',
+    '2026-12-24T24:01',
+    '2026-12-24T18:00+25:00',
+    '2026-12-24T18:00+12:99',
+    '2026-12-24 18:00',
+    '24.12.2026',
   ])('%j is none that Temporal knows', (text) => {
     expect(toDate(text)).toBeUndefined();
+  });
+
+  test.each([
+    ['2024-02-29', 'UTC', '2024-02-29T00:00:00.000Z'],
+    ['2026-12-24T24:00', 'UTC', '2026-12-25T00:00:00.000Z'],
+    ['2026-12-24t18:00:59.123456z', 'Europe/Berlin', '2026-12-24T18:00:59.123Z'],
+    ['2026-12-24T18:00+0530', 'UTC', '2026-12-24T12:30:00.000Z'],
+    ['2026-12-24T18:00-05', 'UTC', '2026-12-24T23:00:00.000Z'],
+    ['2026-12-24T18:00', 'Asia/Kathmandu', '2026-12-24T12:15:00.000Z'],
+    // As times of day in docs/policies.md: at the end of the gap, and the second time.
+    ['2026-03-29T02:30', 'Europe/Berlin', '2026-03-29T01:00:00.000Z'],
+    ['2026-10-25T02:30', 'Europe/Berlin', '2026-10-25T01:30:00.000Z'],
+  ])('%s in %s is %s', (text, zone, expected) => {
+    expect(toDate(text, zone)?.toISOString()).toBe(expected);
+  });
+
+  test('needs a zone that exists', () => {
+    expect(toDate('2026-12-24T18:00', 'Europe/Atlantis')).toBeUndefined();
   });
 
   test('in ten years is one', () => {

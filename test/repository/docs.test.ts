@@ -279,6 +279,7 @@ test('every TypeScript example compiles', async () => {
   const source = (path: string): string[] => [`../../src/${path}/index.ts`.replace('/./', '/')];
   const paths = {
     'call-moderation': source('.'),
+    'call-moderation-client': source('.'),
     'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
     'call-moderation/webhook': source('webhook'),
     'call-moderation/simulator': source('simulator'),

@@ -39,7 +39,17 @@ export class Build {
     const dist = join(folder, 'dist');
     await mkdir(dist);
     const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')];
-    const flags = ['--outDir', dist, '--noCheck', '--declaration', 'false', '--sourceMap', 'false'];
+    const flags = [
+      '--outDir',
+      dist,
+      '--noCheck',
+      '--declaration',
+      'false',
+      '--sourceMap',
+      'false',
+      '--inlineSources',
+      'false',
+    ];
     await Promise.all([
       run(process.execPath, [...compiler, ...flags]),
       copyFile(bundle, join(dist, 'workflows.bundle.js')),

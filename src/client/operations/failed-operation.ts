@@ -1,5 +1,12 @@
-import { WorkflowContinuedAsNewError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowContinuedAsNewError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { CANCELLED, isFailureType, type FailureDetails } from '../../contract/failure.ts';
 import { ModerationError, type ModerationErrorType } from '../errors.ts';
 import type { OperationRecord } from './records.ts';

@@ -1,5 +1,4 @@
 import type { Client } from '@temporalio/client';
-import { decode } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { isAction, type Action } from '../../contract/names.ts';
 import { checkRequest, type ModerationRequest } from '../../contract/request.ts';
 import { UnreadablePayload, unreadableIn } from '../../contract/unreadable.ts';
@@ -32,7 +31,10 @@ export async function readWorkflowInput(
   return isAction(action) && checked.ok ? { action, request: checked.request } : undefined;
 }
 
-export type Payloads = Parameters<typeof decode>[1];
+type PayloadCodec = Client['workflow']['options']['loadedDataConverter']['payloadCodecs'][number];
+
+/** As Temporal keeps them. */
+export type Payloads = Parameters<PayloadCodec['decode']>[0];
 
 /**
  * The first argument; nothing if no process will ever read it, as the workflow will find, too.
@@ -42,7 +44,9 @@ export type Payloads = Parameters<typeof decode>[1];
 export async function readFirst(client: Client, encoded: Payloads): Promise<unknown> {
   const { payloadCodecs, payloadConverter } = client.workflow.options.loadedDataConverter;
   try {
-    const [payload] = await decode(payloadCodecs, encoded);
+    let payloads = encoded;
+    for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
+    const [payload] = payloads;
     if (payload === undefined) return undefined;
     // A worker's codec has marked it, and a client that has none has passed it.
     const unreadable = unreadableIn(payload);

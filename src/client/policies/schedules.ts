@@ -1,4 +1,3 @@
-import { tsToDate } from '@temporalio/common/lib/time.js';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { itemsOfPages } from '../../lib/pages.ts';
 import { grpcStatusOf } from '../any-error.ts';
@@ -30,13 +29,18 @@ export async function readSchedule(client: Client, scheduleId: string): Promise<
       workflowType: startWorkflow?.workflowType?.name ?? '',
       paused: schedule?.state?.paused === true,
       note: schedule?.state?.notes ?? '',
-      nextTimes: (info?.futureActionTimes ?? []).map((time) => tsToDate(time)),
+      nextTimes: (info?.futureActionTimes ?? []).map(toDate),
       input: startWorkflow?.input?.payloads ?? [],
     };
   } catch (error) {
     if (isGrpcServiceError(error) && grpcStatusOf(error) === 'NOT_FOUND') return undefined;
     throw error;
   }
+}
+
+/** As protobuf has it: seconds, and nanoseconds. */
+function toDate({ seconds, nanos }: { seconds?: { toNumber(): number } | null; nanos?: number | null }): Date {
+  return new Date((seconds?.toNumber() ?? 0) * 1_000 + (nanos ?? 0) / 1_000_000);
 }
 
 /**
