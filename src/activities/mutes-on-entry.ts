@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { ModerationError } from '../client/errors.ts';
 import { StandingMutes } from '../client/standing/standing-mutes.ts';
-import { MUTES_ON_ENTRY, type MutesOnEntry } from '../client/standing/mutes-on-entry.ts';
+import type { MutesOnEntry } from '../client/standing/mutes-on-entry.ts';
+import { MUTE_ON_ENTRY } from '../contract/mute-on-entry.ts';
 import { Runs } from '../client/operations/runs.ts';
 import type { MuteOnEntryReading, MuteOnEntryStart, GivenMuteOnEntryOrder } from './types.ts';
 
@@ -55,5 +56,5 @@ async function failureOf(callId: string): Promise<MuteOnEntryStart | undefined> 
 
 function mutesOnEntry(): MutesOnEntry {
   const { client, info } = Context.current();
-  return new StandingMutes(new Runs(client), info.taskQueue, MUTES_ON_ENTRY);
+  return new StandingMutes(new Runs(client), info.taskQueue, MUTE_ON_ENTRY);
 }

@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { canonicalId, workflowIdOf } from '../contract/call-id.ts';
 import { CALL_ID } from '../contract/check.ts';
-import type { MuteLockRequest } from '../contract/mute-lock.ts';
-import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
+import { MUTE_LOCK, type MuteLockRequest } from '../contract/mute-lock.ts';
+import { MUTE_ON_ENTRY, type MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
 import { DEFAULT_TASK_QUEUE, type Action } from '../contract/names.ts';
 import type { ModerationResult, OperationStatus, ParticipantsMuteResult } from '../contract/operation.ts';
 import {
@@ -15,9 +15,9 @@ import { listedRuns } from './listed-runs.ts';
 import { Calls } from './calls/calls.ts';
 import { invalid, valid } from './errors.ts';
 import { failureOf, type FailedOperation } from './operations/failed-operation.ts';
-import { MUTE_LOCKS, type MuteLockHandle, type MuteLocks } from './standing/mute-locks.ts';
+import type { MuteLockHandle, MuteLocks } from './standing/mute-locks.ts';
 import { StandingMutes, type OnStandingConflict } from './standing/standing-mutes.ts';
-import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from './standing/mutes-on-entry.ts';
+import type { MuteOnEntryHandle, MutesOnEntry } from './standing/mutes-on-entry.ts';
 import { readOperation, type KnownOperation } from './operations/known-operation.ts';
 import { OperationHandle, type StartedOperation } from './operations/operation-handle.ts';
 import { latestSelfOperation } from './operations/latest-self-operation.ts';
@@ -91,8 +91,8 @@ export class ModerationClient {
     this.#taskQueue = taskQueue;
     this.calls = new Calls(client, taskQueue);
     this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
-    this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCKS);
-    this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTES_ON_ENTRY);
+    this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCK);
+    this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTE_ON_ENTRY);
     const latest = async (callId: string) => (await latestSelfOperation(this.#runs, callId)).record;
     this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
   }

@@ -10,9 +10,6 @@ import type { ModerationResult } from './operation.ts';
  * name, user, participant, token or reason.
  */
 
-/** The workflow type that delivers one event. */
-export const PUBLISH_EVENT = 'publishEvent';
-
 /** Set in the sandbox of the workflows by a worker that sends events (`workflow-bundle.ts`). */
 export const EVENTS_FLAG = 'moderationEvents';
 

@@ -5,16 +5,12 @@ import {
   STANDING_MUTE_RULES,
   OF_CALL,
   type CheckedFields,
+  type StandingMuteDefinition,
   type StandingMuteTerms,
   type OfCall,
 } from './standing-mute.ts';
+import { QUERY, WORKFLOW } from './names.ts';
 import type { MuteState } from './operation.ts';
-
-/** The workflow type of mute locks and timed mutes. */
-export const MUTE_LOCK = 'keepMuted';
-
-/** The query of a mute lock, which it answers with a `MuteLockStatus`. */
-export const MUTE_LOCK_QUERY = 'keepMuted';
 
 /** One mute lock a call, as there is one operation a call. */
 export function muteLockIdOf(callId: string): string {
@@ -122,6 +118,18 @@ export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
 }
 
 /** Checks the payload of `extend`: the terms that replace the earlier ones. */
-export function checkTerms(input: unknown): CheckedFields<MuteLockTerms> {
+export function checkMuteLockTerms(input: unknown): CheckedFields<MuteLockTerms> {
   return checkStandingMute(input, TERMS_RULE);
 }
+
+/** Mute locks and timed mutes. */
+export const MUTE_LOCK: StandingMuteDefinition<MuteLockRequest, MuteLockTerms> = {
+  name: 'mute lock',
+  workflowType: WORKFLOW.keepMuted,
+  query: QUERY.keepMuted,
+  workflowIdOf: muteLockIdOf,
+  check: checkMuteLock,
+  checkTerms: checkMuteLockTerms,
+  terms: ['until', 'forSeconds', 'enforce', 'atMost'],
+  summaryOf: ({ callId, enforce = true }) => `${enforce ? 'Keep muted' : 'Mute for a time'}: call ${callId}`,
+};

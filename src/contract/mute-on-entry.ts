@@ -5,16 +5,12 @@ import {
   STANDING_MUTE_RULES,
   OF_CALL,
   type CheckedFields,
+  type StandingMuteDefinition,
   type StandingMuteTerms,
   type OfCall,
 } from './standing-mute.ts';
+import { QUERY, WORKFLOW } from './names.ts';
 import { MAX_PARTICIPANTS, toParticipantIds } from './target.ts';
-
-/** The workflow type. */
-export const MUTE_ON_ENTRY = 'muteOnEntry';
-
-/** Its query, which it answers with a `MuteOnEntryStatus`. */
-export const MUTE_ON_ENTRY_QUERY = 'muteOnEntry';
 
 /** One a call, as there is one operation a call. */
 export function muteOnEntryIdOf(callId: string): string {
@@ -143,3 +139,15 @@ export function checkMuteOnEntryTerms(input: unknown): CheckedFields<MuteOnEntry
 export function checkMuteOnEntryRule(input: unknown): CheckedFields<MuteOnEntryRule> {
   return checkStandingMute(input, MUTE_ON_ENTRY_RULE_FIELDS);
 }
+
+/** Mutes on entry. */
+export const MUTE_ON_ENTRY: StandingMuteDefinition<MuteOnEntryRequest, MuteOnEntryTerms> = {
+  name: 'mute on entry',
+  workflowType: WORKFLOW.muteOnEntry,
+  query: QUERY.muteOnEntry,
+  workflowIdOf: muteOnEntryIdOf,
+  check: checkMuteOnEntry,
+  checkTerms: checkMuteOnEntryTerms,
+  terms: ['until', 'forSeconds', 'except'],
+  summaryOf: ({ callId }) => `Mute on entry of call ${callId}`,
+};

@@ -10,9 +10,6 @@ import { kindOf } from './target.ts';
  * return such a failure with another one around it.
  */
 
-/** The workflow type. */
-export const NEXUS_ORDER = 'nexusOrder';
-
 const OPERATIONS = ['mute', 'unmute', 'muteParticipants'] as const;
 
 /** The Nexus operations that order an operation on a call. */

@@ -1,6 +1,10 @@
 import { CALL_ID, check, isFields, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
+import type { QUERY, WORKFLOW } from './names.ts';
 
-/** Standing mutes (mute locks and mutes on entry): their end, their requester, and the check of both. */
+/**
+ * Standing mutes (mute locks and mutes on entry): their end, their requester, the check of both, and the definition
+ * that client and workflow share.
+ */
 
 export interface StandingMuteTerms {
   /**
@@ -29,9 +33,6 @@ export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCal
     ...(reason !== undefined && { reason }),
   };
 }
-
-/** Signals of a running one, besides `rosterUpdated` and `callEnded`. */
-export const STANDING_MUTE_SIGNAL = { release: 'release', extend: 'extend' } as const;
 
 /**
  * Time of the request behind such a signal, in ms since the epoch: both signals may contain it in the field
@@ -83,4 +84,22 @@ export function checkStandingMute<T extends StandingMuteTerms>(input: unknown, r
   if (request.until === undefined || request.forSeconds === undefined) return { ok: true, request };
   const fault = 'until and forSeconds exclude each other: give one of them, or neither';
   return { ok: false, issues: [fault] };
+}
+
+/** One kind of standing mute, as its workflow and its client need it. */
+export interface StandingMuteDefinition<Request, Terms> {
+  /** In a sentence. */
+  name: 'mute lock' | 'mute on entry';
+  workflowType: keyof typeof WORKFLOW;
+  query: keyof typeof QUERY;
+  /** At most one runs on a call, because the workflow ID contains the call ID and nothing else. */
+  workflowIdOf: (callId: string) => string;
+  /** Checks the input of the workflow. */
+  check: (input: unknown) => CheckedFields<Request>;
+  /** Checks the payload of `extend`: the terms that replace the earlier ones. */
+  checkTerms: (input: unknown) => CheckedFields<Terms>;
+  /** The fields of a request that a running one accepts as new terms. */
+  terms: readonly (keyof Request & keyof Terms)[];
+  /** The line in Temporal's lists. */
+  summaryOf: (request: Request) => string;
 }

@@ -48,6 +48,7 @@ export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promis
 }
 
 export { keepMuted, muteOnEntry, nexusOrder, publishEvent };
+export * from './messages.ts';
 
 /**
  * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a

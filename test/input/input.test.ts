@@ -11,7 +11,7 @@ import { readWhen } from '../../src/schedule/spec.ts';
 import { callIdOf, canonicalId, isCallId } from '../../src/contract/call-id.ts';
 import { bounded } from '../../src/contract/check.ts';
 import { toSeconds } from '../../src/contract/duration.ts';
-import { checkMuteLock, checkTerms } from '../../src/contract/mute-lock.ts';
+import { checkMuteLock, checkMuteLockTerms } from '../../src/contract/mute-lock.ts';
 import { checkLiveCall, isLabel, toCallEstablished, toLabelling } from '../../src/contract/live-call.ts';
 import { checkMuteOnEntryRule, checkMuteOnEntryTerms, checkMuteOnEntry } from '../../src/contract/mute-on-entry.ts';
 import { checkPolicy, faultsOfNote } from '../../src/contract/policy-check.ts';
@@ -126,7 +126,7 @@ const CONTRACTS: Contract[] = [
   {
     name: 'terms of a mute lock',
     sample: { forSeconds: 5, atMost: { mutes: 3, withinSeconds: 60 } },
-    faultsOf: told(checkTerms),
+    faultsOf: told(checkMuteLockTerms),
   },
   { name: 'mute on entry', sample: { ...ofCall, forSeconds: 5, except: ['a'] }, faultsOf: told(checkMuteOnEntry) },
   { name: 'terms of a mute on entry', sample: { ...lasting, except: ['a'] }, faultsOf: told(checkMuteOnEntryTerms) },
@@ -496,7 +496,7 @@ describe('every parser takes any text in no time', () => {
     'policy ID': isPolicyId,
     'schedule ID': policyIdOf,
     'request ID': (text) => checkRequest({ callId: 'a', requestId: text }),
-    until: (text) => checkTerms({ until: text }),
+    until: (text) => checkMuteLockTerms({ until: text }),
     markdown: code,
     'trace context': (text) => toCarrier({ traceparent: text, tracestate: text }),
     'path of a resource': parsePath,
@@ -629,6 +629,6 @@ describe('a date', () => {
     '+275760-09-13T00:00:00Z',
     `2026-01-01T00:00:00.${'1'.repeat(99)}Z`,
   ])('on which something ends is not %j', (until) => {
-    expect(checkTerms({ until })).toMatchObject({ ok: false });
+    expect(checkMuteLockTerms({ until })).toMatchObject({ ok: false });
   });
 });

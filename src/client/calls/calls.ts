@@ -12,7 +12,7 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../../contract/live-call.ts';
-import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE, WORKFLOW } from '../../contract/names.ts';
 import { invalid, valid } from '../errors.ts';
 import { listedRuns, type ListedRun } from '../listed-runs.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
@@ -105,7 +105,7 @@ export class Calls {
     const { add = [], remove = [], ...input } = valid(CHANGE, { ...change, callId });
     if (add.length + remove.length === 0) throw invalid(['add or remove must name at least one label']);
     await this.#requireOwn(input.callId);
-    await this.#client.workflow.signalWithStart(LIVE_CALL, {
+    await this.#client.workflow.signalWithStart(WORKFLOW.liveCall, {
       ...liveCallStart(input, this.#taskQueue),
       signal: LIVE_CALL_SIGNAL.label,
       signalArgs: [{ add, remove }],
@@ -146,7 +146,7 @@ const CHANGE = object<LabelChange & LiveCallInput>({
 export function liveCallListFilter(filter: CallFilter, taskQueue: string): string {
   const { tenantId, label, state = 'established' } = valid(FILTER, filter);
   const terms = [
-    `WorkflowType = '${LIVE_CALL}'`,
+    `WorkflowType = '${WORKFLOW.liveCall}'`,
     `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,

@@ -1,13 +1,8 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { STANDING_MUTE_SIGNAL, type CheckedFields } from '../../contract/standing-mute.ts';
+import { STANDING_MUTE_SIGNAL } from '../../contract/names.ts';
+import type { StandingMuteDefinition } from '../../contract/standing-mute.ts';
 import { invalid } from '../errors.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
-
-/** The parts of a handle that differ between mute locks and mutes on entry. */
-export interface Spoken<Terms> {
-  query: string;
-  checkTerms: (input: unknown) => CheckedFields<Terms>;
-}
 
 /**
  * A standing mute on a call: a mute lock, a timed mute or a mute on entry. It continues without this handle, and ends
@@ -19,19 +14,19 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   /** Whether it was already running, and got the new terms. */
   readonly attached: boolean;
   readonly #handle: WorkflowHandle;
-  readonly #spoken: Spoken<Terms>;
+  readonly #kind: Pick<StandingMuteDefinition<never, Terms>, 'query' | 'checkTerms'>;
   readonly #wish: () => Promise<number>;
 
   constructor(
     { callId, handle, wish }: { callId: string; handle: WorkflowHandle; wish: () => Promise<number> },
     attached: boolean,
-    spoken: Spoken<Terms>,
+    kind: Pick<StandingMuteDefinition<never, Terms>, 'query' | 'checkTerms'>,
   ) {
     this.callId = callId;
     this.workflowId = handle.workflowId;
     this.attached = attached;
     this.#handle = handle;
-    this.#spoken = spoken;
+    this.#kind = kind;
     this.#wish = wish;
   }
 
@@ -49,14 +44,14 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
    * @throws {ModerationError} `InvalidRequest`
    */
   async extend(terms: Terms): Promise<void> {
-    const checked = this.#spoken.checkTerms(terms);
+    const checked = this.#kind.checkTerms(terms);
     if (!checked.ok) throw invalid(checked.issues);
     await this.#handle.signal(STANDING_MUTE_SIGNAL.extend, { ...checked.request, wishedAt: await this.#wish() });
   }
 
   /** Its state; a worker answers. */
   async status(): Promise<Status> {
-    return await this.#handle.query<Status>(this.#spoken.query);
+    return await this.#handle.query<Status>(this.#kind.query);
   }
 
   /**

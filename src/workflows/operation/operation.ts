@@ -2,7 +2,6 @@ import {
   type ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  defineQuery,
   makeContinueAsNewFunc,
   setHandler,
   upsertMemo,
@@ -14,19 +13,12 @@ import { CANCELLED } from '../../contract/failure.ts';
 import {
   CONTINUES_MEMO,
   PARTIAL,
-  QUERY,
-  SIGNAL,
   STARTER_ID_MEMO,
   WATCHER_MEMO,
   WISHED_AT_MEMO,
   type Action,
 } from '../../contract/names.ts';
-import {
-  isEveryoneMuted,
-  type ModerationResult,
-  type OperationStatus,
-  type ParticipantsMuteResult,
-} from '../../contract/operation.ts';
+import { isEveryoneMuted, type ModerationResult, type ParticipantsMuteResult } from '../../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../../contract/request.ts';
 import { kindOf } from '../../contract/target.ts';
 import {
@@ -38,6 +30,14 @@ import {
   type Successor,
 } from '../../contract/signals.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
+import {
+  callEndedSignal,
+  operationQuery,
+  operationUpdatedSignal,
+  rosterUpdatedSignal,
+  supersedeSignal,
+  watchSignal,
+} from '../messages.ts';
 import { invalidRequest, type Failure } from '../lib/failures.ts';
 import { Events } from '../events.ts';
 import type { HandOver, Inheritance, Outcome } from './inheritance.ts';
@@ -144,29 +144,29 @@ function watchersOf(inheritance: Inheritance | undefined): Watchers {
   return watchers;
 }
 
-const descriptions = {
-  [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
-  [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
-  [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
-  [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
-  [SIGNAL.watch]: 'Somebody joins this operation, or wants to hear when it ends: { workflowId?, wishedAt? }',
-};
+const OPERATION_UPDATED = 'A mute or unmute continued after Graph had answered (sent by the webhook)';
+const SUPERSEDE = 'Another operation takes over: { action, request }';
+const WATCH = 'Somebody attaches to this operation, or wants a signal when it ends: { workflowId?, wishedAt? }';
 
 function listen(saga: Saga | ParticipantsMute, watchers: Watchers, workflowId: string): void {
   CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
-  setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
-    description: 'Where the operation stands, and what it has seen',
+  setHandler(operationQuery, () => saga.status(), {
+    description: 'State of the operation, and what it has seen',
   });
   const toOwnSuccessor = (payload: unknown): Successor | undefined => {
     const successor = toSuccessor(payload);
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
-  onSignals(descriptions, (on) => {
-    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
-    on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
-    on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
-    on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
-    on(SIGNAL.watch, toWatch, (watch) => {
+  onSignals((on) => {
+    on(rosterUpdatedSignal, 'The roster of the call has changed (sent by the webhook)', toRosterUpdate, (update) =>
+      saga.rosterUpdated(update),
+    );
+    on(callEndedSignal, 'The call has ended (sent by the webhook)', toCallEnd, (end) =>
+      saga.interruptions.endCall(end),
+    );
+    on(operationUpdatedSignal, OPERATION_UPDATED, toOperationUpdate, (update) => saga.operationUpdated(update));
+    on(supersedeSignal, SUPERSEDE, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+    on(watchSignal, WATCH, toWatch, (watch) => {
       watchers.add(watch.workflowId);
       if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
     });

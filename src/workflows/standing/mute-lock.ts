@@ -1,14 +1,12 @@
 import {
-  checkMuteLock,
-  checkTerms,
-  MUTE_LOCK_QUERY,
-  muteLockIdOf,
+  MUTE_LOCK,
   type MuteLockRequest,
   type MuteLockResult,
   type MuteLockStatus,
   type MuteLockTerms,
 } from '../../contract/mute-lock.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
+import { extendMuteLockSignal, keepMutedQuery } from '../messages.ts';
 import { MuteLockLoop, type MuteLockState } from './mute-lock-loop.ts';
 import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
@@ -21,11 +19,8 @@ export async function keepMuted(input: MuteLockRequest, ...state: unknown[]): Pr
 }
 
 const KIND: StandingMuteKind<MuteLockRequest, MuteLockTerms, MuteLockState, MuteLockStatus, MuteLockResult> = {
-  name: 'mute lock',
-  workflowIdOf: muteLockIdOf,
-  check: checkMuteLock,
-  checkTerms,
-  query: MUTE_LOCK_QUERY,
+  ...MUTE_LOCK,
+  messages: { query: keepMutedQuery, extend: extendMuteLockSignal },
   descriptions: {
     query: 'State of the mute lock, and what it has seen',
     release: 'Unmute now, and end',

@@ -1,14 +1,12 @@
 import {
-  checkMuteOnEntryTerms,
-  checkMuteOnEntry,
-  MUTE_ON_ENTRY_QUERY,
-  muteOnEntryIdOf,
+  MUTE_ON_ENTRY,
   type MuteOnEntryRequest,
   type MuteOnEntryResult,
   type MuteOnEntryStatus,
   type MuteOnEntryTerms,
 } from '../../contract/mute-on-entry.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
+import { extendMuteOnEntrySignal, muteOnEntryQuery } from '../messages.ts';
 import { MuteOnEntryLoop, type MuteOnEntryState } from './mute-on-entry-loop.ts';
 import { countMuteOnEntry } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
@@ -28,11 +26,8 @@ const KIND: StandingMuteKind<
   MuteOnEntryStatus,
   MuteOnEntryResult
 > = {
-  name: 'mute on entry',
-  workflowIdOf: muteOnEntryIdOf,
-  check: checkMuteOnEntry,
-  checkTerms: checkMuteOnEntryTerms,
-  query: MUTE_ON_ENTRY_QUERY,
+  ...MUTE_ON_ENTRY,
+  messages: { query: muteOnEntryQuery, extend: extendMuteOnEntrySignal },
   descriptions: {
     query: 'Where it stands, who was there and what became of those who came, as numbers',
     release: 'Mute nobody more, and end; who is muted stays so',
