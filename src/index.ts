@@ -7,7 +7,6 @@ export {
   type SelfRequest,
   type StandingMuteOptions,
 } from './client/moderation-client.ts';
-export { UnsupportedClientError } from './client/supported-client.ts';
 export type { OnStandingConflict } from './client/standing/standing-mutes.ts';
 export type { MuteLockHandle } from './client/standing/mute-locks.ts';
 export type { MuteOnEntryHandle } from './client/standing/mutes-on-entry.ts';
@@ -33,7 +32,16 @@ export type {
   MuteOnEntryTerms,
   Newcomers,
 } from './contract/mute-on-entry.ts';
-export { ModerationError, NotSetUpError, type ModerationErrorType } from './client/errors.ts';
+export { ModerationError } from './client/errors.ts';
+export type {
+  AnyErrorDetails,
+  ModerationErrorConstructor,
+  ModerationErrorDetails,
+  ModerationErrorOf,
+  ModerationErrorType,
+  PolicyDetails,
+} from './client/errors.ts';
+export type { FailedOperation, FailedOperationOf } from './client/operations/failed-operation.ts';
 export { traceInterceptor } from './tracing/client.ts';
 export type { KnownOperation } from './client/operations/known-operation.ts';
 export type { OperationHandle, Run, StartedOperation } from './client/operations/operation-handle.ts';
@@ -52,7 +60,17 @@ export type {
 export type { OnConflict } from './contract/request.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export type { ModerationEvent, OperationEvent, StandingMuteEvent } from './contract/event.ts';
-export { CANCELLED, FAILURE_TYPES, type FailureDetails, type FailureType } from './contract/failure.ts';
+export { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
+export type {
+  CallDetails,
+  FailureDetails,
+  FailureDetailsByType,
+  FailureType,
+  FieldsOf,
+  GraphAnswer,
+  GraphDetails,
+  OperationDetails,
+} from './contract/failure.ts';
 export {
   DEFAULT_TASK_QUEUE,
   LIVE_CALL_SIGNAL,

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ModerationError } from '../client/errors.ts';
+import { isOutcome } from '../client/errors.ts';
 import { StandingMutes } from '../client/standing/standing-mutes.ts';
 import type { MutesOnEntry } from '../client/standing/mutes-on-entry.ts';
 import { MUTE_ON_ENTRY } from '../contract/mute-on-entry.ts';
@@ -24,7 +24,7 @@ export async function startMuteOnEntry({
     const { attached } = await mutesOnEntry().start(request, 'extend', { startId, policyId });
     return { outcome: attached ? 'Extended' : 'Started' };
   } catch (error) {
-    if (error instanceof ModerationError) return { outcome: error.type, message: error.message };
+    if (isOutcome(error)) return { outcome: error.type, message: error.message };
     throw error;
   }
 }
@@ -49,7 +49,7 @@ async function failureOf(callId: string): Promise<MuteOnEntryStart | undefined> 
     if (endedBy !== 'callEnded') return undefined;
     return { outcome: 'CallEnded', message: `Call ${callId} has ended, so nobody comes any more.` };
   } catch (error) {
-    if (error instanceof ModerationError) return { outcome: error.type, message: error.message };
+    if (isOutcome(error)) return { outcome: error.type, message: error.message };
     throw error;
   }
 }

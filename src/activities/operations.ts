@@ -6,7 +6,7 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { invalid, ModerationError } from '../client/errors.ts';
+import { invalid, isOutcome, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/operations/failed-operation.ts';
 import { requireOwnDeployment } from '../client/own-deployment.ts';
 import { Runs } from '../client/operations/runs.ts';
@@ -69,7 +69,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     await starter.watch(step.running, watcher);
     return { kind: 'busy', runId: step.running.runId };
   } catch (error) {
-    if (error instanceof ModerationError) return ended(error);
+    if (isOutcome(error)) return ended(error);
     throw error;
   }
 }

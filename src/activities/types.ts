@@ -1,5 +1,5 @@
-import type { ModerationErrorType } from '../client/errors.ts';
-import type { FailureDetails } from '../contract/failure.ts';
+import type { AnyErrorDetails, ModerationErrorType } from '../client/errors.ts';
+import type { GraphAnswer } from '../contract/failure.ts';
 import type { ModerationEvent } from '../contract/event.ts';
 import type { Action } from '../contract/names.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
@@ -46,7 +46,7 @@ export interface Acceptance {
   /** Which attempt was accepted, from 1. */
   attempt: number;
   /** Graph's status and request ID, and ours, for the details of a failure that comes later. */
-  answer: Pick<FailureDetails, 'status' | 'requestId' | 'clientRequestId'>;
+  answer: Pick<GraphAnswer, 'status' | 'requestId' | 'clientRequestId'>;
 }
 
 export interface ParticipantTarget extends CallTarget {
@@ -117,7 +117,7 @@ export type OperationReading =
  */
 export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; attached: boolean; result: ModerationResult | ParticipantsMuteResult }
-  | { outcome: ModerationErrorType; message: string; details: FailureDetails };
+  | { outcome: ModerationErrorType; message: string; details: AnyErrorDetails };
 
 /** A call that a policy addresses. */
 export interface PolicyCall {

@@ -84,7 +84,7 @@ export class ModerationClient {
   readonly #muteLocks: MuteLocks;
   readonly #mutesOnEntry: MutesOnEntry;
 
-  /** @throws {UnsupportedClientError} if the client is one of a version that this package cannot work with */
+  /** @throws {ModerationError} `UnsupportedClient` if the client is of a version that this package cannot work with */
   constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, eagerStart = false }: ModerationClientOptions) {
     requireSupported(client);
     this.#runs = new Runs(client);
@@ -104,8 +104,7 @@ export class ModerationClient {
    * const operation = await moderation.mute({ callId, requestedBy: 'line-desk', reason: 'caller on hold' });
    * const { isMuted, confirmedBy } = await operation.result();
    *
-   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
-   * @throws {NotSetUpError} if the namespace lacks the search attributes of operations
+   * @throws {ModerationError} `InvalidRequest`; `OperationInProgress` with `onConflict: 'reject'`; `OtherDeployment`; `NotSetUp`
    * @see https://learn.microsoft.com/graph/api/call-mute
    */
   async mute(request: SelfRequest, options: ConflictOptions = {}): Promise<OperationHandle> {

@@ -1,5 +1,4 @@
 import { isFields } from './check.ts';
-import type { FailureDetails } from './failure.ts';
 import type { Action } from './names.ts';
 import { checkRequest, ON_CONFLICT, type ModerationRequest, type OnConflict } from './request.ts';
 import { kindOf } from './target.ts';
@@ -19,7 +18,8 @@ export type OrderedOperation = (typeof OPERATIONS)[number];
 export interface Refusal {
   type: string;
   message: string;
-  details: FailureDetails;
+  /** As the client's error has them. */
+  details: object;
 }
 
 /** What was asked for, or why nothing is done. */

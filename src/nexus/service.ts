@@ -17,7 +17,7 @@ import {
   type StartOperationContext,
 } from 'nexus-rpc';
 import { grpcStatusOf, toOwnError } from '../client/any-error.ts';
-import { ModerationError } from '../client/errors.ts';
+import { isOutcome } from '../client/errors.ts';
 import { StandingMutes } from '../client/standing/standing-mutes.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import { Runs } from '../client/operations/runs.ts';
@@ -153,7 +153,7 @@ function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise
         const started = await work(ctx, input);
         return 'workflowId' in started ? await answered(ctx, started) : started;
       } catch (error) {
-        if (!(error instanceof ModerationError)) throw toHandlerError(error, ctx);
+        if (!isOutcome(error)) throw toHandlerError(error, ctx);
         const { type, message, details } = error;
         try {
           return await answered(ctx, await startOrder<O>(ctx, { refusal: { type, message, details } })); // N2

@@ -70,8 +70,8 @@ const thrown =
       work(input);
       return undefined;
     } catch (error) {
-      if (!(error instanceof ModerationError)) throw error;
-      return [...(error.details.issues ?? []), error.message];
+      if (!(error instanceof ModerationError) || error.type !== 'InvalidRequest') throw error;
+      return [...error.details.issues, error.message];
     }
   };
 

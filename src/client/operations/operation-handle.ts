@@ -3,7 +3,7 @@ import { CANCELLED } from '../../contract/failure.ts';
 import { QUERY, type Action } from '../../contract/names.ts';
 import type { ModerationResult, OperationStatus } from '../../contract/operation.ts';
 import { continuationOf } from './continued.ts';
-import { ModerationError } from '../errors.ts';
+import { isOutcome, ModerationError } from '../errors.ts';
 import { toModerationError } from './failed-operation.ts';
 
 /** The run of an operation in Temporal, and whether somebody else had started it. */
@@ -61,7 +61,7 @@ export class OperationHandle<R = ModerationResult> {
       return await run;
     } catch (error) {
       // An outcome is final; a failed request to Temporal is not.
-      if (!(error instanceof ModerationError) && this.#run === run) this.#run = undefined;
+      if (!isOutcome(error) && this.#run === run) this.#run = undefined;
       throw error;
     }
   }

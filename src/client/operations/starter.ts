@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  isGrpcServiceError,
-  ServiceError,
   WorkflowContinuedAsNewError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
@@ -26,7 +24,8 @@ import type { ModerationRequest, OnConflict } from '../../contract/request.ts';
 import { detailsOf, summaryOf } from '../../contract/summary.ts';
 import type { Successor, Watch } from '../../contract/signals.ts';
 import { sameTarget } from '../../contract/target.ts';
-import { ModerationError, NotSetUpError } from '../errors.ts';
+import { ModerationError } from '../errors.ts';
+import { orNotSetUp } from '../not-set-up.ts';
 import { readWorkflowInput } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
@@ -60,9 +59,6 @@ import { sameStart } from './start-id.ts';
 
 /** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
 const MAX_STARTS = 20;
-
-/** gRPC's `INVALID_ARGUMENT`. */
-const INVALID_ARGUMENT = 3;
 
 export interface Running {
   handle: WorkflowHandle;
@@ -197,8 +193,7 @@ export class Starter {
       return { handle: this.#runs.of(workflowId, runId), runId, attached: false };
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      if (isUnknownAttribute(error)) throw new NotSetUpError(this.#runs.client.options.namespace, error);
-      throw error;
+      throw orNotSetUp(error, this.#runs.client);
     }
   }
 
@@ -267,14 +262,6 @@ export class Starter {
     if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, attached: !isOurs };
   }
-}
-
-/** The server knows no search attribute of a name that was given. It has no code of its own for that, only words. */
-function isUnknownAttribute(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : undefined;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
 }
 
 /** The run ID that a run has continued as, or nothing where it has ended for good. */

@@ -179,6 +179,7 @@ export class Policies {
         throw new ModerationError(
           'PolicyExists',
           `There is a policy ${policy.id} already. Update it, or choose another ID.`,
+          { policyId: policy.id },
         );
       }
       throw refusedByServer(error);
@@ -434,6 +435,7 @@ export class Policies {
       'OtherDeployment',
       `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${taskQueue}, and this one on ${this.#taskQueue}. ` +
         'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
+      { policyId: id },
     );
   }
 
@@ -535,7 +537,9 @@ function tenantOf({ target, request }: Policy): string | undefined {
 }
 
 function notFound(id: string): ModerationError {
-  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`);
+  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`, {
+    policyId: id,
+  });
 }
 
 function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {

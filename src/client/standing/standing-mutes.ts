@@ -14,6 +14,7 @@ import { wishedAtOf } from '../../contract/wish.ts';
 import { invalid, ModerationError } from '../errors.ts';
 import { StandingMuteHandle } from './standing-mute-handle.ts';
 import { listedRuns } from '../listed-runs.ts';
+import { orNotSetUp } from '../not-set-up.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
 import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
@@ -160,7 +161,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
       return this.#handle(callId, handle, false);
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      throw error;
+      throw orNotSetUp(error, client);
     }
   }
 
