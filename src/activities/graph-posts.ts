@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Action } from '../contract/names.ts';
-import type { Call, GraphClient } from '../graph/client.ts';
+import type { GraphRequest, GraphClient } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { toOperation } from '../graph/resources.ts';
 import { getCall, getMember } from './graph-reads.ts';
@@ -53,7 +53,7 @@ export async function postMuteParticipant(
   }
 }
 
-async function accepted(graph: GraphClient, call: Call, clientContext: string): Promise<Acceptance> {
+async function accepted(graph: GraphClient, call: GraphRequest, clientContext: string): Promise<Acceptance> {
   const success = await graph.post(call, { clientContext });
   const { id, status, code, subcode } = toOperation(success.body, success.headers['location']);
   const requestId = requestIdOf(success);

@@ -34,9 +34,15 @@ import { Runs } from './operations/runs.ts';
 import { Starter } from './operations/starter.ts';
 import { requireSupported } from './supported-client.ts';
 
+/** Options of a `ModerationClient`. */
 export interface ModerationClientOptions {
+  /** A client of `@temporalio/client`, version 1.13.2 or newer, for the namespace of the workers. */
   client: Client;
-  /** @default 'call-moderation' */
+  /**
+   * The task queue of the workers. Whatever belongs to another one is neither listed nor changed.
+   *
+   * @default 'call-moderation'
+   */
   taskQueue?: string;
   /**
    * The client's connection is the `NativeConnection` of a worker in this process that polls the task queue: an
@@ -48,16 +54,18 @@ export interface ModerationClientOptions {
   eagerStart?: boolean;
 }
 
+/** Options of an operation. */
 export interface ConflictOptions {
   /**
-   * What to do if another operation runs on the call to which the request cannot attach. `queue` waits in this
-   * process and promises neither order nor durability.
+   * What to do if another operation runs on the call, and the request cannot attach to it: `supersede` it, wait for it
+   * in this process (`queue`, which promises neither order nor durability), or throw `OperationInProgress` (`reject`).
    *
    * @default 'supersede'
    */
   onConflict?: OnConflict;
 }
 
+/** Options of `keepMuted`, `muteFor` and `muteOnEntry`. */
 export interface StandingMuteOptions {
   /**
    * What to do if one is already running on the call: give it the new terms, or throw `OperationInProgress`.
@@ -67,16 +75,35 @@ export interface StandingMuteOptions {
   onConflict?: OnStandingConflict;
 }
 
+/** A request to mute the application for a time. It needs `forSeconds` or `until`. */
 export type MuteForRequest = Omit<MuteLockRequest, 'enforce' | 'atMost'>;
 
 /** A request to mute or unmute the application itself. */
 export type SelfRequest = Omit<ModerationRequest, 'target'>;
 
-/** The client for backend services: starts operations, and finds them again. */
+/** An operation as it stands. */
+export interface FoundOperation {
+  /** As Temporal has it, so it is known without a worker. */
+  record: OperationRecord;
+  /** How far it is. A worker answers, so it is absent if none is there. */
+  status?: OperationStatus;
+  /** Why it has no result; absent while it runs, and if it was confirmed. */
+  failure?: FailedOperation;
+}
+
+/**
+ * The client for backend services: starts operations and standing mutes, and finds them again. Every method that sends
+ * something has done so durably when its promise resolves: Temporal continues without this process. If Temporal does not
+ * answer, methods throw the error of `@temporalio/client`.
+ *
+ * @example
+ * const connection = await Connection.connect({ address: 'localhost:7233' });
+ * const moderation = new ModerationClient({ client: new Client({ connection }) });
+ */
 export class ModerationClient {
-  /** The active calls. */
+  /** The active calls: lists, finds and labels them. */
   readonly calls: Calls;
-  /** Actions on many calls by schedule. */
+  /** Actions on many calls by schedule: creates, changes and lists them. */
   readonly policies: Policies;
   readonly #runs: Runs;
   readonly #taskQueue: string;
@@ -98,7 +125,9 @@ export class ModerationClient {
   }
 
   /**
-   * Mutes the application in a group call. The handle's `result()` resolves once a roster confirms `isMuted`.
+   * Mutes the application in a group call. The handle's `result()` resolves once a roster shows `isMuted: true`. If none
+   * does, the call is put back as it was, and `result()` throws. A mute that runs on the call already is attached to; an
+   * unmute is superseded.
    *
    * @example
    * const operation = await moderation.mute({ callId, requestedBy: 'line-desk', reason: 'caller on hold' });
@@ -112,8 +141,13 @@ export class ModerationClient {
   }
 
   /**
-   * Unmutes the application in a group call; otherwise as `mute`.
+   * Unmutes the application in a group call; otherwise as `mute`. It also ends a mute lock on the call.
    *
+   * @example
+   * const operation = await moderation.unmute({ callId, requestId: 'order-4711' });
+   * const { confirmedAt } = await operation.result();
+   *
+   * @throws {ModerationError} as `mute`
    * @see https://learn.microsoft.com/graph/api/call-unmute
    */
   async unmute(request: SelfRequest, options: ConflictOptions = {}): Promise<OperationHandle> {
@@ -121,7 +155,8 @@ export class ModerationClient {
   }
 
   /**
-   * Mutes other participants of a group call. Nobody but themselves can unmute them again, so nothing is ever undone.
+   * Mutes other participants of a group call. Nobody but themselves can unmute them again, so nothing is ever undone. An
+   * operation that runs on the call is waited for, unless it has the same target.
    *
    * @example
    * const operation = await moderation.muteParticipants({ callId, target: { others: { except: [chairId] } } });
@@ -146,7 +181,7 @@ export class ModerationClient {
    * const lock = await moderation.keepMuted({ callId, forSeconds: 1_800, reason: 'recording consent' });
    * await lock.release();
    *
-   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
+   * @throws {ModerationError} `InvalidRequest`; `OperationInProgress` with `onConflict: 'reject'`; `OtherDeployment`; `NotSetUp`
    */
   async keepMuted(
     request: MuteLockRequest,
@@ -155,28 +190,40 @@ export class ModerationClient {
     return await this.#muteLocks.start(request, onConflict);
   }
 
-  /** Mutes the application for a time, and unmutes it then; otherwise as `keepMuted`, but it does not mute again. */
+  /**
+   * Mutes the application for a time, and unmutes it then; otherwise as `keepMuted`, but it does not mute again.
+   *
+   * @example
+   * await moderation.muteFor({ callId, forSeconds: 300 });
+   *
+   * @throws {ModerationError} as `keepMuted`
+   */
   async muteFor(request: MuteForRequest, { onConflict = 'extend' }: StandingMuteOptions = {}): Promise<MuteLockHandle> {
     return await this.#muteLocks.start({ ...request, enforce: false }, onConflict);
   }
 
   /**
-   * The mute lock or timed mute that runs on a call, if one does.
+   * The mute lock or timed mute that runs on a call; `undefined` if none does.
    *
-   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   * @example
+   * const lock = await moderation.getMuteLock(callId);
+   * await lock?.release();
+   *
+   * @throws {ModerationError} `InvalidRequest` if it is no call ID; `OtherDeployment` if it belongs to another task queue
    */
   async getMuteLock(callId: string): Promise<MuteLockHandle | undefined> {
     return await this.#muteLocks.running(valid(CALL_ID, callId));
   }
 
   /**
-   * Mutes once whoever joins a call from now on, until a time or until it is released, and leaves those alone who are
-   * in it. It continues without this process.
+   * Mutes each newcomer once, who joins the call from now on, until a time or until it is released. Participants who are
+   * in the call already are left alone. It continues without this process.
    *
    * @example
    * await moderation.muteOnEntry({ callId, until: '2026-11-24T17:30:00Z', except: [lecturerId] });
    *
-   * @throws {ModerationError} `InvalidRequest`, or `OperationInProgress` with `onConflict: 'reject'`
+   * @throws {ModerationError} as `keepMuted`
+   * @see https://learn.microsoft.com/graph/api/participant-mute
    */
   async muteOnEntry(
     request: MuteOnEntryRequest,
@@ -186,9 +233,13 @@ export class ModerationClient {
   }
 
   /**
-   * The mute on entry that runs on a call, if one does.
+   * The mute on entry that runs on a call; `undefined` if none does.
    *
-   * @throws {ModerationError} `OtherDeployment` if it belongs to another task queue
+   * @example
+   * const status = await (await moderation.getMuteOnEntry(callId))?.status();
+   * console.log(status?.muted, 'of', status?.newcomers);
+   *
+   * @throws {ModerationError} `InvalidRequest` if it is no call ID; `OtherDeployment` if it belongs to another task queue
    */
   async getMuteOnEntry(callId: string): Promise<MuteOnEntryHandle | undefined> {
     return await this.#mutesOnEntry.running(valid(CALL_ID, callId));
@@ -197,18 +248,26 @@ export class ModerationClient {
   /**
    * Ends mutes on entry and mute locks, and unmutes the application if an operation of ours has left it muted: in one
    * call, in those of a tenant, or in all calls of this client's task queue. It begins at once, whether or not the
-   * results are taken; iterate over them as they come, or await `all()`.
+   * results are taken; iterate over them as they come, or await `all()`. What goes wrong with a call is in its result.
    *
    * @example
    * for await (const { callId, outcome } of moderation.release({ everywhere: true })) console.log(callId, outcome);
    *
-   * @throws {ModerationError} `InvalidRequest`; what goes wrong with a call is in its result
+   * @throws {ModerationError} `InvalidRequest` if the scope or an option is invalid
    */
   release(scope: ReleaseScope, options: ReleaseOptions = {}): ReleaseRun {
     return new Releaser(this.#runs, this.#taskQueue, this.#muteLocks, this.#mutesOnEntry, this).release(scope, options);
   }
 
-  /** The handle of an operation that was started before, here or elsewhere; asks nothing of Temporal. */
+  /**
+   * The handle of an operation that was started before, here or elsewhere. It asks nothing of Temporal, so it exists also
+   * for an operation that does not.
+   *
+   * @example
+   * const { runId } = await (await moderation.mute({ callId })).run();
+   * // in another process
+   * await moderation.getHandle({ callId, action: 'mute', runId }).result();
+   */
   getHandle({ callId, action, runId, attached = false }: StartedOperation): OperationHandle {
     const workflowId = workflowIdOf(callId);
     const run = { handle: this.#runs.of(workflowId, runId), runId, attached };
@@ -216,26 +275,32 @@ export class ModerationClient {
   }
 
   /**
-   * One operation by the run that carries it out, running or ended, with what became of it. Unlike a handle's `result()`
-   * it waits for nothing.
+   * One operation by the run that carries it out, running or ended, with its request, its result or its failure. Unlike a
+   * handle's `result()` it waits for nothing.
    *
-   * @returns nothing if Temporal does not know it (any more)
-   * @throws {ModerationError} `InvalidRequest` if it is no ID of a call; `OtherDeployment`
+   * @example
+   * const operation = await moderation.getOperation({ callId, runId });
+   * console.log(operation?.record.outcome, operation?.failure?.message);
+   *
+   * @returns `undefined` if Temporal does not know it (any more)
+   * @throws {ModerationError} `InvalidRequest` if it is no call ID; `OtherDeployment`
    */
   async getOperation({ callId, runId }: { callId: string; runId: string }): Promise<KnownOperation | undefined> {
     return await readOperation(this.#runs, this.#taskQueue, valid(CALL_ID, callId), runId);
   }
 
   /**
-   * The latest operation on a call, running or ended, or nothing where none is known (Temporal keeps ended ones for the
-   * namespace's retention time). `status` is answered by a worker, so it is missing where none is there; `failure` says why
-   * an ended one has no result.
+   * The latest operation on a call, running or ended. Temporal keeps ended ones for the namespace's retention time.
    *
-   * @throws {ModerationError} `InvalidRequest` if it is not a valid call ID
+   * @example
+   * const found = await moderation.getLatestOperation(callId);
+   * if (found === undefined) console.log('no operation on this call');
+   * else console.log(found.record.action, found.record.outcome, found.status?.phase);
+   *
+   * @returns `undefined` if Temporal knows none
+   * @throws {ModerationError} `InvalidRequest` if it is no call ID
    */
-  async getLatestOperation(
-    callId: string,
-  ): Promise<{ record: OperationRecord; status?: OperationStatus; failure?: FailedOperation } | undefined> {
+  async getLatestOperation(callId: string): Promise<FoundOperation | undefined> {
     const record = await this.#record(valid(CALL_ID, callId));
     if (record === undefined) return undefined;
     const run = this.#runs.of(record.workflowId, record.runId);
@@ -253,9 +318,13 @@ export class ModerationClient {
   }
 
   /**
-   * The operations of this client's task queue, the latest first, as many as the caller takes.
+   * The operations of this client's task queue, the latest first, as many as the caller takes. Temporal's lists may be a
+   * second or so behind.
    *
-   * @throws {ModerationError} `InvalidRequest` if the filter is not valid
+   * @example
+   * for await (const { callId, startedAt } of moderation.list({ outcome: 'Unconfirmed' })) console.log(callId, startedAt);
+   *
+   * @throws {ModerationError} `InvalidRequest` if the filter is invalid
    */
   async *list(filter: ListFilter = {}): AsyncIterable<OperationRecord> {
     for await (const info of listedRuns(this.#runs.client, operationListFilter(filter, this.#taskQueue))) {

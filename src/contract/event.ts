@@ -19,11 +19,13 @@ export const EVENTS_PATCH = 'events';
 export const OPERATION_EVENTS = ['confirmed', 'partial', 'failed', 'cancelled', 'superseded'] as const;
 export const STANDING_MUTE_EVENTS = ['begun', 'ended', 'gave-up', 'failed'] as const;
 
+/** `type` of the event of an operation. */
 export type OperationEventType = `call-moderation.operation.${(typeof OPERATION_EVENTS)[number]}`;
+/** `type` of the event of a standing mute. */
 export type StandingMuteEventType = `call-moderation.standing-mute.${(typeof STANDING_MUTE_EVENTS)[number]}`;
 
-interface OfRun {
-  /** The run that the event is about. */
+/** The run that an event is about. */
+export interface OfRun {
   workflowId: string;
   runId: string;
   tenantId?: string;
@@ -31,6 +33,7 @@ interface OfRun {
   requestedBy?: string;
 }
 
+/** Data of the event of an operation, as it ends. */
 export interface OperationEvent extends OfRun {
   action: Action;
   /** Absent if the request was invalid. */
@@ -46,6 +49,7 @@ export interface OperationEvent extends OfRun {
   supersededBy?: Action;
 }
 
+/** Data of the event of a standing mute, as it begins or ends. */
 export interface StandingMuteEvent extends OfRun {
   kind: 'keepMuted' | 'muteFor' | 'muteOnEntry';
   startedAt: string;
@@ -57,6 +61,7 @@ export interface StandingMuteEvent extends OfRun {
   result?: Omit<MuteLockResult, 'callId'> | Omit<MuteOnEntryResult, 'callId'>;
 }
 
+/** One event, as it is POSTed to its receiver: CloudEvents 1.0 in structured mode. */
 export interface ModerationEvent {
   specversion: '1.0';
   /** The same in all attempts. */

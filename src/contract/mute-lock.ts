@@ -12,7 +12,12 @@ import {
 import { QUERY, WORKFLOW } from './names.ts';
 import type { MuteState } from './operation.ts';
 
-/** One mute lock a call, as there is one operation a call. */
+/**
+ * The workflow ID of a mute lock or timed mute: one for each call, so at most one runs.
+ *
+ * @example
+ * muteLockIdOf(callId); // 'call-moderation/57dab8b1-894c-409a-b240-bd8beae78896/keep-muted'
+ */
 export function muteLockIdOf(callId: string): string {
   return `${workflowIdOf(callId)}/keep-muted`;
 }
@@ -20,17 +25,20 @@ export function muteLockIdOf(callId: string): string {
 /** How long a mute lock is active, and how it works. */
 export interface MuteLockTerms extends StandingMuteTerms {
   /**
-   * Mute again whenever the roster shows the application unmuted (a mute lock), or not (a timed mute). Default true.
+   * Mute again whenever the roster shows the application unmuted (a mute lock), or not (a timed mute).
+   *
+   * @default true
    */
   enforce?: boolean;
   /**
-   * How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400). Default 10
-   * in 600.
+   * How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400).
+   *
+   * @default { mutes: 10, withinSeconds: 600 }
    */
   atMost?: { mutes: number; withinSeconds: number };
 }
 
-/** Input of the workflow `keepMuted`. */
+/** Input of the workflow `keepMuted`. A timed mute (`enforce: false`) needs `forSeconds` or `until`. */
 export type MuteLockRequest = OfCall & MuteLockTerms;
 
 export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
@@ -38,6 +46,7 @@ export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
 /** Upper limit on re-mutes per mute lock, regardless of rate. */
 export const MAX_MUTES = 100;
 
+/** Before its first mute is confirmed; afterwards; while its last operation unmutes; when it has ended. */
 export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
 
 /**
@@ -64,13 +73,17 @@ export interface MuteLockStatus {
   mutesAgain: number;
   /** Rosters that it received. */
   rosters: number;
+  /** The application's own participant, once it is known. */
   participantId?: string;
+  /** The application's newest state in a roster. */
   lastSeen?: MuteState;
 }
 
+/** Result of a mute lock or timed mute. Times are ISO 8601 in UTC. */
 export interface MuteLockResult {
   callId: string;
   endedBy: MuteLockEnd;
+  /** How often it has muted again. */
   mutesAgain: number;
   startedAt: string;
   endedAt: string;
@@ -104,7 +117,13 @@ const MUTE_LOCK_RULE = object<MuteLockRequest>({
 
 const TERMS_RULE = object<MuteLockTerms>({ rules: TERMS, otherwise, of: 'here' });
 
-/** Checks the input of a mute lock, as `checkRequest` does that of an operation. */
+/**
+ * Checks the input of a mute lock or timed mute, as `checkRequest` does that of an operation.
+ *
+ * @example
+ * const checked = checkMuteLock({ callId, forSeconds: 600 });
+ * if (!checked.ok) console.error(checked.issues);
+ */
 export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
   const checked = checkStandingMute(input, MUTE_LOCK_RULE);
   if (!checked.ok) return checked;

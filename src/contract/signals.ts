@@ -2,7 +2,10 @@ import { isFields, type Fields } from './check.ts';
 import { isAction, type Action } from './names.ts';
 import { checkRequest, type ModerationRequest } from './request.ts';
 
-/** One participant of a roster, as much of it as an operation needs. */
+/**
+ * One participant of a roster, as much of it as an operation needs.
+ * https://learn.microsoft.com/graph/api/resources/participant
+ */
 export interface RosterParticipant {
   id: string;
   isMuted: boolean;
@@ -25,16 +28,24 @@ export interface RosterUpdate {
   isIncomplete?: boolean;
 }
 
-/** Payload of `callEnded`: Graph's `resultInfo`. */
+/**
+ * Payload of `callEnded`: Graph's `resultInfo`.
+ * https://learn.microsoft.com/graph/api/resources/resultinfo
+ */
 export interface CallEnd {
   code?: number | string;
   subcode?: number | string;
   message?: string;
 }
 
-/** Payload of `operationUpdated`: a `commsOperation` that continued after Graph had answered the POST. */
+/**
+ * Payload of `operationUpdated`: a `commsOperation` that continued after Graph had answered the POST.
+ * https://learn.microsoft.com/graph/api/resources/commsoperation
+ */
 export interface OperationUpdate {
+  /** Graph's ID of it. */
   operationId: string;
+  /** As it was sent with the POST. */
   clientContext?: string;
   /** Graph's status in lower case: `notstarted`, `running`, `completed` or `failed`. */
   status: string;
@@ -49,7 +60,11 @@ export interface Successor {
   request: ModerationRequest;
   /** Chosen by the starter; stored in the memo of the successor, so that its starter recognizes it. */
   id?: string;
-  /** Time of the request in ms since the epoch. Default: the arrival of the signal. */
+  /**
+   * Time of the request in ms since the epoch.
+   *
+   * @default the arrival of the signal
+   */
   wishedAt?: number;
   /** ID of a workflow that gets a signal when the superseded run, and later the successor, ends. */
   watcher?: string;

@@ -6,21 +6,26 @@ import type { QUERY, WORKFLOW } from './names.ts';
  * that client and workflow share.
  */
 
+/** When a standing mute ends. */
 export interface StandingMuteTerms {
   /**
-   * When it ends, ISO 8601 with a time zone. Not together with `forSeconds`; if both are absent, it ends with its
-   * release.
+   * ISO 8601 with a time zone, such as `2026-11-24T17:30:00Z`. Not together with `forSeconds`; if both are absent, it
+   * ends with its release.
    */
   until?: string;
-  /** Seconds from its start, 1 to 2,592,000 (30 days). */
+  /** Seconds from its start, or from the `extend` that sets it: 1 to 2,592,000 (30 days). */
   forSeconds?: number;
 }
 
+/** The call of a standing mute, and who asks for it. All of it is passed on to its operations. */
 export interface OfCall {
+  /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph returned it when the call was created or answered. */
   callId: string;
+  /** The tenant to take the token from, for applications in many tenants: its ID or one of its domains. */
   tenantId?: string;
-  /** For the audit trail, as in an operation's request, and passed on to its operations. */
+  /** Who asked, for the audit trail: an opaque ID, at most 128 characters. Not a name. */
   requestedBy?: string;
+  /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
 }
 
@@ -74,6 +79,7 @@ export const OF_CALL: Rules<OfCall> = {
   reason: text(256, { lines: true }),
 };
 
+/** The input in canonical form, or its issues, each with its field and its remedy. */
 export type CheckedFields<T> = { ok: true; request: T } | { ok: false; issues: readonly string[] };
 
 /** Checks an input that may have one end at most. */

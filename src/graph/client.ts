@@ -18,34 +18,67 @@ export const ATTEMPT_MS = 9_000;
 /** A full roster (100 participants) is some 100 KB. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/** Options of a `GraphClient`. */
 export interface GraphOptions {
   /** Root and version, such as `https://graph.microsoft.com/v1.0`. */
   url: string;
   tokens: TokenSource;
+  /** Sent as `User-Agent`, such as `my-service/1.2.3`. */
   userAgent: string;
+  /** Counts the requests, if given. */
   metrics?: GraphMetrics | undefined;
 }
 
-export interface Call {
+/** One request. */
+export interface GraphRequest {
+  /** What it is to do, in an error's message, such as `mute call …`. */
   what: string;
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
   /** With its question mark: of the next page of a list. */
   query?: string;
+  /**
+   * The tenant of the token: its ID or one of its domains.
+   *
+   * @default the application's own tenant
+   */
   tenantId?: string | undefined;
-  /** The permission that it needs, if that is not `Calls.Initiate.All`. */
+  /**
+   * The permission that it needs, for the message if Graph refuses it.
+   *
+   * @default 'Calls.Initiate.All'
+   */
   permission?: string;
-  /** How long it may take, in ms, if part of the attempt's time is over already. */
+  /**
+   * How long it may take, in ms.
+   *
+   * @default 9000
+   */
   withinMs?: number;
 }
 
+/** Graph's answer to a request that has succeeded. */
 export interface GraphResponse {
+  /** 200 to 299. */
   status: number;
+  /** The `client-request-id` that was sent. */
   clientRequestId: string;
+  /** Parsed from JSON; `undefined` if there is none. */
   body: unknown;
   headers: Record<string, string | string[] | undefined>;
 }
 
+/**
+ * Sends single requests to Graph: no retries, because Temporal retries, and no redirects, because they would carry the
+ * token elsewhere. An attempt takes at most 9 s.
+ *
+ * @example
+ * const { authorityHost, graphUrl } = CLOUDS.global;
+ * const tokens = identityTokens({ authorityHost, graphUrl });
+ * const graph = new GraphClient({ url: `${graphUrl}/v1.0`, tokens, userAgent: 'my-service/1.0' });
+ * const { body } = await graph.get({ what: `read call ${callId}`, path: ['communications', 'calls', callId] });
+ * await graph.close();
+ */
 export class GraphClient {
   readonly #options: GraphOptions;
   readonly #agent = outbound({
@@ -60,25 +93,35 @@ export class GraphClient {
     this.#options = options;
   }
 
-  /** @throws {GraphError} */
-  async get(call: Call): Promise<GraphResponse> {
+  /**
+   * GET. Resolves with a success only.
+   *
+   * @throws {GraphError} for any other answer, and if there is none
+   */
+  async get(call: GraphRequest): Promise<GraphResponse> {
     return await this.#send('GET', call);
   }
 
-  /** @throws {GraphError} */
-  async post(call: Call, body: object): Promise<GraphResponse> {
+  /**
+   * POST with a body of JSON. Resolves with a success only.
+   *
+   * @throws {GraphError} for any other answer, and if there is none
+   */
+  async post(call: GraphRequest, body: object): Promise<GraphResponse> {
     return await this.#send('POST', call, JSON.stringify(body));
   }
 
+  /** The address of a path. */
   urlOf(path: readonly string[]): string {
     return [this.#options.url, ...path.map(encodeURIComponent)].join('/');
   }
 
+  /** Waits for requests under way, and closes the connections. */
   async close(): Promise<void> {
     await this.#agent.close();
   }
 
-  async #send(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
+  async #send(method: Dispatcher.HttpMethod, call: GraphRequest, body?: string): Promise<GraphResponse> {
     const template = templateOf(call.path);
     const attributes = {
       'http.request.method': method,
@@ -99,7 +142,7 @@ export class GraphClient {
     });
   }
 
-  async #exchange(method: Dispatcher.HttpMethod, call: Call, body?: string): Promise<GraphResponse> {
+  async #exchange(method: Dispatcher.HttpMethod, call: GraphRequest, body?: string): Promise<GraphResponse> {
     const signal = AbortSignal.timeout(call.withinMs ?? ATTEMPT_MS);
     const clientRequestId = randomUUID();
     const token = await within(signal, call, this.#options.tokens(call.tenantId));
@@ -149,14 +192,14 @@ function attributesOf(answer: {
 }
 
 /** The token's share of an attempt's time. */
-async function within<T>(signal: AbortSignal, call: Call, work: Promise<T>): Promise<T> {
+async function within<T>(signal: AbortSignal, call: GraphRequest, work: Promise<T>): Promise<T> {
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(unanswered(call, signal.reason)), { once: true });
   });
   return await Promise.race([work, late]);
 }
 
-function unanswered({ what }: Call, error: unknown, clientRequestId?: string): GraphError {
+function unanswered({ what }: GraphRequest, error: unknown, clientRequestId?: string): GraphError {
   const code = fieldOf(error, 'code');
   const name = typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
   return new GraphError('GraphUnavailable', `Graph did not answer when asked to ${what} (${name}).`, {

@@ -1,12 +1,17 @@
 import type { AnyFailureDetails, FailureType } from '../contract/failure.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** What a request to Graph came to when it did not succeed. The message is for people and quotes nothing of a body. */
+/**
+ * A request to Graph that did not succeed. The message is for people and quotes nothing of a body.
+ * https://learn.microsoft.com/graph/errors
+ */
 export class GraphError extends OperatorError {
   override readonly name = 'GraphError';
+  /** The type that an operation fails with because of it. */
   readonly type: FailureType;
   /** Whether the same request may succeed later. */
   readonly isRetryable: boolean;
+  /** Graph's status, code and request ID, if it answered. */
   readonly details: AnyFailureDetails;
 
   constructor(

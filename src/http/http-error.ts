@@ -21,7 +21,7 @@ const CODES: Readonly<Record<number, string>> = {
   503: 'ServiceUnavailable',
 };
 
-/** What of pino (or of a bot's own logger) is used here. */
+/** A logger such as pino: fields first, then a message without values. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -24,6 +24,7 @@ export const participantChange = z.strictObject({
   serverMuted: z.boolean().optional(),
   isInLobby: z.boolean().optional(),
 });
+/** A change of a participant. */
 export type ParticipantChange = z.input<typeof participantChange>;
 
 interface Typed<T extends string> {

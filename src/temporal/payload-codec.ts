@@ -62,6 +62,15 @@ interface CheckedKey extends PayloadKey {
   check: Buffer;
 }
 
+/**
+ * A payload codec of Temporal that encrypts with AES-256-GCM, in the format of the samples of Temporal's SDKs.
+ *
+ * @throws {UnreadablePayload} when it decodes a payload whose key is missing, or that is damaged
+ *
+ * @example
+ * const codec = new EncryptionCodec([{ id: '2026-11', key: randomBytes(32) }]);
+ * const client = new Client({ connection, dataConverter: { payloadCodecs: [codec] } });
+ */
 export class EncryptionCodec implements PayloadCodec {
   /** Encrypts; `undefined` if nothing does. */
   readonly #first: CheckedKey | undefined;

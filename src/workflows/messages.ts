@@ -20,10 +20,7 @@ import type { Wish } from '../contract/wish.ts';
  * handlers by them, and a client of Temporal sends and asks by them:
  *
  * @example
- * import { Client } from '@temporalio/client';
- * import { keepMutedQuery, releaseSignal } from 'call-moderation/workflows';
- *
- * const lock = new Client().workflow.getHandle(muteLockIdOf(callId));
+ * const lock = client.workflow.getHandle(muteLockIdOf(callId));
  * const { phase, until } = await lock.query(keepMutedQuery);
  * await lock.signal(releaseSignal);
  */

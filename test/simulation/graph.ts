@@ -1,4 +1,4 @@
-import type { Call as GraphCall, GraphResponse } from '../../src/graph/client.ts';
+import type { GraphRequest, GraphResponse } from '../../src/graph/client.ts';
 import { fromAnswer, GraphError } from '../../src/graph/errors.ts';
 import type { RosterParticipant, RosterUpdate } from '../../src/contract/signals.ts';
 import { scopes, type Clock } from './clock.ts';
@@ -185,8 +185,8 @@ export class Graph {
 
   /** In place of a `GraphClient`. */
   get client(): {
-    get: (call: GraphCall) => Promise<GraphResponse>;
-    post: (call: GraphCall, body: object) => Promise<GraphResponse>;
+    get: (call: GraphRequest) => Promise<GraphResponse>;
+    post: (call: GraphRequest, body: object) => Promise<GraphResponse>;
   } {
     return {
       get: async (call) => await this.#request(call, undefined),
@@ -194,7 +194,7 @@ export class Graph {
     };
   }
 
-  async #request(asked: GraphCall, body: { clientContext?: string } | undefined): Promise<GraphResponse> {
+  async #request(asked: GraphRequest, body: { clientContext?: string } | undefined): Promise<GraphResponse> {
     const owner = scopes.getStore()?.owner;
     const [, , callId = '', collection, participantId] = asked.path;
     const verb = verbOf(asked.path);
@@ -238,7 +238,7 @@ export class Graph {
     });
   }
 
-  #finish(asked: GraphCall, verb: Verb, { resolve, reject, back }: Settle): void {
+  #finish(asked: GraphRequest, verb: Verb, { resolve, reject, back }: Settle): void {
     const answer = this.#answer(asked, verb);
     back(() => (answer instanceof Error ? reject(answer) : resolve(answer)));
   }
@@ -248,13 +248,13 @@ export class Graph {
     return call.faults.find((fault) => fault.on.includes(verb) && this.#random.chance(fault.probability));
   }
 
-  #refused(asked: GraphCall, { status = 503, retryAfter }: GraphFault): GraphError {
+  #refused(asked: GraphRequest, { status = 503, retryAfter }: GraphFault): GraphError {
     const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
     return fromAnswer(asked.what, { status, clientRequestId: 'c', headers, body: undefined }, asked.permission);
   }
 
   /** Q2. */
-  #answer(asked: GraphCall, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
+  #answer(asked: GraphRequest, verb: Verb, how?: GraphFault['how']): GraphResponse | GraphError {
     const [, , callId = '', , participantId = ''] = asked.path;
     const call = this.calls.get(callId);
     const gone = (): GraphError =>

@@ -8,11 +8,14 @@ import { toModerationError } from './failed-operation.ts';
 
 /** The run of an operation in Temporal, and whether somebody else had started it. */
 export interface Run {
+  /** Temporal's handle of this run alone; it does not follow the runs that it continues as. */
   handle: WorkflowHandle;
   runId: string;
+  /** Whether somebody else had started it, so that `cancel()` only stops waiting for it. */
   attached: boolean;
 }
 
+/** What an `OperationHandle` is made of. */
 export interface Operation {
   callId: string;
   workflowId: string;
@@ -30,7 +33,15 @@ export interface StartedOperation {
   attached?: boolean;
 }
 
-/** An operation that this call has started, or to which it is attached. `R` is its result. */
+/**
+ * An operation that this call has started, or to which it is attached. `R` is its result: a `ModerationResult`, or a
+ * `ParticipantsMuteResult` for a mute of others.
+ *
+ * @example
+ * const operation = await moderation.mute({ callId });
+ * const { phase } = await operation.status();
+ * await operation.cancel(); // undoes what was sent
+ */
 export class OperationHandle<R = ModerationResult> {
   readonly callId: string;
   readonly workflowId: string;
@@ -67,7 +78,8 @@ export class OperationHandle<R = ModerationResult> {
   }
 
   /**
-   * Waits until the roster has confirmed the operation.
+   * Waits until the roster has confirmed the operation. That takes as long as Graph and the roster do: by default at most
+   * a minute for Graph to accept it, and 30 seconds (`confirmWithinSeconds`) for the roster to show it.
    *
    * @throws {ModerationError} with the type of the failure; see `ModerationErrorType`
    */
@@ -102,7 +114,7 @@ export class OperationHandle<R = ModerationResult> {
     return handle;
   }
 
-  /** The state of the operation; a worker answers, also after the operation has ended. */
+  /** The state of the operation. A worker answers, also after the operation has ended; without a worker the query fails. */
   async status(): Promise<OperationStatus> {
     const handle = await this.#current();
     return await handle.query<OperationStatus>(QUERY.operation);

@@ -7,8 +7,15 @@ import { toModerationError } from '../operations/failed-operation.ts';
 /**
  * A standing mute on a call: a mute lock, a timed mute or a mute on entry. It continues without this handle, and ends
  * by itself.
+ *
+ * @example
+ * const lock = await moderation.keepMuted({ callId, forSeconds: 600 });
+ * await lock.extend({ forSeconds: 1_200 });
+ * await lock.release();
+ * const { endedBy } = await lock.result();
  */
 export class StandingMuteHandle<Terms extends object, Status, Result> {
+  /** In canonical form. */
   readonly callId: string;
   readonly workflowId: string;
   /** Whether it was already running, and got the new terms. */
@@ -39,9 +46,9 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   }
 
   /**
-   * Other terms, from now on.
+   * Other terms, from now on. They replace the earlier ones: a field that is left out has its default again.
    *
-   * @throws {ModerationError} `InvalidRequest`
+   * @throws {ModerationError} `InvalidRequest` if a term is invalid
    */
   async extend(terms: Terms): Promise<void> {
     const checked = this.#kind.checkTerms(terms);
@@ -49,7 +56,7 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
     await this.#handle.signal(STANDING_MUTE_SIGNAL.extend, { ...checked.request, wishedAt: await this.#wish() });
   }
 
-  /** Its state; a worker answers. */
+  /** Its state. A worker answers, also after its end; without a worker the query fails. */
   async status(): Promise<Status> {
     return await this.#handle.query<Status>(this.#kind.query);
   }
@@ -57,9 +64,8 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   /**
    * Waits until it has ended.
    *
-   * @throws {ModerationError} with the type of the failure: of a mute lock, if its first mute, or the unmute at its
-   * end, has failed; of a
-   *   mute on entry, if the call could not be read at its start, or nobody may be muted
+   * @throws {ModerationError} with the type of the failure: of a mute lock, if its first mute, or the unmute at its end,
+   *   has failed; of a mute on entry, if the call could not be read at its start, or nobody may be muted
    */
   async result(): Promise<Result> {
     try {

@@ -12,7 +12,15 @@ import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * The workflow of a mute lock; `mute-lock-loop.ts` has its logic. Only a run that continues as new sets `state`.
+ * A mute lock or a timed mute, until it ends. Its failures are those of an operation. Only a run that continues as new
+ * sets `state`. `mute-lock-loop.ts` has its logic.
+ *
+ * @example
+ * await client.workflow.start<typeof keepMuted>(WORKFLOW.keepMuted, {
+ *   workflowId: muteLockIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId, forSeconds: 600 }],
+ * });
  */
 export async function keepMuted(input: MuteLockRequest, ...state: unknown[]): Promise<MuteLockResult> {
   return await runStandingMute(KIND, input, state);

@@ -12,8 +12,15 @@ import { countMuteOnEntry } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * What Temporal sees of a mute on entry. How it mutes is told in `mute-on-entry-loop.ts`. `state` is set by a run
- * that continues as new, and by nothing else.
+ * A mute on entry, until it ends. Its failures are those of an operation. Only a run that continues as new sets `state`.
+ * `mute-on-entry-loop.ts` has its logic.
+ *
+ * @example
+ * await client.workflow.start<typeof muteOnEntry>(WORKFLOW.muteOnEntry, {
+ *   workflowId: muteOnEntryIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId, except: [chairId] }],
+ * });
  */
 export async function muteOnEntry(input: MuteOnEntryRequest, ...state: unknown[]): Promise<MuteOnEntryResult> {
   return await runStandingMute(KIND, input, state);
