@@ -2,6 +2,7 @@
 export {
   ModerationClient,
   type ConflictOptions,
+  type FoundOperation,
   type ModerationClientOptions,
   type MuteForRequest,
   type SelfRequest,
@@ -74,9 +75,13 @@ export type {
 export {
   DEFAULT_TASK_QUEUE,
   LIVE_CALL_SIGNAL,
+  OPERATION_ENDED,
+  POLICY_CHANGED,
   QUERY,
   SEARCH_ATTRIBUTE,
   SIGNAL,
+  STANDING_MUTE_SIGNAL,
+  WORKFLOW,
   type Action,
 } from './contract/names.ts';
 export type { CallEstablished, CallState, Labelling, LiveCallInput, LiveCallStatus } from './contract/live-call.ts';
@@ -90,6 +95,7 @@ export type {
   Phase,
 } from './contract/operation.ts';
 export { isEveryoneMuted } from './contract/operation.ts';
+export { scheduleIdOf } from './contract/policy.ts';
 export type {
   MutedOthers,
   Policy,
