@@ -9,6 +9,7 @@ export {
   type StandingMuteOptions,
 } from './client/moderation-client.ts';
 export type { OnStandingConflict } from './client/standing/standing-mutes.ts';
+export type { StandingMuteHandle } from './client/standing/standing-mute-handle.ts';
 export type { MuteLockHandle } from './client/standing/mute-locks.ts';
 export type { MuteOnEntryHandle } from './client/standing/mutes-on-entry.ts';
 export type { ReleaseRun } from './client/release/release-run.ts';
@@ -60,9 +61,17 @@ export type {
 } from './client/policies/policies.ts';
 export type { OnConflict } from './contract/request.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
-export type { ModerationEvent, OperationEvent, StandingMuteEvent } from './contract/event.ts';
+export type {
+  ModerationEvent,
+  OfRun,
+  OperationEvent,
+  OperationEventType,
+  StandingMuteEvent,
+  StandingMuteEventType,
+} from './contract/event.ts';
 export { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 export type {
+  AnyFailureDetails,
   CallDetails,
   FailureDetails,
   FailureDetailsByType,
@@ -93,6 +102,7 @@ export type {
   ParticipantOutcome,
   ParticipantResult,
   Phase,
+  SeenState,
 } from './contract/operation.ts';
 export { isEveryoneMuted } from './contract/operation.ts';
 export { scheduleIdOf } from './contract/policy.ts';
@@ -103,6 +113,7 @@ export type {
   PolicyReport,
   PolicyRequest,
   PolicyRules,
+  PolicyStop,
   PolicyTarget,
   PolicyWhen,
   QuietHours,
@@ -114,7 +125,17 @@ export {
   type ModerationRequest,
   type ParticipantsMuteRequest,
 } from './contract/request.ts';
-export type { CallEnd, OperationUpdate, RosterParticipant, RosterUpdate, Successor } from './contract/signals.ts';
+export type {
+  CallEnd,
+  OperationEnded,
+  OperationUpdate,
+  RosterParticipant,
+  RosterUpdate,
+  Successor,
+  Watch,
+} from './contract/signals.ts';
+export type { CheckedFields, OfCall, StandingMuteTerms } from './contract/standing-mute.ts';
+export type { Wish } from './contract/wish.ts';
 export type { PayloadKey, PayloadKeys } from './contract/payload-keys.ts';
 export { UnreadablePayload } from './contract/unreadable.ts';
-export { EncryptionCodec } from './temporal/payload-codec.ts';
+export { EncryptionCodec, type OnUnreadable } from './temporal/payload-codec.ts';

@@ -7,7 +7,7 @@
  */
 
 export const UNIT = [
-  'test/api/{report,types}.test.ts',
+  'test/api/types.test.ts',
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/roster.test.ts',

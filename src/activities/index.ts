@@ -15,6 +15,10 @@ import { isLeftMuted, policyLevel, policyOnEstablished, quietCalls, quietUntil }
 import { toApplicationFailure } from './to-application-failure.ts';
 import type { ActionTarget, Activities, CallTarget } from './types.ts';
 
+export type * from './types.ts';
+export { EventMetrics } from '../events/metrics.ts';
+export { EventReceiver, type EventReceiverOptions } from '../events/receiver.ts';
+
 /** Options of `createActivities`. */
 export interface ActivityOptions {
   graph: GraphClient;

@@ -49,10 +49,12 @@ export interface Acceptance {
   answer: Pick<GraphAnswer, 'status' | 'requestId' | 'clientRequestId'>;
 }
 
+/** A participant of a call: the application's own if none is named. */
 export interface ParticipantTarget extends CallTarget {
   participantId?: string;
 }
 
+/** A mute or unmute of the application. */
 export interface ActionTarget extends CallTarget {
   clientContext: string;
   /** Attempts that other activities have made at the same POST. */
@@ -248,6 +250,7 @@ export interface RosterTarget extends CallTarget {
   afterMs?: number;
 }
 
+/** One participant of a roster, as much of it as a mute of others needs. */
 export interface RosterMember {
   /** In canonical form. */
   id: string;
@@ -267,6 +270,7 @@ export interface RosterReading extends Omit<CallReading, 'self'> {
   isAbsenceProven: boolean;
 }
 
+/** A mute of one participant. */
 export interface ParticipantActionTarget extends ActionTarget {
   participantId: string;
 }

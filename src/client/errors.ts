@@ -80,9 +80,11 @@ export type ModerationError = { [Type in ModerationErrorType]: ModerationErrorOf
 
 /** Its constructor. The union above is what `instanceof` narrows to, which a class by itself could not be. */
 export interface ModerationErrorConstructor {
+  readonly name: string;
   readonly prototype: ModerationError;
   /** As of every class; declared because TypeScript narrows to a union by this predicate alone. */
   [Symbol.hasInstance](value: unknown): value is ModerationError;
+  /** `cause` is the error of Temporal's client, if there was one. */
   new <Type extends ModerationErrorType>(
     type: Type,
     message: string,
@@ -91,6 +93,7 @@ export interface ModerationErrorConstructor {
   ): Extract<ModerationError, { type: Type }>;
 }
 
+/** The class of every error that this package throws by itself. */
 export const ModerationError = class<Type extends ModerationErrorType> extends OperatorError {
   override readonly name = 'ModerationError';
   readonly type: Type;

@@ -17,6 +17,7 @@ export const FAILURE_TYPES = [
   'RestoreFailed',
 ] as const;
 
+/** `type` of the `ApplicationFailure` that an operation closes with. `docs/api.md` says what to do about each. */
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
 /** The outcome of a cancelled operation, which closes as cancelled and not as failed. */
@@ -104,14 +105,13 @@ export type FailureDetails<T extends FailureType = FailureType> = FailureDetails
  * Every field that some member of a union has, each optional: for code that collects details, or passes them on, whatever
  * the type of the failure.
  */
-export type FieldsOf<Union> = { [Field in KeyOf<Union>]?: ValueOf<Union, Field> };
-
-type KeyOf<Union> = Union extends unknown ? keyof Union : never;
-type ValueOf<Union, Field> = Union extends unknown
-  ? Field extends keyof Union
-    ? Exclude<Union[Field], undefined>
-    : never
-  : never;
+export type FieldsOf<Union> = {
+  [Field in Union extends unknown ? keyof Union : never]?: Union extends unknown
+    ? Field extends keyof Union
+      ? Exclude<Union[Field], undefined>
+      : never
+    : never;
+};
 
 /** Details of a failure whose type may still change, such as that of an operation which is being restored. */
 export type AnyFailureDetails = FieldsOf<FailureDetails>;

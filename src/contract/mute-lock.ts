@@ -49,6 +49,9 @@ export const MAX_MUTES = 100;
 /** Before its first mute is confirmed; afterwards; while its last operation unmutes; when it has ended. */
 export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
 
+/** Every end of a mute lock. */
+export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
+
 /**
  * Why a mute lock has ended:
  *
@@ -57,8 +60,6 @@ export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
  * - `gaveUp`: others unmuted it more often than `atMost` allows, and it is left unmuted
  * - `callEnded`
  */
-export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
-
 export type MuteLockEnd = (typeof MUTE_LOCK_ENDS)[number];
 
 /** Answer of the query `keepMuted`. Times are ISO 8601 in UTC. */

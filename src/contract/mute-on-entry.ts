@@ -43,17 +43,18 @@ export const MAX_NEWCOMERS = 1_000;
  */
 export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
 
+/** Every end of a mute on entry. */
+export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
+
 /**
- * Why it has ended:
+ * Why a mute on entry has ended:
  *
  * - `expired`, `released`: as planned
- * - `gaveUp`: MAX_NEWCOMERS have joined
+ * - `gaveUp`: 1,000 newcomers have joined, the maximum of one run
  * - `callEnded`
  *
  * Nobody is unmuted, because Graph unmutes nobody but the application.
  */
-export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
-
 export type MuteOnEntryEnd = (typeof MUTE_ON_ENTRY_ENDS)[number];
 
 /** Newcomers by outcome, each counted once: `newcomers` is the sum of the others and of those under way. */

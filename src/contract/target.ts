@@ -10,6 +10,7 @@ import type { Rule } from './check.ts';
  */
 export type Target = 'self' | ParticipantsTarget;
 
+/** Participants by the `id` that a roster shows, at most 100; or everyone but the application, with or without exceptions. */
 export type ParticipantsTarget =
   | { participantIds: readonly string[] }
   | 'others'

@@ -11,6 +11,7 @@ import { tenantIds } from './tenants.ts';
  * @throws {GraphError} `Unauthorized`, or `GraphUnavailable` if Entra ID does not answer
  */
 export interface TokenSource {
+  /** `tenantId` is the ID or a domain of a tenant. */
   (tenantId?: string): Promise<string>;
   /** Called if Graph refuses a token: it is not returned again. */
   forget?: (token: string, tenantId?: string) => void;

@@ -23,8 +23,11 @@ const CODES: Readonly<Record<number, string>> = {
 
 /** A logger such as pino: fields first, then a message without values. */
 export interface Log {
+  /** What happens once, such as the start. */
   info(fields: object, message: string): void;
+  /** A request that is refused. */
   warn(fields: object, message: string): void;
+  /** A request that fails because of this process, the bot, or Temporal. */
   error(fields: object, message: string): void;
 }
 

@@ -14,4 +14,5 @@ export const tale = z.strictObject({
   body: z.unknown().optional(),
   token: tokenOverrides.optional(),
 });
+/** A notification that is sent although nothing happened. */
 export type FakeNotification = z.input<typeof tale>;

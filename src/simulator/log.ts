@@ -66,7 +66,9 @@ export interface ChangeEntry {
 
 /** One line of a log. `seq` counts the lines from 1; times are in ms since the epoch. */
 export type LogEntry = RequestEntry | NotificationEntry | ChangeEntry;
-type Unnumbered<T> = T extends LogEntry ? Omit<T, 'seq' | 'startedAt'> & { startedAt?: number } : never;
+/** An entry before the log has numbered it. */
+export type Unnumbered<T> = T extends LogEntry ? Omit<T, 'seq' | 'startedAt'> & { startedAt?: number } : never;
+/** An entry to add. */
 export type NewEntry = Unnumbered<LogEntry>;
 
 /** A log that grew beyond this forgets its oldest entries: a simulator may run for days. */
@@ -80,6 +82,7 @@ export class CallLog {
   #entries: LogEntry[] = [];
   #count = 0;
 
+  /** @internal */
   constructor(lifetime: Lifetime, onEntry: (entry: LogEntry) => void = () => undefined) {
     this.#lifetime = lifetime;
     this.#onEntry = onEntry;

@@ -87,12 +87,18 @@ export class EncryptionCodec implements PayloadCodec {
     this.#onUnreadable = onUnreadable;
   }
 
+  /** Encrypts with the first key. */
   encode(payloads: Payload[]): Promise<Payload[]> {
     const first = this.#first;
     // **The first key encrypts.**
     return Promise.resolve(first === undefined ? payloads : payloads.map((payload) => encrypt(payload, first)));
   }
 
+  /**
+   * Decrypts with the key that each payload names.
+   *
+   * @throws {UnreadablePayload} unless `onUnreadable` returns a payload instead
+   */
   decode(payloads: Payload[]): Promise<Payload[]> {
     return new Promise((resolve) => {
       resolve(payloads.map((payload) => this.#decode(payload)));

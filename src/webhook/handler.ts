@@ -6,6 +6,7 @@ import type { WebhookOptions } from './webhook.ts';
 
 /** The webhook as a request listener of Node's `http`. */
 export interface WebhookHandler {
+  /** Answers one request. */
   (request: IncomingMessage, response: ServerResponse): void;
   /** Waits for requests under way. It leaves the Temporal client open. */
   close(): Promise<void>;

@@ -150,7 +150,8 @@ describe('an error', () => {
     expectTypeOf(new ModerationError('NotSetUp', '', { namespace: 'x' }).type).toEqualTypeOf<'NotSetUp'>();
     // @ts-expect-error details of another type
     expect(new ModerationError('NotSetUp', '', { issues: [] })).toBeInstanceOf(Error);
-    expect(error).toMatchObject({ name: 'ModerationError', constructor: { name: 'ModerationError' } });
+    expect(error).toMatchObject({ name: 'ModerationError', type: 'InvalidRequest' });
+    expect(ModerationError.name).toBe('ModerationError');
   });
 
   test('stays a union as plain data', () => {

@@ -51,6 +51,7 @@ export class Calls {
   readonly #client: Client;
   readonly #taskQueue: string;
 
+  /** @internal */
   constructor(client: Client, taskQueue: string) {
     this.#client = client;
     this.#taskQueue = taskQueue;

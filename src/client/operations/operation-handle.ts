@@ -50,6 +50,7 @@ export class OperationHandle<R = ModerationResult> {
   readonly #letGo = new AbortController();
   #run: Promise<Run> | undefined;
 
+  /** @internal */
   constructor({ callId, workflowId, action, run }: Operation) {
     this.callId = callId;
     this.workflowId = workflowId;

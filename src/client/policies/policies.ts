@@ -143,6 +143,7 @@ export class Policies {
   readonly #latest: Latest;
   readonly #mutesOnEntry: Pick<MutesOnEntry, 'callsOfPolicy'>;
 
+  /** @internal */
   constructor(
     client: Client,
     taskQueue: string,

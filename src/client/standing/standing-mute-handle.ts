@@ -24,6 +24,7 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   readonly #kind: Pick<StandingMuteDefinition<never, Terms>, 'query' | 'checkTerms'>;
   readonly #wish: () => Promise<number>;
 
+  /** @internal */
   constructor(
     { callId, handle, wish }: { callId: string; handle: WorkflowHandle; wish: () => Promise<number> },
     attached: boolean,
