@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../src/activities/index.ts';
 import { ModerationClient } from '../src/client/moderation-client.ts';
-import { loadWorkerConfig } from '../src/config.ts';
+import { loadWorkerConfig } from '../src/config/worker.ts';
 import { GraphClient } from '../src/graph/client.ts';
 import { tokensOf } from '../src/graph/tokens.ts';
 import { USER_AGENT } from '../src/lib/version.ts';

@@ -1,5 +1,5 @@
 import { ModerationClient } from '../src/client/moderation-client.ts';
-import { loadClientConfig } from '../src/config.ts';
+import { loadClientConfig } from '../src/config/common.ts';
 import { connectClient } from '../src/temporal/connect.ts';
 import { serveLoad } from './load.ts';
 

@@ -1,4 +1,4 @@
-import { loadClientConfig } from '../src/config.ts';
+import { loadClientConfig } from '../src/config/common.ts';
 import { connectClient } from '../src/temporal/connect.ts';
 import { createWebhookServer } from '../src/webhook/server.ts';
 import { announce, setting } from './child.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Client } from '@temporalio/client';
 import { ModerationClient } from '../src/client/moderation-client.ts';
-import { loadClientConfig } from '../src/config.ts';
+import { loadClientConfig } from '../src/config/common.ts';
 import { attributesOf } from '../src/contract/attributes.ts';
 import { workflowIdOf } from '../src/contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE } from '../src/contract/names.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ModerationClient } from '../src/client/moderation-client.ts';
-import { loadClientConfig } from '../src/config.ts';
+import { loadClientConfig } from '../src/config/common.ts';
 import { exitOnFault } from '../src/lib/exit-on-error.ts';
 import { closeClient, connectClient } from '../src/temporal/connect.ts';
 import { Topology } from './topology.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Environment } from '../src/config.ts';
+import type { Environment } from '../src/lib/environment.ts';
 import { Part } from './part.ts';
 
 /** A worker or a webhook of the build, as a deployment runs it. */

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Environment } from '../src/config.ts';
+import type { Environment } from '../src/lib/environment.ts';
 import { findTemporalCli } from '../src/dev/temporal-cli.ts';
 
 import { GraphSimulator, type SimulatorOptions } from '../src/simulator/index.ts';

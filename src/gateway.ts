@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { loadGatewayConfig, type GatewayConfig } from './config.ts';
+import { loadGatewayConfig, type GatewayConfig } from './config/gateway.ts';
 import { GatewayMetrics } from './gateway/metrics.ts';
 import { createGatewayServer } from './gateway/server.ts';
 import { runHttpProcess } from './http-process.ts';

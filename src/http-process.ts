@@ -1,4 +1,6 @@
-import { configWarnings, wantsTraces, type LogLevel } from './config.ts';
+import { configWarnings } from './config/warnings.ts';
+import { wantsTraces } from './config/traces.ts';
+import type { LogLevel } from './lib/log-level.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { stopSignal } from './lib/stop-signal.ts';
 import { startTracing } from './tracing/tracing.ts';

@@ -13,7 +13,7 @@ export type { StandingMuteHandle } from './client/standing/standing-mute-handle.
 export type { MuteLockHandle } from './client/standing/mute-locks.ts';
 export type { MuteOnEntryHandle } from './client/standing/mutes-on-entry.ts';
 export type { ReleaseRun } from './client/release/release-run.ts';
-export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release/release.ts';
+export type { ReleasedCall, ReleaseOptions, ReleaseOutcome, ReleaseScope } from './client/release/release-types.ts';
 export { checkMuteLock, muteLockIdOf } from './contract/mute-lock.ts';
 export type {
   MuteLockEnd,
@@ -52,13 +52,13 @@ export type { ListFilter, OperationRecord } from './client/operations/records.ts
 export type {
   BackfillRange,
   LeftBehind,
-  Policies,
   PolicyChange,
   PolicyDescription,
   PolicyRunRecord,
   PolicyState,
   PolicySummary,
-} from './client/policies/policies.ts';
+} from './client/policies/policy-types.ts';
+export type { Policies } from './client/policies/policies.ts';
 export type { OnConflict } from './contract/request.ts';
 export { canonicalId, liveWorkflowIdOf, sameId, workflowIdOf } from './contract/call-id.ts';
 export type {

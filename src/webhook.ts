@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { collectDefaultMetrics } from 'prom-client';
-import { loadWebhookConfig, type WebhookConfig } from './config.ts';
+import { loadWebhookConfig, type WebhookConfig } from './config/webhook.ts';
 import { runHttpProcess } from './http-process.ts';
 import { listenOn } from './http/listen.ts';
 import type { Logger } from './lib/logger.ts';

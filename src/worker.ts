@@ -4,14 +4,11 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { request } from 'undici';
 import { createActivities } from './activities/index.ts';
 import { ownWords } from './activities/own-words.ts';
-import {
-  configWarnings,
-  loadWorkerConfig,
-  wantsTraces,
-  type Address,
-  type DeploymentVersion,
-  type WorkerConfig,
-} from './config.ts';
+import { configWarnings } from './config/warnings.ts';
+import { loadWorkerConfig, type WorkerConfig } from './config/worker.ts';
+import { wantsTraces } from './config/traces.ts';
+import type { Address } from './lib/address.ts';
+import type { DeploymentVersion } from './temporal/deployment-version.ts';
 import { DELIVERIES, OPERATION_EVENTS, STANDING_MUTE_EVENTS } from './contract/event.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
@@ -54,7 +51,7 @@ import { loadWorkflows, withEvents, type WorkflowBundle } from './temporal/workf
 /**
  * The worker process: it runs the workflows and asks Graph.
  *
- * It polls only once everything that an operation needs is there: a configuration that holds, a Temporal that answers,
+ * It polls only once everything that an operation needs is there: a valid configuration, a Temporal that answers,
  * the search attributes. On SIGTERM and SIGINT it is not ready any more, takes no more work, and ends when the requests
  * to Graph that it has under way are answered.
  */

@@ -11,9 +11,9 @@ export const UNIT = [
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/roster.test.ts',
-  'test/repository/{audit,compose,docs}.test.ts',
+  'test/repository/{audit,compose,docs,layers}.test.ts',
   'test/simulator/*.test.ts',
-  'test/standing/{mute-lock-looks,newcomers}.test.ts',
+  'test/standing/{mute-lock-looks,mute-lock-outcome,newcomers}.test.ts',
   'test/temporal/codec-server.test.ts',
   'test/webhook/{arrival-order,call-queues,forward,health,http,mount,notification,token}.test.ts',
 ];

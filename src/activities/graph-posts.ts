@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Action } from '../contract/names.ts';
-import type { GraphRequest, GraphClient } from '../graph/client.ts';
+import type { GraphClient, GraphRequest } from '../graph/client.ts';
 import { GraphError, requestIdOf } from '../graph/errors.ts';
 import { toOperation } from '../graph/resources.ts';
 import { getCall, getMember } from './graph-reads.ts';
@@ -53,8 +53,8 @@ export async function postMuteParticipant(
   }
 }
 
-async function accepted(graph: GraphClient, call: GraphRequest, clientContext: string): Promise<Acceptance> {
-  const success = await graph.post(call, { clientContext });
+async function accepted(graph: GraphClient, request: GraphRequest, clientContext: string): Promise<Acceptance> {
+  const success = await graph.post(request, { clientContext });
   const { id, status, code, subcode } = toOperation(success.body, success.headers['location']);
   const requestId = requestIdOf(success);
   const answer = {
@@ -65,7 +65,7 @@ async function accepted(graph: GraphClient, call: GraphRequest, clientContext: s
   if (status !== 'failed') return { operationId: id, attempt: activityInfo().attempt, answer };
   throw new GraphError(
     'OperationFailed',
-    `Graph took the request to ${call.what} and reported that it failed. Try again.`,
+    `Graph took the request to ${request.what} and reported that it failed. Try again.`,
     {
       details: { ...answer, ...(code !== undefined && { code }), ...(subcode !== undefined && { subcode }) },
     },

@@ -5,7 +5,8 @@ import { inParallel } from '../lib/in-parallel.ts';
 import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/policies/schedules.ts';
 import { isByRules } from '../contract/mute-on-entry-check.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
-import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { WORKFLOW } from '../contract/names.ts';
+import { policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
@@ -23,7 +24,7 @@ import { UnreadablePayload } from '../contract/unreadable.ts';
  */
 
 const REMEMBER_MS = 5_000;
-const AT_ONCE = 50;
+const MAX_CONCURRENT_READS = 50;
 const PATIENCE_MS = 5_000;
 const STALE_MS = 60_000;
 const REQUEST_MS = 10_000;
@@ -98,7 +99,7 @@ class KnownPolicies {
       const listed = await this.#list();
       const missing = listed.filter((id) => (this.#found.get(id)?.at ?? 0) < since); // **A failed read continues.**
       const failures: unknown[] = [];
-      for await (const failure of inParallel(missing, AT_ONCE, async (id) => await this.#find(id))) {
+      for await (const failure of inParallel(missing, MAX_CONCURRENT_READS, async (id) => await this.#find(id))) {
         if (failure !== undefined) failures.push(failure);
       }
       if (failures.length > 0) throw failures[0];
@@ -129,7 +130,7 @@ class KnownPolicies {
     try {
       const read = async () => await readSchedule(this.#client, scheduleIdOf(id));
       const schedule = await this.#client.withDeadline(at + REQUEST_MS, read);
-      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === APPLY_POLICY;
+      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === WORKFLOW.applyPolicy;
       const policy = isOurs ? await this.#policyIn(id, schedule) : undefined;
       this.#found.set(id, { at, one: policy && { policy, isPaused: schedule?.paused === true } });
       return undefined;

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { GONE, type ModerationEvent } from '../contract/event.ts';
-import { NotDelivered, type EventReceiver } from '../events/receiver.ts';
+import { EventNotDelivered, type EventReceiver } from '../events/receiver.ts';
 
 /** Longest pause that a `Retry-After` of the receiver may ask for. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -11,10 +11,10 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
  */
 export async function postEvent(receiver: EventReceiver | undefined, event: ModerationEvent): Promise<void> {
   try {
-    if (receiver === undefined) throw new NotDelivered('This worker has no MODERATION_EVENTS_URL.');
+    if (receiver === undefined) throw new EventNotDelivered('This worker has no MODERATION_EVENTS_URL.');
     await receiver.post(event);
   } catch (error) {
-    if (!(error instanceof NotDelivered)) throw error;
+    if (!(error instanceof EventNotDelivered)) throw error;
     const { message, isGone, retryAfterSeconds } = error;
     const retryMs = Math.min((retryAfterSeconds ?? 0) * 1_000, MAX_RETRY_AFTER_MS);
     throw ApplicationFailure.create({

@@ -5,7 +5,8 @@ import { isSafe } from '../lib/safe-url.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { seldom } from '../lib/outbound.ts';
 import { readAll } from '../lib/read-body.ts';
-import { isFields, readText, type Fields } from '../webhook/parse/fields.ts';
+import { isFields, type Fields } from '../contract/check.ts';
+import { readText } from '../lib/fields.ts';
 
 /**
  * Graph's signing keys, fetched once: OpenID document, its `jwks_uri`, the key set. The document's `issuer` is not

@@ -1,5 +1,7 @@
 import { ModerationClient } from '../client/moderation-client.ts';
-import { configWarnings, loadClientConfig, wantsTraces } from '../config.ts';
+import { configWarnings } from '../config/warnings.ts';
+import { loadClientConfig } from '../config/common.ts';
+import { wantsTraces } from '../config/traces.ts';
 import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startTracing } from '../tracing/tracing.ts';
 import type { Context } from './context.ts';

@@ -1,4 +1,4 @@
-import { givenOf } from '../lib/environment.ts';
+import { trimEnvironment } from '../lib/environment.ts';
 import { describe } from '../lib/exit-on-error.ts';
 import { refusalOf } from '../temporal/refusal.ts';
 import { readTemporal } from '../temporal/settings.ts';
@@ -8,7 +8,7 @@ import { readTemporal } from '../temporal/settings.ts';
  * lacks a permission, or something else failed. In a file of its own, because it loads Temporal's SDK.
  */
 export function describeForeign(error: unknown, env: NodeJS.ProcessEnv): string {
-  const { connectionOptions, namespace = 'default' } = readTemporal(givenOf(env)).config ?? {};
+  const { connectionOptions, namespace = 'default' } = readTemporal(trimEnvironment(env)).config ?? {};
   const refusal = refusalOf(error, connectionOptions?.address ?? 'localhost:7233', namespace);
   return refusal === undefined ? describe(error) : `${refusal.reason}. ${refusal.remedy}`;
 }

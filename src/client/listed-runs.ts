@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { executionInfoFromRaw } from '@temporalio/client/lib/helpers.js';
+import { itemsOfPages } from '../lib/pages.ts';
 
 export type ListedRun = Omit<WorkflowExecutionInfo, 'raw'>;
 
@@ -14,13 +15,12 @@ export async function* listedRuns(client: Client, query: string, pageSize = 1_00
   const { workflowService, options } = client.workflow;
   const infoOf = async (raw: RawRun): Promise<ListedRun> =>
     await executionInfoFromRaw(raw, options.loadedDataConverter, undefined, namespace);
-  let nextPageToken: Uint8Array = new Uint8Array();
-  do {
+  const runs = itemsOfPages(async (nextPageToken) => {
     const page = await workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken });
-    for (const raw of page.executions ?? []) {
-      const withoutMemo = Object.create(raw, { memo: { value: undefined } }) as RawRun;
-      yield await infoOf(raw).catch(async () => await infoOf(withoutMemo));
-    }
-    nextPageToken = page.nextPageToken ?? new Uint8Array();
-  } while (nextPageToken.length > 0);
+    return { items: page.executions, nextPageToken: page.nextPageToken };
+  });
+  for await (const raw of runs) {
+    const withoutMemo = Object.create(raw, { memo: { value: undefined } }) as RawRun;
+    yield await infoOf(raw).catch(async () => await infoOf(withoutMemo));
+  }
 }

@@ -21,6 +21,7 @@ import type { MuteOnEntryHandle, MutesOnEntry } from './standing/mutes-on-entry.
 import { readOperation, type KnownOperation } from './operations/known-operation.ts';
 import { OperationHandle, type StartedOperation } from './operations/operation-handle.ts';
 import { latestSelfOperation } from './operations/latest-self-operation.ts';
+import { LeftBehindFinder } from './policies/left-behind.ts';
 import { Policies } from './policies/policies.ts';
 import {
   operationListFilter,
@@ -28,7 +29,8 @@ import {
   type ListFilter,
   type OperationRecord,
 } from './operations/records.ts';
-import { Releaser, type ReleaseOptions, type ReleaseScope } from './release/release.ts';
+import { Releaser } from './release/release.ts';
+import type { ReleaseOptions, ReleaseScope } from './release/release-types.ts';
 import type { ReleaseRun } from './release/release-run.ts';
 import { Runs } from './operations/runs.ts';
 import { Starter } from './operations/starter.ts';
@@ -121,7 +123,8 @@ export class ModerationClient {
     this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCK);
     this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTE_ON_ENTRY);
     const latest = async (callId: string) => (await latestSelfOperation(this.#runs, callId)).record;
-    this.policies = new Policies(client, taskQueue, this.calls, latest, this.#mutesOnEntry);
+    const leftBehind = new LeftBehindFinder(this.calls, latest, this.#mutesOnEntry);
+    this.policies = new Policies(client, taskQueue, leftBehind);
   }
 
   /**
@@ -256,7 +259,14 @@ export class ModerationClient {
    * @throws {ModerationError} `InvalidRequest` if the scope or an option is invalid
    */
   release(scope: ReleaseScope, options: ReleaseOptions = {}): ReleaseRun {
-    return new Releaser(this.#runs, this.#taskQueue, this.#muteLocks, this.#mutesOnEntry, this).release(scope, options);
+    const releaser = new Releaser({
+      runs: this.#runs,
+      taskQueue: this.#taskQueue,
+      muteLocks: this.#muteLocks,
+      mutesOnEntry: this.#mutesOnEntry,
+      moderation: this,
+    });
+    return releaser.release(scope, options);
   }
 
   /**

@@ -45,9 +45,11 @@ export function faultsBesideOnEntry({ action, rules, when, request = {}, onConfl
   return [
     ...(action === 'mute' ? [] : ["rules.onEntry goes with the action 'mute'"]),
     ...(rules?.onEstablished === true ? ['rules.onEntry does not go with rules.onEstablished; make two policies'] : []),
-    ...(rules?.moreThan === undefined
+    ...(rules?.minParticipants === undefined
       ? []
-      : ['rules.onEntry does not go with rules.moreThan, because it mutes people who join later; make two policies']),
+      : [
+          'rules.onEntry does not go with rules.minParticipants, because it mutes people who join later; make two policies',
+        ]),
     ...(when.quietHours === undefined
       ? []
       : ['rules.onEntry does not go with when.quietHours, which mute the application; make two policies']),

@@ -93,9 +93,9 @@ const rules = object<PolicyRules>({
   rules: {
     onEstablished: flag('must be true or false'),
     onEntry: ON_ENTRY,
-    moreThan: integer(1, 99, 'must be a whole number from 1 to 99: Graph lists at most 100 participants'),
+    minParticipants: integer(2, 100, 'must be a whole number from 2 to 100: Graph lists at most 100 participants'),
   },
-  otherwise: 'must be an object with one or more of onEstablished, onEntry and moreThan',
+  otherwise: 'must be an object with one or more of onEstablished, onEntry and minParticipants',
   of: 'of rules',
 });
 
@@ -195,9 +195,9 @@ function faultOfCombination(policy: Policy): string | undefined {
   const fault = faultOfOthers(policy) ?? faultOfQuietHours(policy);
   if (fault !== undefined || (decides?.onEstablished !== true && quietHours === undefined)) return fault;
   if (action !== 'mute') return "rules.onEstablished and when.quietHours go with the action 'mute'";
-  return decides?.moreThan === undefined
+  return decides?.minParticipants === undefined
     ? undefined
-    : 'rules.moreThan does not go with rules.onEstablished and when.quietHours, because nobody is in a call yet when it is established; make two policies';
+    : 'rules.minParticipants does not go with rules.onEstablished and when.quietHours, because nobody is in a call yet when it is established; make two policies';
 }
 
 /** Others can be muted and never unmuted, and IDs of participants are those of one call. */

@@ -82,16 +82,16 @@ export interface PolicyRules {
    * Start a mute on entry in a call of the target instead of an operation: when the call is established, and whenever
    * the policy runs, which gives a running one these terms. It is active for `forSeconds`, or until it is released,
    * and never mutes the participants in `except`. With `mute`; then `when` may be empty. Not with `onEstablished`,
-   * `moreThan` and `quietHours`, nor with settings of operations: `onConflict`, and `request` except its `tenantId`,
+   * `minParticipants` and `quietHours`, nor with settings of operations: `onConflict`, and `request` except its `tenantId`,
    * `requestedBy` and `reason`.
    */
   onEntry?: boolean | MuteOnEntryRule;
   /**
-   * Act only on calls with more than this many participants (1 to 99). Calls that are already in the wanted state are
+   * Act only on calls with at least this many participants (2 to 100). Calls that are already in the wanted state are
    * skipped. Evaluated when the policy runs, so `when.every` bounds the delay. Not with `onEstablished`, `onEntry`
    * and `quietHours`.
    */
-  moreThan?: number;
+  minParticipants?: number;
 }
 
 /**
@@ -180,7 +180,7 @@ export interface PolicyReport {
   /** Calls that were addressed. */
   calls: number;
   /**
-   * Number of calls by outcome: `Confirmed`, `Partial`, or a failure's type, as an operation's outcome; `NotCrowded`,
+   * Number of calls by outcome: `Confirmed`, `Partial`, or a failure's type, as an operation's outcome; `BelowMinimum`,
    * `AlreadyDone` by rule, and `StillQuiet` if another policy's quiet hours keep the call muted. If the policy mutes
    * on entry: `Started`, `Extended` if one was running already, `NotBegun` if it has not yet read who is in the call,
    * or the failure.
@@ -226,8 +226,6 @@ export interface Closing {
 
 /** A client makes a change of a policy within this time, or not at all. */
 export const CHANGE_WITHIN_MS = 60_000;
-
-export const APPLY_POLICY = 'applyPolicy';
 
 const POLICY_PREFIX = 'call-moderation/policy/';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ModerationClient } from '../client/moderation-client.ts';
-import type { PolicyDescription } from '../client/policies/policies.ts';
-import { loadClientConfig } from '../config.ts';
+import type { PolicyDescription } from '../client/policies/policy-types.ts';
+import { loadClientConfig } from '../config/common.ts';
 import type { Action } from '../contract/names.ts';
 import { exitOnFault } from '../lib/exit-on-error.ts';
 import type { LogEntry } from '../simulator/index.ts';

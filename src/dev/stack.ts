@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Environment } from '../config.ts';
-import { loadGatewayConfig, loadWebhookConfig, loadWorkerConfig } from '../config.ts';
+import type { Environment } from '../lib/environment.ts';
+import { loadGatewayConfig } from '../config/gateway.ts';
+import { loadWebhookConfig } from '../config/webhook.ts';
+import { loadWorkerConfig } from '../config/worker.ts';
 import { startGateway, type RunningGateway } from '../gateway.ts';
 import { createLogger } from '../lib/logger.ts';
 import { GraphSimulator, type LogEntry } from '../simulator/index.ts';

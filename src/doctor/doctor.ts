@@ -1,14 +1,10 @@
-import {
-  configWarnings,
-  ConfigError,
-  loadClientConfig,
-  loadWebhookConfig,
-  loadWorkerConfig,
-  type Address,
-  type Environment,
-  type WebhookConfig,
-  type WorkerConfig,
-} from '../config.ts';
+import { configWarnings } from '../config/warnings.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadClientConfig } from '../config/common.ts';
+import { loadWebhookConfig, type WebhookConfig } from '../config/webhook.ts';
+import { loadWorkerConfig, type WorkerConfig } from '../config/worker.ts';
+import type { Address } from '../lib/address.ts';
+import type { Environment } from '../lib/environment.ts';
 import { tokensOf } from '../graph/tokens.ts';
 import { closeClient, lazyClient } from '../temporal/connect.ts';
 import { describeKeys } from '../temporal/payload-codec.ts';
@@ -78,7 +74,7 @@ function configurationCheck(name: string, loaded: Loaded<WorkerConfig | WebhookC
   return {
     name,
     run: () => {
-      if ('config' in loaded) return 'holds';
+      if ('config' in loaded) return 'valid';
       throw new Fault(loaded.faults.join('; '), 'Correct the variables; checks that depend on them were skipped.');
     },
   };

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { PLAIN, type PayloadKeys } from '../contract/payload-keys.ts';
 import { policyIdOf } from '../contract/policy.ts';
 import { ENCRYPTED, KEY_ID } from '../contract/unreadable.ts';
+import { itemsOfPages } from '../lib/pages.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';
 
 /**
@@ -9,7 +10,7 @@ import { CHECK_MS, Fault, type Check } from './check.ts';
  * was written, so a key must not be removed before the policies that it has encrypted are written anew.
  */
 
-const AT_ONCE = 20;
+const MAX_CONCURRENT_READS = 20;
 
 /** Policies that are named at most. */
 const MAX_NAMED = 20;
@@ -24,7 +25,9 @@ export function policiesCheck(client: Client, taskQueue: string, [first = PLAIN]
         const listed = await schedulesOf(client);
         const ids = listed.map(({ scheduleId }) => scheduleId).filter((id) => policyIdOf(id) !== undefined);
         while (ids.length > 0) {
-          const keys = ids.splice(0, AT_ONCE).map(async (id) => ({ id, key: await keyOf(client, taskQueue, id) }));
+          const keys = ids
+            .splice(0, MAX_CONCURRENT_READS)
+            .map(async (id) => ({ id, key: await keyOf(client, taskQueue, id) }));
           for (const { id, key } of await Promise.all(keys)) if (key !== undefined && key !== wanted) found.push(id);
         }
         return found.map((scheduleId) => policyIdOf(scheduleId) ?? scheduleId);
@@ -42,14 +45,13 @@ export function policiesCheck(client: Client, taskQueue: string, [first = PLAIN]
 export async function schedulesOf(client: Client): Promise<{ scheduleId: string; paused: boolean }[]> {
   const { namespace } = client.options;
   const found: { scheduleId: string; paused: boolean }[] = [];
-  let nextPageToken: Uint8Array = new Uint8Array();
-  do {
+  const schedules = itemsOfPages(async (nextPageToken) => {
     const page = await client.workflow.workflowService.listSchedules({ namespace, nextPageToken });
-    for (const { scheduleId, info } of page.schedules ?? []) {
-      if (scheduleId) found.push({ scheduleId, paused: info?.paused === true });
-    }
-    nextPageToken = page.nextPageToken ?? new Uint8Array();
-  } while (nextPageToken.length > 0);
+    return { items: page.schedules, nextPageToken: page.nextPageToken };
+  });
+  for await (const { scheduleId, info } of schedules) {
+    if (scheduleId) found.push({ scheduleId, paused: info?.paused === true });
+  }
   return found;
 }
 

@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import type { WorkerConfig } from '../config.ts';
+import type { WorkerConfig } from '../config/worker.ts';
 import { claimsOf, isId, otherAudience, otherTenant } from '../graph/claims.ts';
 import { GraphError } from '../graph/errors.ts';
 import type { TokenSource } from '../graph/tokens.ts';

@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import type { WebhookConfig } from '../config.ts';
+import type { WebhookConfig } from '../config/webhook.ts';
 import { seldom } from '../lib/outbound.ts';
 import { fetchKeys } from '../auth/key-document.ts';
 import { CHECK_MS, Fault, type Check } from './check.ts';

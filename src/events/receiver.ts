@@ -14,14 +14,14 @@ import { signaturesOf } from './signature.ts';
  * - Any 2xx is a delivery. 410 means that the receiver is gone for good. All other answers are failures, redirects too: they are
  *   never followed.
  * - The answer's body is dropped, and no error quotes the address, which may contain a key.
- * - At most MAX_AT_A_TIME are under way. A receiver that does not answer holds no more of the worker's places for activities,
+ * - At most MAX_CONCURRENT_POSTS are under way. A receiver that does not answer holds no more of the worker's places for activities,
  *   so operations never wait because of it.
  */
 
 /** Less than the activity's own limit. */
 const POST_MS = 10_000;
 
-const MAX_AT_A_TIME = 100;
+const MAX_CONCURRENT_POSTS = 100;
 
 /** Of an answer's body, to keep the connection. */
 const MAX_BYTES = 16 * 1024;
@@ -38,12 +38,12 @@ export interface EventReceiverOptions {
 }
 
 /** Why an attempt failed, in our own words. */
-export class NotDelivered extends Error {
-  override readonly name = 'NotDelivered';
+export class EventNotDelivered extends Error {
+  override readonly name = 'EventNotDelivered';
   readonly isGone: boolean;
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(message: string, { isGone = false, retryAfterSeconds }: Partial<NotDelivered> = {}) {
+  constructor(message: string, { isGone = false, retryAfterSeconds }: Partial<EventNotDelivered> = {}) {
     super(message);
     this.isGone = isGone;
     this.retryAfterSeconds = retryAfterSeconds;
@@ -63,13 +63,13 @@ export class EventReceiver {
   /**
    * Sends one event, once.
    *
-   * @throws {NotDelivered} for any answer but a 2xx, and if there is none
+   * @throws {EventNotDelivered} for any answer but a 2xx, and if there is none
    */
   async post(event: ModerationEvent): Promise<void> {
     const { metrics } = this.#options;
-    if (this.#underWay >= MAX_AT_A_TIME) {
+    if (this.#underWay >= MAX_CONCURRENT_POSTS) {
       metrics?.count('busy');
-      throw new NotDelivered(`This worker waits for ${MAX_AT_A_TIME} answers of the receiver already.`);
+      throw new EventNotDelivered(`This worker waits for ${MAX_CONCURRENT_POSTS} answers of the receiver already.`);
     }
     const began = performance.now();
     this.#underWay += 1;
@@ -106,15 +106,15 @@ export class EventReceiver {
       return { status: answer.statusCode, retryAfterSeconds: retryAfterOf(answer) };
     } catch (error) {
       metrics?.count('none');
-      throw new NotDelivered(`The receiver of events did not answer: ${reasonOf(error)}.`);
+      throw new EventNotDelivered(`The receiver of events did not answer: ${reasonOf(error)}.`);
     }
   }
 }
 
-function notDelivered(status: number, retryAfterSeconds: number | undefined): NotDelivered {
+function notDelivered(status: number, retryAfterSeconds: number | undefined): EventNotDelivered {
   const said = `The receiver of events answered ${status}`;
-  if (status === 410) return new NotDelivered(`${said}: it wants no events any more.`, { isGone: true });
+  if (status === 410) return new EventNotDelivered(`${said}: it wants no events any more.`, { isGone: true });
   const isRedirect = status >= 300 && status < 400;
   const hint = isRedirect ? ', and redirects are not followed: set MODERATION_EVENTS_URL to its own address' : '';
-  return new NotDelivered(`${said}${hint}.`, { retryAfterSeconds });
+  return new EventNotDelivered(`${said}${hint}.`, { retryAfterSeconds });
 }

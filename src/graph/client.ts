@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { context, SpanKind, type Attributes } from '@opentelemetry/api';
-import { request, type Dispatcher } from 'undici';
+import { request as send, type Dispatcher } from 'undici';
 import { outbound } from '../lib/outbound.ts';
 import { inSpan } from '../tracing/span.ts';
 import { fieldOf, fromAnswer, GraphError, requestIdOf } from './errors.ts';
@@ -98,8 +98,8 @@ export class GraphClient {
    *
    * @throws {GraphError} for any other answer, and if there is none
    */
-  async get(call: GraphRequest): Promise<GraphResponse> {
-    return await this.#send('GET', call);
+  async get(request: GraphRequest): Promise<GraphResponse> {
+    return await this.#send('GET', request);
   }
 
   /**
@@ -107,8 +107,8 @@ export class GraphClient {
    *
    * @throws {GraphError} for any other answer, and if there is none
    */
-  async post(call: GraphRequest, body: object): Promise<GraphResponse> {
-    return await this.#send('POST', call, JSON.stringify(body));
+  async post(request: GraphRequest, body: object): Promise<GraphResponse> {
+    return await this.#send('POST', request, JSON.stringify(body));
   }
 
   /** The address of a path. */
@@ -121,8 +121,8 @@ export class GraphClient {
     await this.#agent.close();
   }
 
-  async #send(method: Dispatcher.HttpMethod, call: GraphRequest, body?: string): Promise<GraphResponse> {
-    const template = templateOf(call.path);
+  async #send(method: Dispatcher.HttpMethod, request: GraphRequest, body?: string): Promise<GraphResponse> {
+    const template = templateOf(request.path);
     const attributes = {
       'http.request.method': method,
       'url.template': template,
@@ -132,7 +132,7 @@ export class GraphClient {
     const options = { kind: SpanKind.CLIENT, attributes };
     return await inSpan(`${method} ${template}`, options, context.active(), async (span) => {
       try {
-        const success = await this.#exchange(method, call, body);
+        const success = await this.#exchange(method, request, body);
         span.setAttributes(attributesOf({ ...success, requestId: requestIdOf(success) }));
         return success;
       } catch (error) {
@@ -142,11 +142,11 @@ export class GraphClient {
     });
   }
 
-  async #exchange(method: Dispatcher.HttpMethod, call: GraphRequest, body?: string): Promise<GraphResponse> {
-    const signal = AbortSignal.timeout(call.withinMs ?? ATTEMPT_MS);
+  async #exchange(method: Dispatcher.HttpMethod, request: GraphRequest, body?: string): Promise<GraphResponse> {
+    const signal = AbortSignal.timeout(request.withinMs ?? ATTEMPT_MS);
     const clientRequestId = randomUUID();
-    const token = await within(signal, call, this.#options.tokens(call.tenantId));
-    const url = this.urlOf(call.path) + (call.query ?? '');
+    const token = await within(signal, request, this.#options.tokens(request.tenantId));
+    const url = this.urlOf(request.path) + (request.query ?? '');
     const headers = {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
@@ -158,20 +158,20 @@ export class GraphClient {
     const count = (status?: number, retryAfterSeconds?: number): void => {
       const seconds = (performance.now() - began) / 1_000;
       const answered = status === undefined ? {} : { status };
-      this.#options.metrics?.countRequest({ method, path: call.path, seconds, retryAfterSeconds, ...answered });
+      this.#options.metrics?.countRequest({ method, path: request.path, seconds, retryAfterSeconds, ...answered });
     };
     try {
-      const response = await request(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
+      const response = await send(url, { method, headers, body: body ?? null, dispatcher: this.#agent, signal });
       const text = await response.body.text();
       const answer = { status: response.statusCode, clientRequestId, headers: response.headers, body: parse(text) };
       if (answer.status >= 200 && answer.status < 300) {
         count(answer.status);
         return answer;
       }
-      if (answer.status === 401) this.#options.tokens.forget?.(token, call.tenantId);
-      throw fromAnswer(call.what, answer, call.permission);
+      if (answer.status === 401) this.#options.tokens.forget?.(token, request.tenantId);
+      throw fromAnswer(request.what, answer, request.permission);
     } catch (error) {
-      const failure = error instanceof GraphError ? error : unanswered(call, error, clientRequestId);
+      const failure = error instanceof GraphError ? error : unanswered(request, error, clientRequestId);
       count(failure.details.status, failure.details.retryAfterSeconds);
       throw failure;
     }
@@ -192,9 +192,9 @@ function attributesOf(answer: {
 }
 
 /** The token's share of an attempt's time. */
-async function within<T>(signal: AbortSignal, call: GraphRequest, work: Promise<T>): Promise<T> {
+async function within<T>(signal: AbortSignal, request: GraphRequest, work: Promise<T>): Promise<T> {
   const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(unanswered(call, signal.reason)), { once: true });
+    signal.addEventListener('abort', () => reject(unanswered(request, signal.reason)), { once: true });
   });
   return await Promise.race([work, late]);
 }

@@ -19,13 +19,13 @@ const OURS = /^(MODERATION_|TEMPORAL_|AZURE_|OTEL_|LOG_LEVEL$)/;
 /** PEM has lines. */
 const OF_LINES = /^TEMPORAL_TLS_\w+_DATA$/;
 
-export function givenOf(env: Environment): Given {
+export function trimEnvironment(env: Environment): Given {
   const entries = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '').trim() !== '');
   return Object.fromEntries(entries.map(([name, value]) => [name, OURS.test(name) ? value.trim() : value]));
 }
 
 /** What no variable of ours can be, whatever it means. */
-export function malformedOf(given: Given): string[] {
+export function malformedFaults(given: Given): string[] {
   return Object.entries(given).flatMap(([name, value]) => {
     if (!/^(MODERATION_|TEMPORAL_|OTEL_EXPORTER_|LOG_LEVEL$)/.test(name) && !OF_IDENTITY.test(name)) return [];
     if (/^(["'`]).*\1$/s.test(value)) return [`${name}: has quotes around its value; remove them`];
@@ -50,7 +50,7 @@ const SENT = /^(AZURE_CLIENT_SECRET|IDENTITY_HEADER|MSI_SECRET)$/;
 const OF_TRACES = /^OTEL_EXPORTER_OTLP_(TRACES_)?(ENDPOINT|HEADERS)$/;
 
 /** Variables whose values reach a library untrimmed, and would fail there, or do something else. */
-export function untrimmedOf(env: Environment, reader: 'identity' | 'traces'): string[] {
+export function untrimmedFaults(env: Environment, reader: 'identity' | 'traces'): string[] {
   const names = reader === 'identity' ? OF_IDENTITY : OF_TRACES;
   return Object.entries(env).flatMap(([name, value = '']) => {
     if (!names.test(name) || value.trim() === '') return [];
@@ -64,7 +64,7 @@ export function untrimmedOf(env: Environment, reader: 'identity' | 'traces'): st
 }
 
 /** Variables of this service's prefix that it does not know: misspelt ones, most likely. */
-export function unknownOf(given: Given, known: readonly string[]): string[] {
+export function unknownWarnings(given: Given, known: readonly string[]): string[] {
   const isKnown = new Set(known);
   return Object.keys(given)
     .filter((name) => name.startsWith('MODERATION_') && !isKnown.has(name) && !OF_KUBERNETES.test(name))

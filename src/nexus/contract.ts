@@ -2,7 +2,7 @@ import { operation, service } from 'nexus-rpc';
 import type { FailedOperation } from '../client/operations/failed-operation.ts';
 import type { OnStandingConflict } from '../client/standing/standing-mutes.ts';
 import type { OperationRecord } from '../client/operations/records.ts';
-import type { ReleasedCall } from '../client/release/release.ts';
+import type { ReleasedCall } from '../client/release/release-types.ts';
 import type { MuteLockRequest, MuteLockResult, MuteLockStatus } from '../contract/mute-lock.ts';
 import type { MuteOnEntryRequest, MuteOnEntryResult, MuteOnEntryStatus } from '../contract/mute-on-entry.ts';
 import type { ModerationResult, OperationStatus, ParticipantsMuteResult } from '../contract/operation.ts';

@@ -40,12 +40,12 @@ import { standingMuteOf, releaseOf, statusOf } from './inputs.ts';
  *   receives its result. Cancelling the Nexus operation cancels that workflow, which is a release.
  * - `release`, `status`: answered at once by the client. What a release does not reach in time goes on by itself.
  *
- * N1. A request that Temporal repeats has the same `requestId`, and starts nothing twice: it names the order's workflow, and the
- *     server knows it as the ID of the start.
- * N2. Whatever is refused here fails by a workflow too (`refusal`). The caller then finds our failure where it finds
- *     every other one: as the cause of its `NexusOperationFailure`. A handler could only return it one level deeper.
- * N3. That Temporal does not answer is no outcome: the server repeats the request. Such errors are described in our own words,
- *     because they become part of the caller's history.
+ * - **A repeated request starts nothing twice.** It has the same `requestId`, which names the order's workflow, and which the
+ *   server knows as the ID of the start.
+ * - **A refusal fails by a workflow too** (`refusal`). So the caller finds it where it finds every other failure: as the cause
+ *   of its `NexusOperationFailure`. A handler could only return it one level deeper.
+ * - **No answer of Temporal is no outcome.** The server repeats the request. Such errors are described in our own words,
+ *   because they become part of the caller's history.
  */
 export function moderationService(): ServiceHandler {
   return serviceHandler(moderation, {
@@ -135,7 +135,7 @@ async function startOrder<O>(ctx: StartOperationContext, order: NexusOrder): Pro
   const about = isCallId(callId) ? canonicalId(callId) : undefined;
   const what = 'operation' in order ? order.operation : 'refusal';
   return (await startWorkflow(ctx, WORKFLOW.nexusOrder, {
-    workflowId: `call-moderation/nexus/${ctx.requestId}`, // N1
+    workflowId: `call-moderation/nexus/${ctx.requestId}`, // **A repeated request starts nothing twice.**
     args: [order],
     staticSummary: about === undefined ? `Nexus: ${what}` : `Nexus: ${what} call ${about}`,
     ...(about !== undefined && { typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.callId, about)] }),
@@ -156,7 +156,8 @@ function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise
         if (!isOutcome(error)) throw toHandlerError(error, ctx);
         const { type, message, details } = error;
         try {
-          return await answered(ctx, await startOrder<O>(ctx, { refusal: { type, message, details } })); // N2
+          // **A refusal fails by a workflow too.**
+          return await answered(ctx, await startOrder<O>(ctx, { refusal: { type, message, details } }));
         } catch (other) {
           throw toHandlerError(other, ctx);
         }
@@ -179,7 +180,7 @@ function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise
 /** What the server refuses because of the request, and would refuse again. */
 const FINAL: ReadonlySet<string | undefined> = new Set(['INVALID_ARGUMENT', 'FAILED_PRECONDITION']);
 
-/** N3 */
+/** **No answer of Temporal is no outcome.** */
 function toHandlerError(error: unknown, { operation, abortSignal }: CancelOperationContext): unknown {
   if (error instanceof HandlerError || abortSignal.aborted) return error;
   const { message } = toOwnError(error, `The Nexus operation ${operation}`);

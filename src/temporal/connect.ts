@@ -6,7 +6,8 @@ import {
   makeGrpcRetryInterceptor,
   type ConnectionOptions,
 } from '@temporalio/client';
-import type { CommonConfig } from '../config.ts';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
+import type { PayloadKeys } from '../contract/payload-keys.ts';
 import { traceInterceptor } from '../tracing/client.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -26,8 +27,11 @@ export class TemporalUnreachable extends OperatorError {
   }
 }
 
-/** What of a configuration a client needs. */
-type ClientConfig = Pick<CommonConfig, 'temporal'> & Partial<Pick<CommonConfig, 'payloadKeys'>>;
+/** What a client needs of a configuration. */
+interface ClientConfig {
+  temporal: ClientConnectConfig;
+  payloadKeys?: PayloadKeys | undefined;
+}
 
 const MAX_TRIES = 60;
 const MAX_PAUSE_MS = 500;

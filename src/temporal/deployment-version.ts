@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
-import type { DeploymentVersion } from '../config.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { reasonOf } from '../lib/error-reason.ts';
 
@@ -9,6 +8,12 @@ import { reasonOf } from '../lib/error-reason.ts';
  * on the deployment's current version, and an old build is ended once it has drained. A build that only polls gets
  * nothing: somebody has to make it the current one.
  */
+
+/** A build of the workers, as Temporal's Worker Deployment Versioning knows it. */
+export interface DeploymentVersion {
+  deploymentName: string;
+  buildId: string;
+}
 
 /** What both kinds of connection to Temporal have of each other. */
 export type WorkflowConnection = Pick<Connection, 'workflowService'>;

@@ -1,5 +1,5 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
-import type { Address } from '../config.ts';
+import type { Address } from '../lib/address.ts';
 import { METRIC_BUCKETS } from '../contract/metrics.ts';
 import { freePort } from '../lib/free-port.ts';
 import type { Logger } from '../lib/logger.ts';

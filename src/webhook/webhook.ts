@@ -9,7 +9,7 @@ import { forwardTo, type Forward } from './bot/forward.ts';
 import { deliverTo, type Deliver } from './delivery/signal-workflows.ts';
 import { WebhookMetrics } from './metrics.ts';
 import { toNotification, type Notification } from './parse/notification.ts';
-import { NotDelivered, Router } from './delivery/router.ts';
+import { NotificationsNotDelivered, Router } from './delivery/router.ts';
 import { KeysUnavailable, SigningKeys } from '../auth/signing-keys.ts';
 import { TokenBucket } from '../auth/rate-limit.ts';
 import { TokenRefused, TokenVerifier, type VerifiedToken } from '../auth/token-verifier.ts';
@@ -150,7 +150,7 @@ export class Webhook {
     try {
       await this.#router.take(notifications, deadline);
     } catch (error) {
-      if (!(error instanceof NotDelivered)) throw error;
+      if (!(error instanceof NotificationsNotDelivered)) throw error;
       const message = 'Temporal cannot be reached. Send the notifications again: nothing was lost.';
       const log = { callIds: error.callIds.slice(0, 10) };
       throw new HttpError(503, 'temporal-unavailable', message, { headers: RETRY_AFTER, cause: error.cause, log });

@@ -10,17 +10,20 @@ import { closing } from './lib/own-run.ts';
 
 /**
  * The workflow behind a Nexus operation that mutes or unmutes. It orders the operation on the call as policies do
- * (`ordered-operations.ts`), so the rules for conflicts are the same, and closes with its result or its failure. It stands between
- * the Nexus caller and the operation because the operation's run may continue as somebody else's, or belong to several callers.
+ * (`ordered-operations.ts`), so the rules for conflicts are the same, and closes with its result or its failure. It
+ * stands between the Nexus caller and the operation because the operation's run may continue as another caller's, or
+ * belong to several callers.
  *
- * O1. A cancellation does what `cancel()` of the client's handle does:
+ * - **A cancellation does what `cancel()` of the client's handle does.** It depends on the state:
  *     - starting, or waiting for another operation to end: nothing more is started.
  *     - superseding: that cannot be recalled. Our operation is cancelled once it has its run.
- *     - running, and started by this order: the operation is cancelled and its outcome is waited for, because it restores the call.
+ *     - running, and started by this order: the operation is cancelled and its outcome is waited for, because it
+ *       restores the call.
  *     - running, and attached to: the operation continues without this caller.
- * O2. An attempt to start that had no answer may have started a run. After a cancellation one more attempt finds that run, and
- *     starts none, because the order's time is over by then.
- * O3. The outcome decides. A cancellation that came too late returns the result, and a restore that failed is `RestoreFailed`.
+ * - **A start without an answer is looked for.** It may have started a run. After a cancellation one more attempt finds
+ *   that run, and starts none, because the order's time is over by then.
+ * - **The outcome decides.** A cancellation that came too late returns the result, and a restore that failed is
+ *   `RestoreFailed`.
  */
 export async function nexusOrder(input: unknown): Promise<ModerationResult | ParticipantsMuteResult> {
   const operations = new Operations();
@@ -47,14 +50,15 @@ class NexusOrdering {
     const outcome = await CancellationScope.nonCancellable(() => this.#outcome());
     if (outcome.outcome === 'Confirmed') return outcome.result;
     const { outcome: type, message, details } = outcome;
-    if (type === CANCELLED && this.#isCancelled) throw new CancelledFailure(message); // O3
+    if (type === CANCELLED && this.#isCancelled) throw new CancelledFailure(message); // **The outcome decides.**
     throw closing({ type, message, details });
   }
 
   #cancel(): void {
     this.#isCancelled = true;
     const { order } = this.#pending;
-    this.#pending.order = { ...order, notAfter: new Date().toISOString() }; // O2
+    // **A start without an answer is looked for.**
+    this.#pending.order = { ...order, notAfter: new Date().toISOString() };
   }
 
   async #outcome(): Promise<OperationOutcome> {
@@ -76,11 +80,11 @@ class NexusOrdering {
     }
   }
 
-  /** Whether the cancellation has something to do (O1). */
+  /** Whether the cancellation has something to do. */
   #isToAct(): boolean {
     const { at, isRetry, runId } = this.#pending;
     if (!this.#isCancelled) return false;
-    if (at === 'starting') return !isRetry; // O2
+    if (at === 'starting') return !isRetry; // **A start without an answer is looked for.**
     return at === 'busy' || (at === 'running' && runId !== this.#cancelledRunId);
   }
 

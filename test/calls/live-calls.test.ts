@@ -6,7 +6,7 @@ import type { CallFilter, CallRecord } from '../../src/client/calls/calls.ts';
 import { liveWorkflowIdOf } from '../../src/contract/call-id.ts';
 import type { LiveCallStatus } from '../../src/contract/live-call.ts';
 import { LIVE_CALL_SIGNAL } from '../../src/contract/names.ts';
-import { loadWebhookConfig } from '../../src/config.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
 import { freePort } from '../../src/lib/free-port.ts';
 import { startWebhook } from '../../src/webhook.ts';
 import { Command } from '../support/command-kit.ts';

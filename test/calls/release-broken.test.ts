@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { latestSelfOperation } from '../../src/client/operations/latest-self-operation.ts';
-import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../src/client/release/release.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../src/client/release/release-types.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inParallel } from '../../src/lib/in-parallel.ts';
-import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../src/client/release/release.ts';
+import type { ReleasedCall, ReleaseOptions, ReleaseScope } from '../../src/client/release/release-types.ts';
 import { BIN, Command, killCommands } from '../support/command-kit.ts';
 import { failureOf } from '../support/expect.ts';
 import { Service, untilPhase, type TestCall } from '../support/service.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { Topology, type TopologyOptions } from '../../cluster/topology.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import { loadClientConfig } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
 import type { GraphSimulator, LogEntry, NewCall } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { Build } from '../support/process.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test, type TestContext } from 'vitest';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import type { Faults } from '../../src/simulator/index.ts';
 import { setCurrentBuild } from '../../src/temporal/deployment-version.ts';
 import { evidenceOf } from '../faults/evidence.ts';

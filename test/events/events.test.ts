@@ -10,7 +10,9 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { costOf, eventsByType, type HistoryEvent } from '../../bench/counts.ts';
 import type { MuteLockHandle } from '../../src/client/standing/mute-locks.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import { ConfigError, loadWorkerConfig, type Environment } from '../../src/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import {
   eventWorkflowIdOf,
   type ModerationEvent,
@@ -662,7 +664,7 @@ describe('configuration', () => {
     expect(loadWorkerConfig(both).events).toEqual({ url, keys: [keyOf(secret)] });
     expect(loadWorkerConfig({}).events).toBeUndefined();
     expect(faultsOf({ ...both, MODERATION_EVENTS_URL: 'http://127.0.0.1:8080/' })).toEqual([]);
-    const fault = 'MODERATION_EVENTS_URL: must be https:, for http: is allowed on a loopback address only';
+    const fault = 'MODERATION_EVENTS_URL: must be https:; http: is allowed on a loopback address only';
     expect(faultsOf({ ...both, MODERATION_EVENTS_URL: 'http://events.example.com/' })).toEqual([fault]);
   });
 

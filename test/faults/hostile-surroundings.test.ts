@@ -5,13 +5,11 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/cli/app.ts';
 import type { Context } from '../../src/cli/context.ts';
-import {
-  ConfigError,
-  loadClientConfig,
-  loadWebhookConfig,
-  loadWorkerConfig,
-  type Environment,
-} from '../../src/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { startWebhook } from '../../src/webhook.ts';
 import { Service } from '../support/service.ts';
 import { tell } from './tried.ts';

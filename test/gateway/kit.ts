@@ -1,4 +1,5 @@
-import { loadGatewayConfig, type Environment } from '../../src/config.ts';
+import { loadGatewayConfig } from '../../src/config/gateway.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { startGateway, type RunningGateway } from '../../src/gateway.ts';
 import type { ApiTokenRequest } from '../../src/simulator/api-tokens.ts';
 import { log, type Service } from '../support/service.ts';

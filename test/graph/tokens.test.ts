@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UnsecuredJWT, type JWTPayload } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadWorkerConfig } from '../../src/config.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
 import { findingOf } from '../../src/doctor/check.ts';
 import { tokenChecks } from '../../src/doctor/token.ts';
 import { identityTokens, type TokenSource } from '../../src/graph/tokens.ts';

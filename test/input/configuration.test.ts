@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  configWarnings,
-  ConfigError,
-  loadClientConfig,
-  loadDeploymentConfig,
-  loadWebhookConfig,
-  loadWorkerConfig,
-  type Environment,
-} from '../../src/config.ts';
+import { configWarnings } from '../../src/config/warnings.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import { loadDeploymentConfig } from '../../src/config/deployment.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 
 /** Every variable of the contract: its default, its values, and what one hears of a bad one. */
 
@@ -251,7 +249,7 @@ describe.each<[string, (env: Environment) => unknown, [value: string, ends: obje
 
 const HOST = /must be an IP address or a host name, without scheme and port/;
 const PORT = /must be a port, 0 to 65535/;
-const SAFE = /must be https:, for http: is allowed on a loopback address only/;
+const SAFE = /must be https:; http: is allowed on a loopback address only/;
 const WITHOUT_USER = /must be an address without user, fragment, quotes and white space/;
 const ABSOLUTE = /must be an absolute URL, such as https:/;
 

@@ -27,7 +27,7 @@ import {
 import { code } from '../../src/contract/summary.ts';
 import { canonicalTenantId, isTenantId } from '../../src/contract/tenant.ts';
 import { toCarrier } from '../../src/contract/trace.ts';
-import { readBoolean, readInteger, readWord } from '../../src/webhook/parse/fields.ts';
+import { readBoolean, readInteger, readWord } from '../../src/lib/fields.ts';
 import { canonicalKey, parsePath, typeNameOf } from '../../src/webhook/parse/resource-path.ts';
 
 /**
@@ -140,7 +140,7 @@ const CONTRACTS: Contract[] = [
       when: { at: '18:00' },
       overlap: 'skip',
       catchupWindow: '15m',
-      rules: { moreThan: 3 },
+      rules: { minParticipants: 4 },
       request: { reason: 'r', target: { others: { except: ['a'] } } },
       onConflict: 'queue',
       concurrency: 1,

@@ -62,7 +62,7 @@ test('neither tokens nor names come out of logs, histories, errors, metrics or t
   )
     .result()
     .catch((error: unknown) => error);
-  // One that does not hold, with its token: what is refused is logged, the token is not.
+  // One that is invalid, with its token: what is refused is logged, the token is not.
   const bad = await service.graph.signNotification({ claims: { aud: 'somebody-else' } });
   const headers = { authorization: `Bearer ${bad}`, 'content-type': 'application/json' };
   const answer = await request(service.callbackUrl, { method: 'POST', headers, body: '{"value":[]}' });

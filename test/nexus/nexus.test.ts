@@ -4,7 +4,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { costOf } from '../../bench/counts.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { WORKFLOW } from '../../src/contract/names.ts';
 import type { Finding } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';

@@ -10,7 +10,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject } from 'vitest';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { ensureEndpoint } from '../../src/temporal/nexus-endpoint.ts';
-import { loadClientConfig } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
 import { pythonPackage } from '../support/python.ts';
 import { silenceTemporal } from '../support/service.ts';
 import { temporal } from '../support/temporal.ts';

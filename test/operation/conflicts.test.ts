@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { ModerationError } from '../../src/client/errors.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import { loadWorkerConfig } from '../../src/config.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import type { Faults } from '../../src/simulator/index.ts';
 import { failureOf } from '../support/expect.ts';

@@ -3,7 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { costOf, eventsByType, type Cost, type HistoryEvent } from '../../bench/counts.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import { loadWebhookConfig } from '../../src/config.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
 import { liveWorkflowIdOf } from '../../src/contract/call-id.ts';
 import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
 import { triggered } from '../support/policy-run.ts';

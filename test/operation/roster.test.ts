@@ -18,8 +18,8 @@ function update(entry: Partial<RosterParticipant> = {}, sequenceNumber?: number)
   return { participants, full: sequenceNumber === undefined, ...(sequenceNumber !== undefined && { sequenceNumber }) };
 }
 
-describe('what a roster says of the application', () => {
-  test('R1: nothing, before the participant is known', () => {
+describe('what rosters prove about the application', () => {
+  test('a roster counts for nothing before the participant is known', () => {
     const roster = new Roster();
     roster.ask();
     roster.take(update());
@@ -28,7 +28,7 @@ describe('what a roster says of the application', () => {
     expect(roster.lastSeen).toBeUndefined();
   });
 
-  test('R2: one from before the POST confirms nothing, nor does its repetition', () => {
+  test('a roster from before the POST does not confirm, nor does its repetition', () => {
     const roster = known();
     roster.take(update({}, 4));
     expect(roster.notified).toBeUndefined();
@@ -39,7 +39,7 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('R2: nor does one that is no newer than what was known by then', () => {
+  test('a roster that is no newer than what was known at the POST does not confirm', () => {
     const others = { participants: [{ id: 'other', isMuted: true }], full: false, sequenceNumber: 6 };
     const told: ((roster: Roster) => void)[] = [
       (roster) => roster.take(others),
@@ -57,7 +57,7 @@ describe('what a roster says of the application', () => {
     }
   });
 
-  test('R2: but one that others have overtaken since does', () => {
+  test('a roster confirms also if newer ones without the participant came first', () => {
     const roster = known();
     roster.take(update({ isMuted: false }, 4));
     roster.ask();
@@ -66,7 +66,7 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('R3: a sequence of 0 is none in a read and in a full roster, and the first in delta rosters', () => {
+  test('a sequence number of 0 means none in a read and in a full roster, and the first in delta rosters', () => {
     const roster = known();
     roster.see({ isMuted: false, sequence: 0 });
     roster.take(update({ isMuted: false, sequence: 0 }));
@@ -80,7 +80,7 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('R3: a delta roster of 0 confirms where nothing came before it', () => {
+  test('a delta roster with the sequence number 0 confirms if no other came before it', () => {
     const roster = known();
     roster.see({ isMuted: false });
     roster.ask();
@@ -88,7 +88,7 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('R3: an older one is dropped', () => {
+  test('an older roster is dropped', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ isMuted: true, sequence: 9 }));
@@ -96,7 +96,7 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: true });
   });
 
-  test('R4: the newest decides', () => {
+  test('the newest roster decides', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ isMuted: true }));
@@ -104,14 +104,14 @@ describe('what a roster says of the application', () => {
     expect(roster.notified).toEqual({ isMuted: false });
   });
 
-  test('R5: one who was removed is history', () => {
+  test('a removed participant is dropped', () => {
     const roster = known();
     roster.ask();
     roster.take(update({ removed: true }));
     expect(roster.notified).toBeUndefined();
   });
 
-  test('R6: what is not told of serverMuted stays as told since the POST, and no longer', () => {
+  test('a missing serverMuted keeps what was reported since the POST, and nothing from before', () => {
     const roster = known();
     roster.see({ isMuted: true, serverMuted: true });
     roster.ask();

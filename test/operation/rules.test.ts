@@ -80,11 +80,11 @@ test('only calls with more people than it says are muted, and only where they ar
   const policy = policyOf({
     target: { calls: [few.id, many.id, 'gone'] },
     when: { every: '1d' },
-    rules: { moreThan: 4 },
+    rules: { minParticipants: 5 },
   });
   await policies.create(policy);
   const { report } = await triggered(policies, policy.id);
-  expect(report.outcomes).toEqual({ NotCrowded: 1, Confirmed: 1, CallNotFound: 1 });
+  expect(report.outcomes).toEqual({ BelowMinimum: 1, Confirmed: 1, CallNotFound: 1 });
   expect(report).toMatchObject({ confirmed: [many.id], failures: [{ callId: 'gone', type: 'CallNotFound' }] });
   await service.graph.addParticipants(few.id, 2);
   expect((await triggered(policies, policy.id, 2)).report.outcomes).toEqual({
@@ -163,12 +163,12 @@ describe('quiet hours', () => {
 
   test.each<[Partial<Policy>, RegExp]>([
     [{ action: 'unmute', rules: { onEstablished: true } }, /go with the action 'mute'/],
-    [{ rules: { onEstablished: true, moreThan: 9 } }, /make two policies/],
-    [{ rules: { moreThan: 100 } }, /rules\.moreThan must be a whole number from 1 to 99/],
+    [{ rules: { onEstablished: true, minParticipants: 10 } }, /make two policies/],
+    [{ rules: { minParticipants: 101 } }, /rules\.minParticipants must be a whole number from 2 to 100/],
     [{ rules: {} }, /when must have exactly one of/],
     [
       { rules: { onjoin: true } as object },
-      /rules\.onjoin is not a field of rules; the fields are onEstablished, onEntry, moreThan/,
+      /rules\.onjoin is not a field of rules; the fields are onEstablished, onEntry, minParticipants/,
     ],
   ])('a policy with %j is refused', async (given, message) => {
     await expect(policies.create(policyOf(given))).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { freePort } from '../../src/lib/free-port.ts';
 import type { Faults } from '../../src/simulator/index.ts';
 import { VERSION } from '../../src/lib/version.ts';
@@ -526,7 +526,7 @@ describe.concurrent('without its surroundings', () => {
       MODERATION_HEALTH_PORT: 'http',
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^The configuration does not hold:\n( {2}- .+\n){3}$/);
+    expect(stderr).toMatch(/^The configuration is invalid:\n( {2}- .+\n){3}$/);
     for (const name of ['GRAPH_CLOUD', 'GRAPH_TOKEN', 'HEALTH_PORT'])
       expect(stderr).toContain(`  - MODERATION_${name}: `);
     expect(stderr).not.toContain('secret-token');
@@ -535,7 +535,7 @@ describe.concurrent('without its surroundings', () => {
   test('the webhook does not start, and names every fault', async () => {
     const { code, stdout, stderr } = await run(['webhook'], { MODERATION_WEBHOOK_PORT: '-1', LOG_LEVEL: 'loud' });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^The configuration does not hold:\n( {2}- .+\n){3}$/);
+    expect(stderr).toMatch(/^The configuration is invalid:\n( {2}- .+\n){3}$/);
     for (const name of ['MODERATION_WEBHOOK_AUDIENCE', 'MODERATION_WEBHOOK_PORT', 'LOG_LEVEL']) {
       expect(stderr).toContain(`  - ${name}: `);
     }

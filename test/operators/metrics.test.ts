@@ -307,7 +307,7 @@ describe.skipIf(prometheusProgram === undefined || promtool === undefined)('Prom
       series: { 'call_moderation_signing_key_fetches_total{outcome="failed"}': '0 1x10' },
       minutes: 4,
     },
-    CallModerationHoldGaveUp: {
+    CallModerationMuteLockGaveUp: {
       series: { 'call_moderation_mute_locks_total{outcome="GaveUp"}': '0 0 1x10' },
       minutes: 4,
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadWorkerConfig, type Environment } from '../../src/config.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { SEARCH_ATTRIBUTE } from '../../src/contract/names.ts';
 import { startWorker } from '../../src/worker.ts';
 import { BIN, Command, killCommands, type Ended } from '../support/command-kit.ts';

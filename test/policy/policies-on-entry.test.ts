@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MuteOnEntryReading, MuteOnEntryStart } from '../../src/activities/types.ts';
 import { StandingMutes } from '../../src/client/standing/standing-mutes.ts';
 import type { MuteOnEntryHandle, MutesOnEntry } from '../../src/client/standing/mutes-on-entry.ts';
-import type { LeftBehind, Policies } from '../../src/client/policies/policies.ts';
-import type { ReleasedCall } from '../../src/client/release/release.ts';
+import type { LeftBehind } from '../../src/client/policies/policy-types.ts';
+import type { Policies } from '../../src/client/policies/policies.ts';
+import type { ReleasedCall } from '../../src/client/release/release-types.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import type { LiveCallStatus } from '../../src/contract/live-call.ts';
 import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
@@ -291,7 +292,11 @@ describe('what cannot be is told before anything is created', () => {
       { rules: { onEntry, onEstablished: true } },
       /not go with rules\.onEstablished; make two policies/,
     ],
-    ['a number of people', { rules: { onEntry, moreThan: 9 } }, /not go with rules\.moreThan.*make two policies/],
+    [
+      'a number of people',
+      { rules: { onEntry, minParticipants: 10 } },
+      /not go with rules\.minParticipants.*make two policies/,
+    ],
     ['quiet hours', { when: { quietHours: { from: '22:00', to: '06:00' } } }, /not go with when\.quietHours/],
     ['a target', { request: { target: 'others' } }, /not go with request\.target.*rules\.onEntry\.except/],
     [

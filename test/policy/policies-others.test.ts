@@ -76,10 +76,10 @@ describe('a policy with a target', () => {
       service.call({ participants: 3 }),
     ];
     const calls = [crowded.id, quiet.id];
-    const policy = policyOf({ target: { calls }, rules: { moreThan: 3 }, request: { target: 'others' } });
+    const policy = policyOf({ target: { calls }, rules: { minParticipants: 4 }, request: { target: 'others' } });
     await policies.create(policy);
     expect((await triggered(policies, policy.id)).report).toMatchObject({
-      outcomes: { Confirmed: 1, NotCrowded: 1 },
+      outcomes: { Confirmed: 1, BelowMinimum: 1 },
       failures: [],
     });
     expect(peopleOf(crowded).every(({ serverMuted }) => serverMuted)).toBe(true);

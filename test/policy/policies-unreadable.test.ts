@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import { loadClientConfig } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import { StandingMutes } from '../../src/client/standing/standing-mutes.ts';
 import { keyword } from '../../src/contract/attributes.ts';

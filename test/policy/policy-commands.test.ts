@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { LeftBehind, PolicyDescription, PolicySummary } from '../../src/client/policies/policies.ts';
+import type { LeftBehind, PolicyDescription, PolicySummary } from '../../src/client/policies/policy-types.ts';
 import { BIN, Command, killCommands, type Ended } from '../support/command-kit.ts';
 import { untilRun } from '../support/policy-run.ts';
 import { Service } from '../support/service.ts';

@@ -8,7 +8,7 @@ import { run } from '@stricli/core';
 import { describe, expect, test } from 'vitest';
 import { app } from '../../src/cli/app.ts';
 import type { Context } from '../../src/cli/context.ts';
-import { configWarnings } from '../../src/config.ts';
+import { configWarnings } from '../../src/config/warnings.ts';
 import { GraphSimulator } from '../../src/simulator/index.ts';
 
 /**

@@ -5,7 +5,8 @@ import { basename, join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { loadWebhookConfig, loadWorkerConfig } from '../../src/config.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
 import {
   CHART,
   componentOf,

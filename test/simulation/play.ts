@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
 import type { ModerationClient } from '../../src/client/moderation-client.ts';
-import type { PolicyChange } from '../../src/client/policies/policies.ts';
+import type { PolicyChange } from '../../src/client/policies/policy-types.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import { simulate } from './clock.ts';
 import type { Call } from './graph.ts';

@@ -1,7 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { MuteOnEntryHandle } from '../../src/client/standing/mutes-on-entry.ts';
-import type { ReleasedCall } from '../../src/client/release/release.ts';
+import type { ReleasedCall } from '../../src/client/release/release-types.ts';
 import { muteOnEntryIdOf, type MuteOnEntryRequest, type MuteOnEntryStatus } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL, STANDING_MUTE_SIGNAL } from '../../src/contract/names.ts';
 import type { Faults } from '../../src/simulator/index.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
-import { loadWorkerConfig } from '../../src/config.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
 import { GraphClient } from '../../src/graph/client.ts';
 import { tokensOf } from '../../src/graph/tokens.ts';
 import { traceSinks } from '../../src/tracing/worker.ts';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 
 /**
  * The commands as people run them: processes of their own, with nothing of this one's environment but where programs are

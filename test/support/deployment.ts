@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import { loadClientConfig, type Environment } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { freePort } from '../../src/lib/free-port.ts';
 import { GraphSimulator, type NewCall, type SimulatorOptions } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';

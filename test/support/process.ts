@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 
 /**
  * The service as it is deployed: processes of their own, started from a build and with nothing but the environment's

@@ -5,7 +5,10 @@ import { pino } from 'pino';
 import { inject } from 'vitest';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import { loadClientConfig, loadWebhookConfig, loadWorkerConfig, type Environment } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import type { OperationStatus, Phase } from '../../src/contract/operation.ts';
 import {

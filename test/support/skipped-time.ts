@@ -6,13 +6,10 @@ import { Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
-import {
-  loadClientConfig,
-  loadWebhookConfig,
-  loadWorkerConfig,
-  type Environment,
-  type WorkerConfig,
-} from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
+import { loadWebhookConfig } from '../../src/config/webhook.ts';
+import { loadWorkerConfig, type WorkerConfig } from '../../src/config/worker.ts';
+import type { Environment } from '../../src/lib/environment.ts';
 import { SEARCH_ATTRIBUTE_TYPE } from '../../src/contract/names.ts';
 import { EventReceiver } from '../../src/events/receiver.ts';
 import { GraphClient } from '../../src/graph/client.ts';

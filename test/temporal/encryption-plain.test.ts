@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { loadClientConfig } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import { LIVE_CALL_SIGNAL, SEARCH_ATTRIBUTE } from '../../src/contract/names.ts';
 import { scheduleIdOf } from '../../src/contract/policy.ts';

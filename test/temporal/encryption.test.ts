@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModerationClient } from '../../src/client/moderation-client.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
-import { loadClientConfig } from '../../src/config.ts';
+import { loadClientConfig } from '../../src/config/common.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import { PLAIN } from '../../src/contract/payload-keys.ts';
 import { KEY_ID, UnreadablePayload, unreadableIn } from '../../src/contract/unreadable.ts';

@@ -35,26 +35,26 @@ import type { Runs } from './runs.ts';
 import { sameStart } from './start-id.ts';
 
 /**
- * Starts operations. At most one runs on a call, which Temporal enforces by the workflow ID; what happens to a second one
- * is decided here:
+ * Starts operations. At most one runs on a call, because Temporal enforces it by the workflow ID. The starter decides
+ * what happens to a second one:
  *
- * C1. The same action on the same target joins the running one, as long as that is reading, requesting or confirming and
- *     is not being cancelled. Its other fields stay as the running one has them. The running one hears when it was wished for
- *     again, so that no older wish goes over it.
- * C2. Otherwise `onConflict` decides. `supersede` signals the running operation, which continues as the new one;
- *     `queue` waits here until it has ended and tries again; `reject` throws.
- * C3. A supersede is asked for once. The running operation takes the latest that was asked of it, so of several opposite
- *     callers the last one wins and the others hear `Superseded`; none asks again, and there is no chase.
- * C4. Where the running operation ends before it has heard of its successor, there is no conflict any more, and the
- *     operation is started as if there had been none.
- * C5. A request with a `requestId` is a run of its own, so that the ID has a result of its own (`request-id-index.ts`): it joins
- *     no operation but the one with the same ID. The same action of another is waited for, as with `queue`.
- * C6. An operation on another target, such as others in place of the application, contradicts nothing of the running
- *     one: it waits for it, as with `queue`, and neither joins nor supersedes it.
- * C7. A start that is asked for again with the same `startId` is the same run, running or ended, as long as nothing newer
- *     has been asked of the call: the server knows it. Unlike a `requestId` it stands in no search attribute, and joins.
- * C8. The running operation gets the priority of whoever joins it, supersedes it or waits for it, if that is more urgent
- *     (`raise.ts`).
+ * - **The same action attaches.** A request for the same action on the same target attaches to the running operation,
+ *   as long as that is reading, requesting or confirming and is not being cancelled. The running operation keeps its
+ *   other fields. It learns when it was wished for again, so that no older wish overrides it.
+ * - **Otherwise `onConflict` decides.** `supersede` signals the running operation, which continues as the new one;
+ *   `queue` waits here until it has ended, and tries again; `reject` throws.
+ * - **A supersede is requested once.** The running operation takes the latest request. So of several opposite callers
+ *   the last one wins, and the others receive `Superseded`. None requests it again, so they do not chase each other.
+ * - **An operation that has just ended is no conflict.** If the running operation ends before it has processed its
+ *   successor, the new one is started as if there had been no conflict.
+ * - **A `requestId` is a run of its own**, so that the ID has a result of its own (`request-id-index.ts`). It attaches
+ *   only to the operation with the same ID. The same action with another ID waits, as with `queue`.
+ * - **Another target waits.** An operation on another target, such as others instead of the application, does not
+ *   contradict the running one. It waits as with `queue`, and neither attaches nor supersedes.
+ * - **The same `startId` is the same run**, running or ended, as long as nothing newer was requested of the call: the
+ *   server knows it. Unlike a `requestId` it is in no search attribute, and it attaches.
+ * - **The most urgent caller counts.** The running operation gets the priority of whoever attaches to it, supersedes it
+ *   or waits for it, if that is more urgent (`raise.ts`).
  */
 
 /** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
@@ -102,13 +102,13 @@ export class Starter {
     this.#eagerStart = eagerStart;
   }
 
-  /** Starts, joins or supersedes; gives a way to the run, which a superseding operation gets only later. */
+  /** Starts, attaches or supersedes. Returns a way to the run, because a superseding operation gets it only later. */
   async start(action: Action, request: ModerationRequest, onConflict: OnConflict): Promise<() => Promise<Run>> {
     for (;;) {
       const step = await this.step(action, request, onConflict);
       if (step.kind === 'started') return () => Promise.resolve(step.run);
-      if (step.kind === 'superseding') return () => this.#successorRun(step.running, step.successor); // C3
-      await ended(step.running.handle); // C2, C5, C6
+      if (step.kind === 'superseding') return () => this.#successorRun(step.running, step.successor);
+      await ended(step.running.handle);
     }
   }
 
@@ -116,24 +116,25 @@ export class Starter {
   async step(action: Action, request: ModerationRequest, onConflict: OnConflict, marks?: Marks): Promise<Step> {
     for (let starts = 1; starts <= MAX_STARTS; starts += 1) {
       const asked = await this.#asked(action, request);
-      if (asked !== undefined) return { kind: 'started', run: asked }; // C5
+      if (asked !== undefined) return { kind: 'started', run: asked }; // **A `requestId` is a run of its own.**
       const started = await this.#startNew(action, request, marks);
       if (started !== undefined) return { kind: 'started', run: started };
       const running = await this.#running(request.callId);
-      if (running === undefined) continue; // C4
+      if (running === undefined) continue; // **An operation that has just ended is no conflict.**
       const priority = marks?.priority ?? priorityOf(action, request.tenantId);
       const isSameTarget = await this.#isSameTarget(running, request);
-      const isJoinable = isSameTarget && running.action === action && (await this.#isJoinable(running));
-      if (isJoinable && request.requestId === undefined) {
+      const isAttachable = isSameTarget && running.action === action && (await this.#isAttachable(running));
+      if (isAttachable && request.requestId === undefined) {
         const { watcher, wishedAt = Date.now() } = marks ?? {};
         await this.#tell(running, { ...(watcher !== undefined && { workflowId: watcher }), wishedAt });
-        await this.#raise(running, priority); // C8
+        await this.#raise(running, priority); // **The most urgent caller counts.**
         const { handle, runId } = running;
-        return { kind: 'started', run: { handle, runId, attached: true } }; // C1
+        return { kind: 'started', run: { handle, runId, attached: true } }; // **The same action attaches.**
       }
       if (onConflict === 'reject') throw inProgress(request.callId, running.action);
-      await this.#raise(running, priority); // C8
-      if (onConflict === 'queue' || isJoinable || !isSameTarget) return { kind: 'busy', running }; // C2, C5, C6
+      await this.#raise(running, priority);
+      // `isAttachable` if the request has a `requestId` of its own. **Another target waits.**
+      if (onConflict === 'queue' || isAttachable || !isSameTarget) return { kind: 'busy', running };
       const { startId, wishedAt = Date.now(), watcher } = marks ?? {};
       const successor: Successor = {
         action,
@@ -142,8 +143,8 @@ export class Starter {
         wishedAt,
         ...(watcher !== undefined && { watcher }),
       };
-      if (await this.#supersede(running, successor)) return { kind: 'superseding', running, successor }; // C3
-      // C4
+      if (await this.#supersede(running, successor)) return { kind: 'superseding', running, successor };
+      // **An operation that has just ended is no conflict.**
     }
     throw inProgress(request.callId, action);
   }
@@ -227,7 +228,7 @@ export class Starter {
   }
 
   /** Where no worker tells the phase, what is asked of Graph just now does. */
-  async #isJoinable({ handle, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
+  async #isAttachable({ handle, isBeingCancelled, isRestoring }: Running): Promise<boolean> {
     if (isBeingCancelled) return false;
     const status = await this.#runs.statusOf(handle);
     if (status === undefined) return !isRestoring;

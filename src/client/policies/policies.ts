@@ -1,130 +1,25 @@
-import { randomUUID } from 'node:crypto';
-import {
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  WorkflowNotFoundError,
-  type Client,
-  type ScheduleDescription,
-  type ScheduleHandle,
-  type ScheduleSpec,
-} from '@temporalio/client';
-import { keyword } from '../../contract/attributes.ts';
-import { DURATION_RULE } from '../../contract/duration.ts';
-import { POLICY_CHANGED, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
-import { muteOnEntryRuleOf, isByRules } from '../../contract/mute-on-entry-check.ts';
-import { checkPolicy, faultsOfNote } from '../../contract/policy-check.ts';
-import {
-  APPLY_POLICY,
-  catchupSecondsOf,
-  CHANGE_WITHIN_MS,
-  overlapOf,
-  policyIdOf,
-  scheduleIdOf,
-  type Closing,
-  type Policy,
-  type PolicyOverlap,
-  type PolicyReport,
-} from '../../contract/policy.ts';
-import { policyPriority } from '../../contract/priority.ts';
+import { ScheduleAlreadyRunning, type Client } from '@temporalio/client';
+import { faultsOfNote } from '../../contract/policy-check.ts';
+import { scheduleIdOf, type Policy, type PolicyOverlap } from '../../contract/policy.ts';
 import { UnreadablePayload } from '../../contract/unreadable.ts';
-import type { Calls } from '../calls/calls.ts';
-import { DATE_RULE, toDate } from '../../schedule/dates.ts';
-import { invalidPolicy as invalid, ModerationError } from '../errors.ts';
-import { inParallel } from '../../lib/in-parallel.ts';
-import type { MutesOnEntry } from '../standing/mutes-on-entry.ts';
-import type { OperationRecord } from '../operations/records.ts';
 import { lastChangeOf, quietAt } from '../../schedule/quiet-hours.ts';
-import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from './schedules.ts';
-import { isNever, readWhen } from '../../schedule/spec.ts';
-
-export interface PolicyState {
-  /** Stored, but not run until it is resumed. */
-  paused?: boolean;
-  /** For people: why it is there, or why it is paused. */
-  note?: string;
-}
-
-/** A change of a policy: each given field replaces the old one. */
-export type PolicyChange = Partial<Omit<Policy, 'id'>> & Pick<PolicyState, 'note'>;
-
-/** A policy as Temporal lists it. */
-export interface PolicySummary {
-  id: string;
-  paused: boolean;
-  note: string;
-  /** When it runs next, at most 10 times, ISO 8601 in UTC. Empty if it is paused or will not run any more. */
-  nextTimes: string[];
-}
-
-export interface PolicyDescription extends PolicySummary {
-  policy: Policy;
-  runs: number;
-  /** Runs skipped because an outage lasted longer than the catch-up window. */
-  missed: number;
-  /** Runs that were not started because the one before had not ended. */
-  skipped: number;
-  createdAt: string;
-  updatedAt?: string;
-  lastRun?: PolicyRunRecord;
-}
-
-export interface PolicyRunRecord {
-  workflowId: string;
-  runId: string;
-  scheduledAt: string;
-  takenAt: string;
-  /** As Temporal has it: `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or another end. */
-  status: string;
-  /** The report so far of a running run, if a worker answers. */
-  report?: PolicyReport;
-}
-
-/** The calls that a stopped policy leaves muted. */
-export interface LeftBehind {
-  /**
-   * Calls that its last run muted, that are muted by nothing newer, and that have not ended, as far as Temporal
-   * knows.
-   */
-  muted: string[];
-  /**
-   * Calls with a running mute on entry that the policy has started, in any run or when they were established:
-   * the first 2,000, where there are any. One that was running already, and was given the policy's terms, is its
-   * starter's.
-   */
-  mutingOnEntry?: string[];
-  /** A message with these numbers, and with what to do. */
-  message: string;
-}
-
-export interface BackfillRange {
-  /** Dates, as in a policy. */
-  start: string;
-  end: string;
-  /** @default 'bufferAll' */
-  overlap?: PolicyOverlap;
-}
-
-const OVERLAP = {
-  skip: 'SKIP',
-  bufferOne: 'BUFFER_ONE',
-  bufferAll: 'BUFFER_ALL',
-  cancelOther: 'CANCEL_OTHER',
-  terminateOther: 'TERMINATE_OTHER',
-  allowAll: 'ALLOW_ALL',
-} as const satisfies Record<PolicyOverlap, string>;
-
-const MIN_CATCHUP_SECONDS = 10;
-
-/** How long to wait for a worker's answer about the progress of a run, in ms. */
-const REPORT_WITHIN_MS = 3_000;
-
-/** Mutes on entry that are named at the most. */
-const MAX_NAMED = 2_000;
-
-/** Requests at a time while what is left behind is looked for. */
-const LOOKS = 20;
-
-type Latest = (callId: string) => Promise<OperationRecord | undefined>;
+import { invalidPolicy as invalid, ModerationError } from '../errors.ts';
+import { backfillPeriod } from './backfill.ts';
+import { changeClosing } from './closing-run.ts';
+import { readLastRun } from './last-run.ts';
+import type { LeftBehindFinder } from './left-behind.ts';
+import { OwnSchedules } from './own-schedules.ts';
+import { faultsOfOverlap, OVERLAP, policyOf, refusedByServer, scheduleFor, summaryOf } from './policy-schedule.ts';
+import type {
+  BackfillRange,
+  LeftBehind,
+  PolicyChange,
+  PolicyDescription,
+  PolicyRunRecord,
+  PolicyState,
+  PolicySummary,
+} from './policy-types.ts';
+import { argumentOf } from './schedules.ts';
 
 /**
  * Policies: an action on many calls by schedule, each stored as a Temporal Schedule. Every issue is reported, field
@@ -139,33 +34,34 @@ type Latest = (callId: string) => Promise<OperationRecord | undefined>;
 export class Policies {
   readonly #client: Client;
   readonly #taskQueue: string;
-  readonly #calls: Calls;
-  readonly #latest: Latest;
-  readonly #mutesOnEntry: Pick<MutesOnEntry, 'callsOfPolicy'>;
+  readonly #schedules: OwnSchedules;
+  readonly #leftBehind: LeftBehindFinder;
 
   /** @internal */
-  constructor(
-    client: Client,
-    taskQueue: string,
-    calls: Calls,
-    latest: Latest,
-    mutesOnEntry: Pick<MutesOnEntry, 'callsOfPolicy'>,
-  ) {
+  constructor(client: Client, taskQueue: string, leftBehind: LeftBehindFinder) {
     this.#client = client;
     this.#taskQueue = taskQueue;
-    this.#calls = calls;
-    this.#latest = latest;
-    this.#mutesOnEntry = mutesOnEntry;
+    this.#schedules = new OwnSchedules(client, taskQueue);
+    this.#leftBehind = leftBehind;
   }
 
   /**
-   * In the middle of quiet hours, the calls of the target are muted at once.
+   * Stores a policy as a Temporal Schedule, which runs it without this process. In the middle of quiet hours, the calls of
+   * the target are muted at once.
    *
-   * @throws {ModerationError} `InvalidRequest` if something is wrong, `PolicyExists` if there is one with this ID,
-   *   `OtherDeployment` if that is another deployment's
+   * @example
+   * await moderation.policies.create({
+   *   id: 'quiet-night',
+   *   action: 'mute',
+   *   target: { live: { label: 'sales' } },
+   *   when: { quietHours: { from: '22:00', to: '06:00' }, timeZone: 'Europe/Berlin' },
+   * });
+   *
+   * @throws {ModerationError} `InvalidRequest` with every issue; `PolicyExists` if there is one with this ID;
+   *   `OtherDeployment` if that belongs to another task queue
    */
   async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
-    const { policy, options } = this.#read(input);
+    const { policy, options } = scheduleFor(input, this.#taskQueue);
     refuse(faultsOfNote(note));
     const triggerImmediately = !paused && quietAt(policy.when, new Date()).isQuiet;
     try {
@@ -176,7 +72,7 @@ export class Policies {
       });
     } catch (error) {
       if (error instanceof ScheduleAlreadyRunning) {
-        await this.#asking(policy.id, async () => undefined);
+        await this.#schedules.ask(policy.id, async () => undefined);
         throw new ModerationError(
           'PolicyExists',
           `There is a policy ${policy.id} already. Update it, or choose another ID.`,
@@ -189,9 +85,14 @@ export class Policies {
   }
 
   /**
-   * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else
-   * now, those calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless
-   * it is paused.
+   * Changes a policy: each given field replaces the old one. Whether it is paused stays as it is. If its quiet hours have
+   * muted calls that the new terms do not mute now, those calls are unmuted, also if it is paused. Calls that the new
+   * terms mute now are muted, unless it is paused.
+   *
+   * @example
+   * await moderation.policies.update('quiet-night', { when: { quietHours: { from: '21:00', to: '07:00' } } });
+   *
+   * @throws {ModerationError} `InvalidRequest`; `PolicyNotFound`; `OtherDeployment`
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
@@ -202,12 +103,12 @@ export class Policies {
   /** False if somebody else has changed it meanwhile; then nothing was done. */
   async #updated(id: string, change: PolicyChange, note: string | undefined): Promise<boolean> {
     const { policy: before, lastRun } = await this.describe(id);
-    const { policy, options } = this.#read({ ...before, ...change, id });
+    const { policy, options } = scheduleFor({ ...before, ...change, id }, this.#taskQueue);
     let isPaused = false;
     const update = async (): Promise<void> =>
-      await this.#asking(id, async (handle) => {
+      await this.#schedules.ask(id, async (handle) => {
         await handle.update((now) => {
-          this.#requireOwn(id, now.action);
+          this.#schedules.requireOwn(id, now.action);
           if (!isEqual(policyOf(id, now.action.workflowType, now.action.args?.[0]), before))
             throw new ChangedMeanwhile();
           isPaused = now.state.paused;
@@ -216,7 +117,7 @@ export class Policies {
       });
     try {
       // Also if the terms are the same: Temporal drops what was due just before an update.
-      await this.#closing(before, update);
+      await changeClosing(this.#client, this.#taskQueue, before, update);
     } catch (error) {
       if (error instanceof ChangedMeanwhile) return false;
       throw error;
@@ -228,69 +129,43 @@ export class Policies {
   }
 
   /**
-   * Makes a change after which the quiet hours of a policy may have left calls muted. The run that unmutes those is
-   * started before, so that it comes also if this client dies (`apply-policy.ts`: **A run that closes terms starts
-   * first**).
+   * The policies of this client's task queue, as many as the caller takes.
+   *
+   * @example
+   * for await (const { id, paused, nextTimes } of moderation.policies.list()) console.log(id, paused, nextTimes[0]);
    */
-  async #closing(policy: Policy, change: () => Promise<void>): Promise<void> {
-    if (policy.when.quietHours === undefined) return await change();
-    const { id } = policy;
-    const closing: Closing = { closing: true };
-    const run = await this.#client.workflow.start(APPLY_POLICY, {
-      workflowId: `${scheduleIdOf(id)}-closing-${randomUUID()}`,
-      taskQueue: this.#taskQueue,
-      args: [policy, closing],
-      priority: policyPriority(undefined, tenantOf(policy)),
-      typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, 'unmute')],
-      staticSummary: `Policy ${id}: unmute what its quiet hours no longer keep muted`,
-    });
-    await this.#client.withDeadline(Date.now() + CHANGE_WITHIN_MS, change);
-    // Without this signal, the run continues a little later.
-    await run.signal(POLICY_CHANGED).catch(() => undefined);
-  }
-
-  /** Those of this deployment. */
   async *list(): AsyncIterable<PolicySummary> {
-    const order: string[] = [];
-    for await (const scheduleId of scheduleIds(this.#client)) {
-      const id = policyIdOf(scheduleId);
-      if (id === undefined) continue;
-      order.push(id);
-      if (order.length % LOOKS !== 0) continue;
-      yield* await this.#summaries(order.splice(0));
-    }
-    yield* await this.#summaries(order);
-  }
-
-  async #summaries(ids: readonly string[]): Promise<PolicySummary[]> {
-    const found = new Map<string, PolicySummary>();
-    for await (const summary of inParallel(ids, LOOKS, async (id) => await this.#summary(id))) {
-      if (summary !== undefined) found.set(summary.id, summary);
-    }
-    return ids.flatMap((id) => found.get(id) ?? []);
-  }
-
-  async #summary(id: string): Promise<PolicySummary | undefined> {
-    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
-    // It may have been deleted since it was listed.
-    return schedule?.taskQueue === this.#taskQueue ? summaryOf(id, schedule, schedule.nextTimes) : undefined;
+    for await (const { id, schedule } of this.#schedules.list()) yield summaryOf(id, schedule, schedule.nextTimes);
   }
 
   /**
-   * The policy itself, without its runs; `undefined` if there is no such policy, or if it belongs to another
-   * deployment.
+   * The policy itself, without its runs; `undefined` if there is no such policy, or if it belongs to another task queue.
+   *
+   * @example
+   * const policy = await moderation.policies.get('quiet-night');
+   * console.log(policy?.when);
+   *
+   * @throws {ModerationError} `InvalidRequest` if the schedule contains no valid policy
    */
   async get(id: string): Promise<Policy | undefined> {
-    const schedule = await readSchedule(this.#client, scheduleIdOf(id));
-    if (schedule?.taskQueue !== this.#taskQueue) return undefined;
+    const schedule = await this.#schedules.read(id);
+    if (schedule === undefined) return undefined;
     return policyOf(id, schedule.workflowType, await argumentOf(this.#client, schedule));
   }
 
-  /** @throws {ModerationError} `PolicyNotFound` */
+  /**
+   * The policy with its next times and its last run.
+   *
+   * @example
+   * const { lastRun } = await moderation.policies.describe('quiet-night');
+   * console.log(lastRun?.status, lastRun?.report?.outcomes);
+   *
+   * @throws {ModerationError} `PolicyNotFound`; `OtherDeployment`; `InvalidRequest` if the schedule contains no valid policy
+   */
   async describe(id: string): Promise<PolicyDescription> {
-    const description = await this.#asking(id, async (handle) => await handle.describe());
+    const description = await this.#schedules.ask(id, async (handle) => await handle.describe());
     const { action, state, info } = description;
-    const lastRun = await this.#lastRun(description);
+    const lastRun = await readLastRun(this.#client, description);
     return {
       ...summaryOf(id, state, info.nextActionTimes),
       policy: policyOf(id, action.workflowType, action.args?.[0]),
@@ -306,65 +181,80 @@ export class Policies {
   /**
    * Stops it until it is resumed. The calls that its last run has muted stay muted, and the mutes on entry that it
    * has started continue; both are returned.
+   *
+   * @example
+   * const { muted, message } = await moderation.policies.pause('quiet-night', 'maintenance');
+   * console.log(message);
+   * for (const callId of muted) await moderation.unmute({ callId });
+   *
+   * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
     refuse(faultsOfNote(note));
     const before = await this.#readable(id);
-    await this.#asking(id, async (handle) => await handle.pause(note ?? 'paused'));
-    return await this.#leftBehindOf(id, before);
+    await this.#schedules.ask(id, async (handle) => await handle.pause(note ?? 'paused'));
+    return await this.#leftBehind.find(id, before);
   }
 
   /**
-   * Runs that were due while it was paused are skipped; but quiet hours are applied: the calls are muted, or unmuted,
-   * at once.
+   * Lets a paused policy run again. Runs that were due while it was paused are skipped, but quiet hours are applied: the
+   * calls are muted, or unmuted, at once.
+   *
+   * @example
+   * await moderation.policies.resume('quiet-night');
+   *
+   * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
     refuse(faultsOfNote(note));
     const { policy, paused, lastRun } = await this.describe(id);
     const resume = async (): Promise<void> =>
-      await this.#asking(id, async (handle) => await handle.unpause(note ?? 'resumed'));
-    await (paused ? this.#closing(policy, resume) : resume());
+      await this.#schedules.ask(id, async (handle) => await handle.unpause(note ?? 'resumed'));
+    await (paused ? changeClosing(this.#client, this.#taskQueue, policy, resume) : resume());
     const now = new Date();
     if (paused && quietAt(policy.when, now).isQuiet && !hasBegun(policy, lastRun, now)) await this.trigger(id);
     return await this.describe(id);
   }
 
-  /** Runs it now, also if it is paused, unless `overlap` or the policy prevents it. */
+  /**
+   * Runs it now, also if it is paused, unless `overlap` or the policy prevents it.
+   *
+   * @example
+   * await moderation.policies.trigger('quiet-night');
+   *
+   * @throws {ModerationError} `InvalidRequest` if `overlap` is invalid; `PolicyNotFound`; `OtherDeployment`
+   */
   async trigger(id: string, { overlap }: { overlap?: PolicyOverlap } = {}): Promise<void> {
     refuse(faultsOfOverlap(overlap));
-    await this.#asking(id, async (handle) => await handle.trigger(overlap && OVERLAP[overlap]));
+    await this.#schedules.ask(id, async (handle) => await handle.trigger(overlap && OVERLAP[overlap]));
   }
 
-  /** Runs it now, as often as it was due in a past period. */
+  /**
+   * Runs it now, as often as it was due in a past period. Not for quiet hours.
+   *
+   * @example
+   * await moderation.policies.backfill('evening', { start: '2026-11-24T18:00', end: '2026-11-24T20:00' });
+   *
+   * @throws {ModerationError} `InvalidRequest` if the period is invalid; `PolicyNotFound`; `OtherDeployment`
+   */
   async backfill(id: string, { start, end, overlap = 'bufferAll' }: BackfillRange): Promise<void> {
     const { policy } = await this.describe(id);
-    const [from, to] = [toDate(start, policy.when.timeZone), toDate(end, policy.when.timeZone)];
-    const issues = [...faultsOfOverlap(overlap)];
-    if (policy.when.quietHours !== undefined) {
-      issues.push(
-        'a run of quiet hours does what is right when it runs, so there is nothing to make up for: use trigger',
-      );
-    }
-    if (Object.keys(policy.when).length === 0) {
-      issues.push('the policy has no times, so nothing was due: use trigger to run it now');
-    }
-    if (from === undefined) issues.push(`start ${DATE_RULE}`);
-    if (to === undefined) issues.push(`end ${DATE_RULE}`);
-    if (from !== undefined && to !== undefined && to <= from) issues.push('end must come after start');
-    if (to !== undefined && to.getTime() > Date.now())
-      issues.push('end must have passed; what is to come runs by itself');
-    refuse(issues);
-    if (from === undefined || to === undefined) return;
-    await this.#asking(id, async (handle) => {
-      await handle.backfill({ start: from, end: to, overlap: OVERLAP[overlap] });
-    });
+    const period = backfillPeriod(policy, { start, end, overlap });
+    await this.#schedules.ask(id, async (handle) => await handle.backfill(period));
   }
 
-  /** Deletes it; a running run continues. Returns what stays muted, as `pause` does. */
+  /**
+   * Deletes it; a running run continues. Returns what stays muted, as `pause` does.
+   *
+   * @example
+   * console.log((await moderation.policies.delete('quiet-night')).message);
+   *
+   * @throws {ModerationError} `PolicyNotFound`; `OtherDeployment`
+   */
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
-    await this.#asking(id, async (handle) => await handle.delete());
-    return await this.#leftBehindOf(id, before);
+    await this.#schedules.ask(id, async (handle) => await handle.delete());
+    return await this.#leftBehind.find(id, before);
   }
 
   /** A schedule that contains no policy, or cannot be decrypted here, can be paused and deleted all the same. */
@@ -377,187 +267,6 @@ export class Policies {
       throw error;
     }
   }
-
-  async #leftBehindOf(id: string, policy: PolicyDescription | undefined): Promise<LeftBehind> {
-    if (policy !== undefined) return await this.#leftBehind(policy);
-    const message = `Schedule ${scheduleIdOf(id)} contains no policy that can be read here, so the calls that it leaves muted are unknown.`;
-    return { muted: [], message };
-  }
-
-  /** The policy as it is stored, and its schedule, or all issues at once. */
-  #read(input: Policy) {
-    const checked = checkPolicy(input);
-    const when = readWhen(input?.when, isByRules(input?.rules));
-    const catchup = catchupOf(input);
-    if (checked.ok && when.ok && typeof catchup === 'number') {
-      const policy = { ...checked.policy, when: { ...checked.policy.when, ...when.dates } };
-      return { policy, options: this.#optionsOf(policy, when.spec, catchup) };
-    }
-    throw invalid([
-      ...(checked.ok ? [] : checked.issues),
-      ...(when.ok ? [] : when.issues),
-      ...(typeof catchup === 'string' ? [catchup] : []),
-    ]);
-  }
-
-  #optionsOf(policy: Policy, spec: ScheduleSpec, catchupSeconds: number) {
-    const { id, action, rules } = policy;
-    return {
-      spec,
-      action: {
-        type: 'startWorkflow' as const,
-        workflowType: APPLY_POLICY,
-        workflowId: scheduleIdOf(id),
-        taskQueue: this.#taskQueue,
-        args: [policy],
-        priority: policyPriority(undefined, tenantOf(policy)),
-        typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.action, action)],
-        staticSummary: `Policy ${id}: ${muteOnEntryRuleOf(rules) === undefined ? action : 'mute on entry'}`,
-      },
-      policies: { overlap: OVERLAP[overlapOf(policy)], catchupWindow: catchupSeconds * 1_000 },
-    };
-  }
-
-  /** Sends a request about a policy of this deployment. */
-  async #asking<T>(id: string, ask: (handle: ScheduleHandle) => Promise<T>): Promise<T> {
-    try {
-      const schedule = await readSchedule(this.#client, scheduleIdOf(id));
-      if (schedule === undefined) throw notFound(id);
-      this.#requireOwn(id, schedule);
-      return await ask(this.#client.schedule.getHandle(scheduleIdOf(id)));
-    } catch (error) {
-      throw error instanceof ScheduleNotFoundError ? notFound(id) : refusedByServer(error);
-    }
-  }
-
-  #requireOwn(id: string, { taskQueue }: Pick<ScheduleRecord, 'taskQueue'>): void {
-    if (taskQueue === this.#taskQueue) return;
-    throw new ModerationError(
-      'OtherDeployment',
-      `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${taskQueue}, and this one on ${this.#taskQueue}. ` +
-        'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
-      { policyId: id },
-    );
-  }
-
-  async #lastRun({ info }: ScheduleDescription): Promise<PolicyRunRecord | undefined> {
-    const last = info.recentActions.at(-1);
-    if (last === undefined) return undefined;
-    const { workflowId, firstExecutionRunId: runId } = last.action.workflow;
-    const times = { scheduledAt: last.scheduledAt.toISOString(), takenAt: last.takenAt.toISOString() };
-    try {
-      // Without a run ID it is the last of those that it has continued as.
-      const handle = this.#client.workflow.getHandle(workflowId);
-      const { status } = await handle.describe();
-      const report =
-        status.name === 'COMPLETED'
-          ? ((await handle.result()) as PolicyReport)
-          : status.name === 'RUNNING'
-            ? await this.#reportSoFar(workflowId)
-            : undefined;
-      return { workflowId, runId, ...times, status: status.name, ...(report !== undefined && { report }) };
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
-  async #reportSoFar(workflowId: string): Promise<PolicyReport | undefined> {
-    const handle = this.#client.workflow.getHandle(workflowId);
-    try {
-      return await this.#client.withDeadline(Date.now() + REPORT_WITHIN_MS, () =>
-        handle.query<PolicyReport>(QUERY.policy),
-      );
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #leftBehind({ id, policy, lastRun }: PolicyDescription): Promise<LeftBehind> {
-    const muted: string[] = [];
-    const isOfOthers = policy.request?.target !== undefined;
-    const isOnEntry = muteOnEntryRuleOf(policy.rules) !== undefined;
-    const mutingOnEntry = await this.#mutingOnEntry(id);
-    const waiting = policy.action === 'mute' && !isOfOthers ? [...(lastRun?.report?.confirmed ?? [])] : [];
-    const look = async (): Promise<void> => {
-      for (let callId = waiting.shift(); callId !== undefined; callId = waiting.shift()) {
-        if (await this.#isLeftMuted(callId)) muted.push(callId);
-      }
-    };
-    await Promise.all(Array.from({ length: LOOKS }, look));
-    const left = isOfOthers
-      ? `Whom policy ${id} has muted stays so, for Graph cannot unmute others: they can themselves.`
-      : muted.length === 0
-        ? `As far as Temporal knows, the last run of policy ${id} leaves no call muted.`
-        : `The last run of policy ${id} leaves ${muted.length} call(s) muted. Unmute them if that is not wanted.`;
-    const message = [
-      // Also report mutes on entry started before the policy was changed.
-      ...(isOnEntry && muted.length === 0 ? [] : [left]),
-      ...(isOnEntry || mutingOnEntry.length > 0 ? [messageOnEntry(id, mutingOnEntry.length)] : []),
-      ...(lastRun?.status === 'RUNNING' ? ['A run of it is under way and goes on.'] : []),
-    ].join(' ');
-    return { muted: muted.toSorted(), ...(mutingOnEntry.length > 0 && { mutingOnEntry }), message };
-  }
-
-  async #mutingOnEntry(id: string): Promise<string[]> {
-    const found: string[] = [];
-    for await (const callId of this.#mutesOnEntry.callsOfPolicy(id)) {
-      if (found.push(callId) >= MAX_NAMED) break;
-    }
-    return found.toSorted();
-  }
-
-  async #isLeftMuted(callId: string): Promise<boolean> {
-    const latest = await this.#latest(callId);
-    const isMuted = latest?.action === 'mute' && latest.outcome === 'Confirmed';
-    return isMuted && !(await this.#calls.hasEnded(callId));
-  }
-}
-
-function messageOnEntry(id: string, count: number): string {
-  if (count === 0) return `As far as Temporal's lists show, no mute on entry continues that policy ${id} has started.`;
-  const many = count < MAX_NAMED ? `${count}` : `${count} or more`;
-  return `In ${many} call(s) a mute on entry continues that policy ${id} has started. Release them if that is not wanted.`;
-}
-
-function policyOf(id: string, workflowType: string, given: unknown): Policy {
-  if (workflowType !== APPLY_POLICY) {
-    const fault = `it starts the workflow ${workflowType} instead of ${APPLY_POLICY}`;
-    const message = `Schedule ${scheduleIdOf(id)} contains no policy (${fault}). Delete it and create it again.`;
-    throw new ModerationError('InvalidRequest', message, { issues: [fault] });
-  }
-  const checked = checkPolicy(given);
-  if (checked.ok) return checked.policy;
-  const message = `Schedule ${scheduleIdOf(id)} contains no valid policy (${checked.issues.join('; ')}). Delete it and create it again.`;
-  throw new ModerationError('InvalidRequest', message, { issues: checked.issues });
-}
-
-/** Whose calls it is about, if those are of one tenant. */
-function tenantOf({ target, request }: Policy): string | undefined {
-  return request?.tenantId ?? ('live' in target ? target.live.tenantId : undefined);
-}
-
-function notFound(id: string): ModerationError {
-  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`, {
-    policyId: id,
-  });
-}
-
-function summaryOf(id: string, state: { paused: boolean; note?: string }, next: readonly Date[]): PolicySummary {
-  const { paused, note = '' } = state;
-  return {
-    id,
-    paused,
-    note,
-    nextTimes: paused ? [] : next.filter((time) => !isNever(time)).map((time) => time.toISOString()),
-  };
-}
-
-/** In seconds, or its issue. */
-function catchupOf(policy: Policy): number | string {
-  const seconds = policy?.when ? catchupSecondsOf(policy) : MIN_CATCHUP_SECONDS;
-  const isLong = seconds !== undefined && seconds >= MIN_CATCHUP_SECONDS;
-  return isLong ? seconds : `catchupWindow ${DURATION_RULE}, and at least ${MIN_CATCHUP_SECONDS} s`;
 }
 
 /** Whether the last run was one that mutes in the present quiet hours. */
@@ -574,20 +283,6 @@ function isEqual(one: Policy, other: Policy): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function faultsOfOverlap(overlap: PolicyOverlap | undefined): string[] {
-  const isKnown = overlap === undefined || Object.hasOwn(OVERLAP, overlap);
-  return isKnown ? [] : [`overlap must be one of ${Object.keys(OVERLAP).join(', ')}`];
-}
-
 function refuse(issues: readonly string[]): void {
   if (issues.length > 0) throw invalid(issues);
-}
-
-/** The server reads cron expressions itself; the SDK's error contains its message. */
-function refusedByServer(error: unknown): unknown {
-  if (!(error instanceof TypeError)) return error;
-  return invalid(
-    [`when is refused by Temporal (${error.message.trim()}); correct when.cron, or its other fields`],
-    error,
-  );
 }

@@ -1,5 +1,6 @@
 import { tsToDate } from '@temporalio/common/lib/time.js';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { itemsOfPages } from '../../lib/pages.ts';
 import { grpcStatusOf } from '../any-error.ts';
 import { readFirst, type Payloads } from '../operations/workflow-input.ts';
 
@@ -50,16 +51,12 @@ export async function argumentOf(client: Client, { input }: ScheduleRecord): Pro
 /** The IDs of all schedules of the namespace. */
 export async function* scheduleIds(client: Client): AsyncIterable<string> {
   const { namespace } = client.options;
-  let nextPageToken: Uint8Array = new Uint8Array();
-  do {
-    const page = await client.workflow.workflowService.listSchedules({
-      namespace,
-      maximumPageSize: PAGE,
-      nextPageToken,
-    });
-    for (const { scheduleId } of page.schedules ?? []) if (scheduleId) yield scheduleId;
-    nextPageToken = page.nextPageToken ?? new Uint8Array();
-  } while (nextPageToken.length > 0);
+  const { workflowService } = client.workflow;
+  const schedules = itemsOfPages(async (nextPageToken) => {
+    const page = await workflowService.listSchedules({ namespace, maximumPageSize: PAGE_SIZE, nextPageToken });
+    return { items: page.schedules, nextPageToken: page.nextPageToken };
+  });
+  for await (const { scheduleId } of schedules) if (scheduleId) yield scheduleId;
 }
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;

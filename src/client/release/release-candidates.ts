@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { callIdOf, callIdOfLive } from '../../contract/call-id.ts';
 import { quote } from '../../contract/list-filter.ts';
 import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { itemsOfPages } from '../../lib/pages.ts';
 import { liveCallListFilter } from '../calls/calls.ts';
-import type { MuteLocks } from '../standing/mute-locks.ts';
-import type { MutesOnEntry } from '../standing/mutes-on-entry.ts';
 import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
+import type { ReleaseTools } from './release-work.ts';
 
 /**
  * Finds the calls that a release has to look at, in Temporal's lists. A list only names candidates: the runs of a call
@@ -57,13 +57,7 @@ export class ReleaseCandidates {
   readonly #own: string[] = [];
   readonly #gaps = new Set<string>();
 
-  constructor(
-    runs: Runs,
-    taskQueue: string,
-    muteLocks: MuteLocks,
-    mutesOnEntry: MutesOnEntry,
-    tenantId: string | undefined,
-  ) {
+  constructor({ runs, taskQueue, muteLocks, mutesOnEntry }: ReleaseTools, tenantId: string | undefined) {
     this.#runs = runs;
     const mutes = `WorkflowType = 'mute' AND TaskQueue = ${quote(taskQueue)} AND ${SEARCH_ATTRIBUTE.target} IS NULL`;
     const withSuffix = (suffix: string) => (workflowId: string) =>
@@ -126,21 +120,16 @@ export class ReleaseCandidates {
   }
 
   async *#workflowIds(query: string): AsyncGenerator<string> {
-    const { client } = this.#runs;
-    let nextPageToken: Uint8Array = new Uint8Array();
-    do {
-      const page = await this.#tried(async () => {
-        const { namespace } = client.options;
-        return await client.workflowService.listWorkflowExecutions({
-          namespace,
-          query,
-          pageSize: PAGE_SIZE,
-          nextPageToken,
-        });
-      });
-      for (const { execution } of page.executions) yield execution?.workflowId ?? '';
-      ({ nextPageToken } = page);
-    } while (nextPageToken.length > 0);
+    const { workflowService, options } = this.#runs.client;
+    const { namespace } = options;
+    const runs = itemsOfPages(async (nextPageToken) => {
+      const page = await this.#tried(
+        async () =>
+          await workflowService.listWorkflowExecutions({ namespace, query, pageSize: PAGE_SIZE, nextPageToken }),
+      );
+      return { items: page.executions, nextPageToken: page.nextPageToken };
+    });
+    for await (const { execution } of runs) yield execution?.workflowId ?? '';
   }
 
   async #tried<T>(ask: () => Promise<T>): Promise<T> {

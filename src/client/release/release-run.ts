@@ -1,4 +1,4 @@
-import type { ReleasedCall } from './release.ts';
+import type { ReleasedCall } from './release-types.ts';
 
 /**
  * A release that is under way. It has begun already, and goes on whether or not anybody takes its results, also after a

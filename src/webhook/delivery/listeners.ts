@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { itemsOfPages } from '../../lib/pages.ts';
 import { muteLockIdOf } from '../../contract/mute-lock.ts';
 import { quote } from '../../contract/list-filter.ts';
 import { muteOnEntryIdOf } from '../../contract/mute-on-entry.ts';
@@ -76,11 +77,10 @@ export class Listeners {
   async *#list(query: string): AsyncIterable<string> {
     const { workflowService, options } = this.#client.workflow;
     const { namespace } = options;
-    let nextPageToken: Uint8Array = new Uint8Array();
-    do {
+    const runs = itemsOfPages(async (nextPageToken) => {
       const page = await workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
-      for (const { execution } of page.executions ?? []) if (execution?.workflowId) yield execution.workflowId;
-      nextPageToken = page.nextPageToken ?? new Uint8Array();
-    } while (nextPageToken.length > 0);
+      return { items: page.executions, nextPageToken: page.nextPageToken };
+    });
+    for await (const { execution } of runs) if (execution?.workflowId) yield execution.workflowId;
   }
 }

@@ -5,12 +5,12 @@ import type { Notification } from '../parse/notification.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
 
 /** Delivery failed for these calls; their notifications can be sent again. */
-export class NotDelivered extends OperatorError {
+export class NotificationsNotDelivered extends OperatorError {
   readonly callIds: readonly string[];
 
   constructor(callIds: readonly string[], cause: unknown) {
     super('Notifications could not be delivered to Temporal.', { cause });
-    this.name = 'NotDelivered';
+    this.name = 'NotificationsNotDelivered';
     this.callIds = callIds;
   }
 }
@@ -19,7 +19,7 @@ export class NotDelivered extends OperatorError {
  * Notifications of one request that are under way at once. Graph sends a few; a body of a mebibyte has room for
  * thousands of calls, which would block all other requests until long after the deadline.
  */
-const MAX_AT_ONCE = 100;
+const MAX_CONCURRENT_DELIVERIES = 100;
 
 /** Routes each notification of a request, and counts the outcome. */
 export class Router {
@@ -41,7 +41,7 @@ export class Router {
     });
   }
 
-  /** Resolves when every notification was delivered; throws `NotDelivered` if one could not be. */
+  /** Resolves when every notification was delivered; throws `NotificationsNotDelivered` if one could not be. */
   async take(notifications: readonly Notification[], deadline: number): Promise<void> {
     const left = notifications.values();
     const callIds = new Set<string>();
@@ -59,8 +59,8 @@ export class Router {
         }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, notifications.length) }, sendNext));
-    if (isFailed) throw new NotDelivered([...callIds], reason);
+    await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_DELIVERIES, notifications.length) }, sendNext));
+    if (isFailed) throw new NotificationsNotDelivered([...callIds], reason);
   }
 
   async #send(notification: Notification, deadline: number): Promise<void> {

@@ -1,4 +1,5 @@
-import { isFields, read, readText, type Fields } from './fields.ts';
+import { isFields, type Fields } from '../../contract/check.ts';
+import { read, readText } from '../../lib/fields.ts';
 import { typeNameOf } from './resource-path.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
 

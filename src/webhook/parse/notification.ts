@@ -1,6 +1,7 @@
 import type { CallEstablished } from '../../contract/live-call.ts';
 import { isCode, type CallEnd, type OperationUpdate, type RosterUpdate } from '../../contract/signals.ts';
-import { isFields, read, readText, readWord, type Fields } from './fields.ts';
+import { isFields, type Fields } from '../../contract/check.ts';
+import { read, readText, readWord } from '../../lib/fields.ts';
 import { toRoster } from './roster.ts';
 import { canonicalKey, resourceOf, typeNameOf, type Resource } from './resource-path.ts';
 
@@ -83,7 +84,7 @@ function typeByPath({ rest: [collection, key] }: Resource, data: unknown): strin
 function callOf(told: Entry): Notification {
   const { callId } = told.resource;
   const [call = {}] = told.items;
-  if (isEnd(told)) return { kind: 'callEnded', callId, payload: reasonOf(call) };
+  if (isEnd(told)) return { kind: 'callEnded', callId, payload: readResultInfo(call) };
   // A tone is somebody's key press, in a call that was established long before.
   const isTone = isFields(read(call, 'toneInfo'));
   if (readWord(call, 'state') !== 'established' || isTone) return other(callId);
@@ -107,7 +108,7 @@ function operationOf({ items: [operation = {}], resource }: Entry): Notification
     operationId,
     ...(clientContext !== undefined && clientContext.length <= 256 && { clientContext }),
     status: status.slice(0, 64),
-    ...reasonOf(operation),
+    ...readResultInfo(operation),
   };
   return { kind: 'operationUpdated', callId, payload };
 }
@@ -122,7 +123,7 @@ function idInPathOf(operation: Fields): string | undefined {
 }
 
 /** Code and subcode of `resultInfo`, which are numbers or strings; its message may name people and stays here. */
-function reasonOf(item: Fields | undefined): CallEnd {
+function readResultInfo(item: Fields | undefined): CallEnd {
   const info = item && read(item, 'resultInfo');
   if (!isFields(info)) return {};
   const code = codeOf(read(info, 'code'));

@@ -1,5 +1,6 @@
 import { canonicalId, isCallId } from '../../contract/call-id.ts';
-import { readText, type Fields } from './fields.ts';
+import { readText } from '../../lib/fields.ts';
+import type { Fields } from '../../contract/check.ts';
 
 /**
  * The resource of a notification. Two fields contain it, and Graph spells both in several ways: the type of the data

@@ -1,5 +1,6 @@
 import type { RosterParticipant, RosterUpdate } from '../../contract/signals.ts';
-import { isFields, read, readArray, readBoolean, readInteger, readText, readWord, type Fields } from './fields.ts';
+import { isFields, type Fields } from '../../contract/check.ts';
+import { read, readArray, readBoolean, readInteger, readText, readWord } from '../../lib/fields.ts';
 import { canonicalKey, parsePath, typeNameOf, type Resource } from './resource-path.ts';
 import { mergeRosters } from '../delivery/merge-rosters.ts';
 

@@ -5,6 +5,7 @@ import type { CallEnd, Successor } from '../../contract/signals.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
 import { OperationFailed } from '../call/attempt.ts';
 import { callEnded, superseded, type Failure } from '../lib/failures.ts';
+import { clampToNow } from '../lib/wish.ts';
 
 /** Thrown by a step if another operation supersedes this one. Only callers that wait for this one see its failure. */
 export class Superseded {
@@ -58,10 +59,9 @@ export class Interruptions {
     const names = [successor.id, successor.request.requestId].filter((name) => name !== undefined);
     const isRepeated = names.some((name) => this.#known.has(name));
     for (const name of names) this.#known.add(name);
-    const now = Date.now();
     const isOrder = successor.watcher !== undefined;
     const atLeast = Math.max(this.#successor?.wishedAt ?? 0, this.#wishedAt);
-    const wishedAt = Math.min(Math.max(successor.wishedAt ?? now, isOrder ? 0 : atLeast), now);
+    const wishedAt = clampToNow(Math.max(successor.wishedAt ?? Date.now(), isOrder ? 0 : atLeast));
     const newest = this.#successor?.wishedAt ?? (successor.action === workflowInfo().workflowType ? 0 : this.#wishedAt);
     const isOutdated = isOrder && wishedAt < newest;
     if (!isRepeated && !isOutdated) this.#successor = { ...successor, wishedAt };
@@ -69,7 +69,7 @@ export class Interruptions {
 
   /** Another request was attached to this operation, so it is wished for again. The run's memo records that. */
   wish(wishedAt: number): void {
-    const latest = Math.min(wishedAt, Date.now());
+    const latest = clampToNow(wishedAt);
     if (latest <= this.#wishedAt) return;
     this.#wishedAt = latest;
     upsertMemo({ [WISHED_AT_MEMO]: latest });

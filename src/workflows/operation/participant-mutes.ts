@@ -4,6 +4,7 @@ import type { ParticipantResult } from '../../contract/operation.ts';
 import type { ParticipantsMuteRequest } from '../../contract/request.ts';
 import type { OperationUpdate, RosterParticipant, RosterUpdate } from '../../contract/signals.ts';
 import { MAX_PARTICIPANTS } from '../../contract/target.ts';
+import { isAlone } from '../call/alone.ts';
 import { OperationFailed } from '../call/attempt.ts';
 import { invalidRequest, operationFailed } from '../lib/failures.ts';
 import { ParticipantMute, type ParticipantMuteState } from './participant-mute.ts';
@@ -112,7 +113,7 @@ export class ParticipantMutes {
       this.#members.push(...target.participantIds.map((id) => memberOf(id, listed, isAbsenceProven)));
     } else {
       this.#members.push(...listed.filter(({ id }) => this.#isMeant(id)).map((member) => ParticipantMute.of(member)));
-      if (listed.length === 1) this.#now.isRosterComplete = false; // The application alone: Graph may list others a moment later.
+      if (isAlone(listed)) this.#now.isRosterComplete = false;
       this.#now.isGathering = !this.#now.isRosterComplete && !isCapped;
     }
     this.#isKnown = true;
@@ -216,8 +217,11 @@ function memberOf(id: string, listed: RosterReading['members'], isAbsenceProven:
 function listsEveryone({ full, participants, isIncomplete }: RosterUpdate, own: string | undefined): boolean {
   const isOwn = ({ id, removed }: RosterParticipant): boolean =>
     own !== undefined && removed !== true && sameId(id, own);
-  const isAlone = participants.length === 1;
   return (
-    full && isIncomplete !== true && !isAlone && participants.length < MAX_PARTICIPANTS && participants.some(isOwn)
+    full &&
+    isIncomplete !== true &&
+    !isAlone(participants) &&
+    participants.length < MAX_PARTICIPANTS &&
+    participants.some(isOwn)
   );
 }

@@ -55,7 +55,7 @@ import { UiDetails } from './ui-details.ts';
  */
 
 /** POSTs that are under way at the same time. */
-const AT_ONCE = 8;
+const MAX_CONCURRENT_PARTICIPANTS = 8;
 
 /** Rosters that are kept until the participants are known. */
 const MAX_EARLY = 64;
@@ -173,7 +173,7 @@ export class ParticipantsMute {
         await this.#post(member);
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, next));
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_PARTICIPANTS }, next));
     this.interruptions.throwIfAny();
   }
 

@@ -1,5 +1,4 @@
 import type { Acceptance, CallReading } from '../../activities/types.ts';
-import { sameId } from '../../contract/call-id.ts';
 import { wantedIsMuted, type Action } from '../../contract/names.ts';
 import type { ModerationResult, MuteState, OperationStatus, Phase } from '../../contract/operation.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from '../../contract/request.ts';
@@ -10,14 +9,16 @@ import { GraphCall } from '../call/graph-call.ts';
 import { delayUntil, ROSTER_DELAYS_MS } from '../call/polling.ts';
 import { requireEstablishedGroupCall } from '../call/preconditions.ts';
 import { operationFailed, unconfirmed, type Failure } from '../lib/failures.ts';
-import type { ConfirmingState, HandOver, Inheritance, Outcome, Progress } from './inheritance.ts';
+import { FailedOperations } from './failed-operations.ts';
+import type { ConfirmingState, HandOver, Inheritance, Outcome } from './inheritance.ts';
 import { Interruptions, Superseded } from './interruptions.ts';
 import { iso } from '../lib/iso.ts';
 import { isHistoryLong } from '../lib/limits.ts';
 import { recordAcceptance, recordConfirmation } from '../lib/metrics.ts';
+import { OperationProgress } from './progress.ts';
 import { Restoring } from './restoring.ts';
 import { Roster } from '../call/roster.ts';
-import { UiDetails, timeOfDay } from './ui-details.ts';
+import { inWords, UiDetails, timeOfDay } from './ui-details.ts';
 
 /**
  * The saga of one operation on one call.
@@ -27,41 +28,38 @@ import { UiDetails, timeOfDay } from './ui-details.ts';
  *        │             ├──────────────┴──▶ restoring ──▶ failed
  *        └─────────────┴──────────────┴────────────────▶ failed
  *
- * reading     GET the call and its roster: is it a group call that goes on, which participant is the application, how
- *             does it stand? Nothing has been sent, so what goes wrong here just fails.
- * requesting  POST the action. Always, also where the roster shows the wanted state: that may be the client's own mute.
+ * reading     GET the call and its roster: is it an established group call, which participant is the application, and
+ *             is it muted? Nothing has been sent, so a failure here needs no restore.
+ * requesting  POST the action, also if the roster shows the wanted state: that may be the client's own mute.
  * confirming  Graph has accepted. A roster notification of the wanted state confirms, also one that came before Graph's
- *             answer; where none comes, a read of the roster does.
- * restoring   The POST may have taken effect and the operation is not to stand: POST what undoes it, then read until the
+ *             answer; if none comes, a read of the roster does.
+ * restoring   The POST may have taken effect, and the operation has failed: POST the opposite, then read until the
  *             roster shows what was read before.
  *
  * A successor, the end of the call or a cancellation can interrupt at any moment (`interruptions.ts`). A cancelled
- * operation is undone like one that was not confirmed; one whose call has ended has nothing to undo; one that is
- * superseded hands over what it knows, and its successor goes on.
+ * operation is undone like one that was not confirmed. If the call has ended, there is nothing to undo. A superseded
+ * operation passes on what it knows, and its successor continues.
  *
  * Invariants:
  *
- * S1. What a restore goes back to was read before any POST of this operation, or of the one that it superseded, and it
- *     stands in the history before the POST is sent: the POST is scheduled only once the read's completion is recorded.
- * S2. A POST that was sent is waited for, until its answer or its time limit, before anything else is sent and before the
- *     run ends or hands over. So none arrives late and undoes what came after it.
- * S3. The roster is listened to from before the POST is sent, so no notification can come too early.
- * S4. Every wait has a limit: reading, requesting and restoring that of their activities (`activity-proxies.ts`), one attempt
- *     more where a POST was under way at the limit; confirming what the request says; verifying VERIFY_MS, or REQUEST_MS
- *     where the worker was gone.
- * S5. A successor that was signalled is never lost: it is looked for last, whatever the saga came to, and the server lets
- *     no run close over a signal that it has not seen.
- * S6. No cancellation is thrown in here: the saga runs in a scope that cannot be cancelled, and asks `interruptions`.
- * S7. The history stays short: while it waits for the confirmation, which takes longest, it continues as new when its history
- *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
- * S8. The first attempt reads and POSTs in one activity, unless the operation supersedes another one. Temporal has what was read
- *     before the POST is sent, so S1 is kept. What that attempt has not done, the steps above do.
+ * - **Read before the POST.** A restore goes back to a state that was read before any POST of this operation, or of the
+ *   one that it superseded. The history contains it before the POST is sent: the POST is scheduled only once the
+ *   completion of the read is recorded.
+ * - **Wait for the last attempt.** A POST that was sent is waited for, until its answer or its time limit, before
+ *   anything else is sent and before the run ends or passes on its state (`graph-call.ts`). So none arrives late and
+ *   undoes what came after it.
+ * - **Listen before the POST.** Rosters count from before the POST is sent, so no notification comes too early.
+ * - **Every wait has a limit.** Reading, requesting and restoring have those of their activities
+ *   (`activity-proxies.ts`), and one attempt more if a POST was under way at the limit. The request limits confirming.
+ *   Verifying takes at most VERIFY_MS, or REQUEST_MS if the worker was gone.
+ * - **No successor is lost.** The saga looks for a successor last, whatever its outcome, and the server lets no run
+ *   close over a signal that it has not seen.
+ * - **No cancellation is thrown inside.** The saga runs in a scope that cannot be cancelled, and asks `interruptions`.
+ * - **The history stays short.** While it waits for the confirmation, which takes longest, it continues as new if its
+ *   history is long (`limits.ts`), with its whole state and the same deadline. The other phases end within minutes.
+ * - **The first attempt is one activity.** It reads and POSTs, unless the operation supersedes another one. Temporal has
+ *   the reading before the POST is sent (**Read before the POST**). The steps above do what that attempt has not done.
  */
-
-/** OperationFailed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
-const MAX_FAILED_OPERATIONS = 16;
-
-const BEGINNING: Progress = { attempts: 0, operationId: '', answer: {}, isAlreadyAsWanted: false, round: 0 };
 
 export class Saga {
   readonly interruptions: Interruptions;
@@ -71,11 +69,9 @@ export class Saga {
   readonly #roster: Roster;
   readonly #call: GraphCall;
   readonly #uiDetails: UiDetails;
-  readonly #failedOperations: OperationUpdate[] = [];
-
+  readonly #failedOperations: FailedOperations;
   readonly #restoring: Restoring;
-  readonly #progress: Progress;
-
+  readonly #progress: OperationProgress;
   #phase: Phase = 'reading';
   #before: MuteState | undefined;
   /** The run that this one supersedes may have changed the call. */
@@ -91,7 +87,7 @@ export class Saga {
     this.#request = request;
     const confirming = inheritance?.confirming;
     this.#clientContext = confirming?.clientContext ?? request.clientContext ?? runId;
-    this.#progress = { ...(confirming?.progress ?? BEGINNING) };
+    this.#progress = new OperationProgress(confirming?.progress);
     this.#roster = new Roster(confirming?.roster);
     const known = { isCallKnown: false, isPosted: false, isRefused: confirming?.isRefused ?? false, ...inheritance };
     this.#call = new GraphCall(request, known);
@@ -99,7 +95,7 @@ export class Saga {
     this.#isFollowing = inheritance !== undefined;
     if (inheritance?.newest !== undefined) this.#roster.inherit(inheritance.newest);
     this.#isInherited = confirming?.isInherited ?? known.isPosted;
-    this.#failedOperations.push(...(confirming?.failedOperations ?? []));
+    this.#failedOperations = new FailedOperations(confirming?.failedOperations);
     this.#uiDetails = new UiDetails(action, request, confirming?.uiDetails);
     if (confirming !== undefined) this.#phase = 'confirming';
     else if (inheritance !== undefined) this.#uiDetails.tell('Took over from the operation before.');
@@ -112,13 +108,11 @@ export class Saga {
   }
 
   operationUpdated(update: OperationUpdate): void {
-    const mayBeOurs = this.#progress.begunAt !== undefined && this.#failedOperations.length < MAX_FAILED_OPERATIONS;
-    if (update.status === 'failed' && mayBeOurs) this.#failedOperations.push(update);
+    if (this.#progress.begunAt !== undefined) this.#failedOperations.add(update);
   }
 
   status(): OperationStatus {
     const { participantId, lastSeen } = this.#roster;
-    const { attempts, requestedAt, acceptedAt } = this.#progress;
     const { successor } = this.interruptions;
     return {
       phase: this.#restoring.isUnderWay && this.#phase !== 'failed' ? 'restoring' : this.#phase,
@@ -127,15 +121,13 @@ export class Saga {
       ...(participantId !== undefined && { participantId }),
       ...(this.#before !== undefined && { before: this.#before }),
       ...(lastSeen !== undefined && { lastSeen }),
-      attempts,
-      ...(requestedAt !== undefined && { requestedAt: iso(requestedAt) }),
-      ...(acceptedAt !== undefined && { acceptedAt: iso(acceptedAt) }),
+      ...this.#progress.status(),
       ...(this.#confirmedAt !== undefined && { confirmedAt: iso(this.#confirmedAt) }),
       ...(successor !== undefined && { supersededBy: successor.action }),
     };
   }
 
-  /** Runs the saga to its end, in a scope that cannot be cancelled (S6). */
+  /** Runs the saga to its end, in a scope that cannot be cancelled (**No cancellation is thrown inside**). */
   async run(): Promise<Outcome> {
     try {
       if (this.#progress.deadline === undefined) {
@@ -145,7 +137,7 @@ export class Saga {
         this.#accepted();
       }
       const confirmedBy = await this.#confirm();
-      if (confirmedBy === undefined) return { kind: 'continued', inheritance: this.#continuation() }; // S7
+      if (confirmedBy === undefined) return { kind: 'continued', inheritance: this.#continuation() }; // **The history stays short.**
       return { kind: 'confirmed', result: this.#result(confirmedBy) };
     } catch (stop) {
       const failure = await this.#restore(stop);
@@ -155,7 +147,7 @@ export class Saga {
     }
   }
 
-  /** Who takes over, if anybody does; asked last, whatever the saga came to (S5). */
+  /** The successor, if there is one; asked for last, whatever the outcome (**No successor is lost**). */
   handOver(): HandOver | undefined {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
@@ -163,13 +155,13 @@ export class Saga {
     return { successor, inheritance: this.#inheritance() };
   }
 
-  // reading and requesting in one activity (S8)
+  // reading and requesting in one activity (**The first attempt is one activity**)
 
   /** How far it has come: Graph has accepted, or the call is read, or neither. */
   async #readAndAsk(): Promise<'accepted' | 'read' | 'nothing'> {
     this.interruptions.throwIfAny();
     this.#progress.begunAt = Date.now();
-    this.#roster.hold(); // S3
+    this.#roster.hold(); // **Listen before the POST.**
     const first = await this.#call.readAndPost(this.#action, this.#clientContext, () => this.interruptions.any);
     const { reading, isPosted, acceptance, failure } = first;
     if (reading !== undefined) this.#take(reading, false);
@@ -195,12 +187,12 @@ export class Saga {
     if (reading !== undefined) this.#take(reading, this.#call.known.isPosted);
   }
 
-  /** Takes in a reading. It shows what was there before if nothing was sent by then (S1). */
+  /** Takes in a reading. It shows the state before if nothing was sent by then (**Read before the POST**). */
   #take(reading: CallReading, isPosted: boolean): void {
     this.#roster.read(reading);
     if (!isPosted && reading.self !== undefined) this.#before ??= this.#roster.lastSeen;
     this.#progress.isAlreadyAsWanted = reading.self?.isMuted === wantedIsMuted(this.#action);
-    this.#uiDetails.tell(`Read the call and its roster, which ${shown(reading.self)}.`);
+    this.#uiDetails.tell(`Read the call and its roster, which ${inWords(reading.self)}.`);
   }
 
   // requesting
@@ -219,23 +211,15 @@ export class Saga {
 
   #asked(requestedAt = Date.now()): void {
     this.#phase = 'requesting';
-    this.#progress.begunAt ??= requestedAt;
-    this.#progress.requestedAt = requestedAt;
-    this.#progress.attempts = 1;
-    this.#roster.ask(); // S3
+    this.#progress.asked(requestedAt);
+    this.#roster.ask(); // **Listen before the POST.**
     this.#uiDetails.tell(`Asked Graph to ${this.#action}.`);
   }
 
-  #accept({ attempt, answer, operationId }: Acceptance): void {
-    this.#progress.attempts = attempt;
-    this.#progress.answer = answer;
-    this.#progress.operationId = operationId;
-    // The clocks of two machines: an answer never comes before its request.
-    this.#progress.acceptedAt = Math.max(Date.now(), this.#progress.requestedAt ?? 0);
-    recordAcceptance(
-      this.#action,
-      this.#progress.acceptedAt - (this.#progress.requestedAt ?? this.#progress.acceptedAt),
-    );
+  #accept(acceptance: Acceptance): void {
+    this.#progress.accept(acceptance);
+    const { requestedAt, acceptedAt = Date.now() } = this.#progress;
+    recordAcceptance(this.#action, acceptedAt - (requestedAt ?? acceptedAt));
   }
 
   // confirming
@@ -254,7 +238,7 @@ export class Saga {
     return this.#request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
   }
 
-  /** What has confirmed it; `undefined` if the history has become long before that. */
+  /** What has confirmed it; `undefined` if the history became long before that. */
   async #confirm(): Promise<ModerationResult['confirmedBy'] | undefined> {
     const deadline = this.#progress.deadline ?? Date.now();
     const isLong = (): boolean => isHistoryLong(this.#signals);
@@ -267,8 +251,11 @@ export class Saga {
       if (this.#isNotified()) return 'notification';
       this.#throwIfFailed();
       this.interruptions.throwIfAny();
-      if (Date.now() >= deadline) throw this.#unconfirmed(this.#confirmSeconds);
-      if (isLong()) return undefined; // S7
+      if (Date.now() >= deadline) {
+        const { lastSeen } = this.#roster;
+        throw new OperationFailed(unconfirmed(this.#request.callId, this.#action, this.#confirmSeconds, lastSeen));
+      }
+      if (isLong()) return undefined; // **The history stays short.**
       const self = await this.#readSelf(() => isSettled() || isLong(), deadline);
       if (this.#isNotified() || self === undefined || self === 'unheard') continue;
       if (self.isMuted === wantedIsMuted(this.#action)) return 'roster-read';
@@ -286,22 +273,13 @@ export class Saga {
     return this.#roster.notified?.isMuted === wantedIsMuted(this.#action);
   }
 
-  /** Once Graph has named the operation only its ID tells; `clientContext` may be the same in many. */
   #failedOperation(): OperationUpdate | undefined {
-    return this.#failedOperations.find(({ operationId, clientContext }) =>
-      this.#progress.operationId === ''
-        ? clientContext === this.#clientContext
-        : sameId(operationId, this.#progress.operationId),
-    );
+    return this.#failedOperations.find(this.#progress.operationId, this.#clientContext);
   }
 
   #throwIfFailed(): void {
     const update = this.#failedOperation();
     if (update !== undefined) throw new OperationFailed(operationFailed(this.#request.callId, this.#action, update));
-  }
-
-  #unconfirmed(seconds: number): OperationFailed {
-    return new OperationFailed(unconfirmed(this.#request.callId, this.#action, seconds, this.#roster.lastSeen));
   }
 
   #result(confirmedBy: ModerationResult['confirmedBy']): ModerationResult {
@@ -327,13 +305,13 @@ export class Saga {
 
   // restoring
 
-  /** Undoes what the POST may have done, and tells what the operation fails with. */
+  /** Undoes what the POST may have done, and returns the failure of the operation. */
   async #restore(stop: unknown): Promise<Failure> {
     if (stop instanceof Superseded) return stop.failure;
     if (!(stop instanceof OperationFailed)) throw stop;
     const failure = { ...stop.failure, details: { ...this.#progress.answer, ...stop.failure.details } };
     this.#progress.attempts = Math.max(this.#progress.attempts, failure.details.attempt ?? 0);
-    const hasActed = this.#mayHaveActed(failure);
+    const hasActed = this.#progress.mayHaveActed(failure, this.#call.known.isRefused);
     if (failure.type === 'CallEnded' || !(hasActed || this.#isInherited)) return failure;
     return await this.#restoring.undo(failure, {
       action: this.#action,
@@ -344,16 +322,7 @@ export class Saga {
     });
   }
 
-  /**
-   * Whether this operation's own POST may have taken effect. One that Graph refused, or reported as failed, at the first
-   * attempt has not; at a later one, an earlier attempt had no answer and may have.
-   */
-  #mayHaveActed({ type }: Failure): boolean {
-    if (this.#progress.requestedAt === undefined || this.#call.known.isRefused) return false;
-    return type !== 'OperationFailed' || this.#progress.attempts > 1;
-  }
-
-  /** What the same operation goes on with in another run. */
+  /** The state with which the same operation continues in another run. */
   #continuation(): Inheritance {
     const confirming: ConfirmingState = {
       clientContext: this.#clientContext,
@@ -361,7 +330,7 @@ export class Saga {
       roster: this.#roster.state,
       isRefused: this.#call.known.isRefused,
       isInherited: this.#isInherited,
-      failedOperations: this.#failedOperations,
+      failedOperations: this.#failedOperations.updates,
       uiDetails: this.#uiDetails.lines,
     };
     return { ...this.#inheritance(), confirming };
@@ -376,10 +345,4 @@ export class Saga {
       ...(newest !== undefined && { newest }),
     };
   }
-}
-
-function shown(state: MuteState | undefined): string {
-  if (state === undefined) return 'does not list the application yet';
-  const server = state.serverMuted === undefined ? '' : `, serverMuted ${state.serverMuted}`;
-  return `shows isMuted ${state.isMuted}${server}`;
 }

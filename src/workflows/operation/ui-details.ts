@@ -1,6 +1,7 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import { detailsOf } from '../../contract/summary.ts';
 import type { Action } from '../../contract/names.ts';
+import type { MuteState } from '../../contract/operation.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
 
 /**
@@ -36,6 +37,13 @@ export class UiDetails {
 /** Such as `21:37:39.611Z`; the page itself has the date. */
 export function timeOfDay(time: number): string {
   return new Date(time).toISOString().slice(11);
+}
+
+/** What a roster shows of the application. */
+export function inWords(state: MuteState | undefined): string {
+  if (state === undefined) return 'does not list the application yet';
+  const server = state.serverMuted === undefined ? '' : `, serverMuted ${state.serverMuted}`;
+  return `shows isMuted ${state.isMuted}${server}`;
 }
 
 /** For an operation that never began. */

@@ -65,18 +65,18 @@ export class PolicyActions {
         // **A run that closes terms starts first.**
       } else if (terms.isLookedAt && (await this.#isLeft(callId, terms)) === 'no') return { outcome: 'AlreadyDone' };
     }
-    const { moreThan } = this.#policy.rules ?? {};
-    if (moreThan === undefined) return undefined;
+    const { minParticipants } = this.#policy.rules ?? {};
+    if (minParticipants === undefined) return undefined;
     const target = { callId, ...(tenantId !== undefined && { tenantId }) };
     return await this.#alone(async () => {
       const { participants, self, isComplete } = await reads.readParticipantCount.executeWithOptions(
         { summary: `Count ${callId}` },
         [target],
       );
-      const isCrowded = participants > moreThan;
-      if (!isCrowded && isComplete) return { outcome: 'NotCrowded' };
+      const isEnough = participants >= minParticipants;
+      if (!isEnough && isComplete) return { outcome: 'BelowMinimum' };
       // An incomplete roster proves only "at least": nobody is muted on a guess, and nobody is left muted on one.
-      if (!isCrowded && terms.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
+      if (!isEnough && terms.action === 'mute') return { outcome: 'GraphUnavailable', message: INCOMPLETE };
       if (this.#policy.request?.target !== undefined) return undefined; // The state of the application does not matter for others.
       const isWanted = wantedIsMuted(terms.action);
       const isDone = self !== undefined && (self.serverMuted ?? self.isMuted) === isWanted && self.isMuted === isWanted;

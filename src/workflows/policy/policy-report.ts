@@ -21,7 +21,7 @@ export interface CallOutcome {
 }
 
 /** A decision of a rule is not a failure. */
-const BY_RULE: ReadonlySet<string> = new Set(['NotCrowded', 'AlreadyDone', 'StillQuiet']);
+const BY_RULE: ReadonlySet<string> = new Set(['BelowMinimum', 'AlreadyDone', 'StillQuiet']);
 
 /** A mute on entry is running now; whom it will mute is unknown. */
 const ON_ENTRY: ReadonlySet<string> = new Set(['Started', 'Extended']);

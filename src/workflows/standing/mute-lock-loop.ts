@@ -1,5 +1,4 @@
-import { ActivityFailure } from '@temporalio/workflow';
-import type { LatestOperation, OperationOutcome, OperationOrder } from '../../activities/types.ts';
+import type { OperationOutcome, OperationOrder } from '../../activities/types.ts';
 import { CALL_ENDED } from '../../contract/failure.ts';
 import {
   DEFAULT_AT_MOST,
@@ -11,24 +10,40 @@ import {
   type MuteLockStatus,
   type MuteLockTerms,
 } from '../../contract/mute-lock.ts';
-import { ofCall } from '../../contract/standing-mute.ts';
 import type { Action } from '../../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
 import { FIRST } from '../../contract/priority.ts';
 import type { RosterUpdate } from '../../contract/signals.ts';
-import { lookups } from '../activity-proxies.ts';
-import { OperationFailed, waitFor } from '../call/attempt.ts';
+import { ofCall } from '../../contract/standing-mute.ts';
+import { waitFor } from '../call/attempt.ts';
 import { GraphCall } from '../call/graph-call.ts';
-import { failureOf, mayBeMuted, TRANSIENT, type MuteLockFailure } from './mute-lock-outcome.ts';
-import { verdictOf } from './mute-lock-verdict.ts';
-import { iso } from '../lib/iso.ts';
-import { Lifetime, type LifetimeState } from './lifetime.ts';
-import { Looks, type LooksState } from './looks.ts';
-import { countMuteAgain } from '../lib/metrics.ts';
-import { Operations, type PendingOperation } from '../orders/ordered-operations.ts';
 import { Roster } from '../call/roster.ts';
+import { countMuteAgain } from '../lib/metrics.ts';
+import { clampToNow } from '../lib/wish.ts';
+import { Operations, type PendingOperation } from '../orders/ordered-operations.ts';
+import { Lifetime } from './lifetime.ts';
+import { Looks } from './looks.ts';
+import {
+  afterFirstMute,
+  afterMuteAgain,
+  failureOf,
+  type AfterMute,
+  type MuteLockFailure,
+} from './mute-lock-outcome.ts';
+import { resultOf, statusOf, type Reported } from './mute-lock-report.ts';
+import { readIsMuted, readNewestOperation } from './mute-lock-reads.ts';
+import {
+  endOf,
+  endWishedAt,
+  phaseOf,
+  stateAtStart,
+  type MuteLockState,
+  type OwnState,
+  type Purpose,
+} from './mute-lock-state.ts';
+import { verdictOf } from './mute-lock-verdict.ts';
 import type { StandingMuteOnCall, StandingMuteOutcome } from './standing-mute.ts';
-import { Unmuting, type UnmutingState } from './unmuting.ts';
+import { Unmuting } from './unmuting.ts';
 
 /**
  * Keeps the application in a call muted, until a time or until it is released.
@@ -72,41 +87,6 @@ import { Unmuting, type UnmutingState } from './unmuting.ts';
  *   (`limits.ts`).
  */
 
-/** The purpose of an operation of the mute lock. */
-type Purpose = 'first' | 'again' | 'unmute';
-
-const PHASE_OF: Readonly<Record<Purpose, MuteLockPhase>> = {
-  first: 'muting',
-  again: 'keepingMuted',
-  unmute: 'unmuting',
-};
-
-/** The state that is carried when the mute lock continues as new. Times are in ms since the epoch. */
-export interface MuteLockState {
-  life: LifetimeState;
-  looks: LooksState;
-  unmuting: UnmutingState;
-  terms: MuteLockTerms;
-  /** When it was last wished for: its start, or when it was last extended (**The newest wish counts**). */
-  wishedAt: number;
-  participantId?: string;
-  /** The operation that it waits for. */
-  pending?: PendingOperation & { purpose: Purpose };
-  /** It may have muted the call, so that it must unmute at the end (**It ends with an unmute**). */
-  mayHaveMuted: boolean;
-  /** It has muted over an unmute that was wished for later, and unmutes again (**The newest wish counts**). */
-  isOverruled: boolean;
-  mutesAgain: number;
-  /** When it last muted again. */
-  recent: readonly number[];
-  rosters: number;
-  /** Why it fails once the call is unmuted. */
-  failure?: MuteLockFailure;
-}
-
-/** State that the other objects do not keep. */
-type OwnState = Omit<MuteLockState, 'life' | 'looks' | 'unmuting'>;
-
 /** What a step throws when the mute lock has ended. */
 class Ended {
   readonly end: MuteLockEnd | MuteLockFailure;
@@ -137,19 +117,10 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#life = new Lifetime(request, life);
     this.#looks = new Looks(looks);
     this.#unmuting = new Unmuting(unmuting);
-    this.#state = {
-      terms: request,
-      wishedAt: this.#life.state.startedAt,
-      mayHaveMuted: false,
-      isOverruled: false,
-      mutesAgain: 0,
-      recent: [],
-      rosters: 0,
-      ...rest,
-    };
+    this.#state = { ...stateAtStart(request, this.#life.state.startedAt), ...rest };
     const { participantId } = this.#state;
     if (participantId !== undefined) this.#roster.know(participantId);
-    this.#phase = this.#phaseNow();
+    this.#phase = phaseOf(this.#state, this.#life.isOver);
   }
 
   get isCancelled(): boolean {
@@ -174,7 +145,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
 
   /** While it waits to try to unmute again, it tries at once (**It ends with an unmute**). */
   release(wishedAt?: number): void {
-    this.#life.hear({ releasedAt: wish(wishedAt) });
+    this.#life.hear({ releasedAt: clampToNow(wishedAt) });
     this.#unmuting.now();
     this.#stirs += 1;
   }
@@ -186,7 +157,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#unmuting.renew();
     this.#looks.renew();
     const { failure: _, ...state } = this.#state;
-    this.#state = { ...state, terms, wishedAt: Math.max(wish(wishedAt), state.wishedAt), isOverruled: false };
+    this.#state = { ...state, terms, wishedAt: Math.max(clampToNow(wishedAt), state.wishedAt), isOverruled: false };
     this.#stirs += 1;
   }
 
@@ -197,20 +168,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   }
 
   status(): MuteLockStatus {
-    const { startedAt, until } = this.#life.state;
-    const { mutesAgain, rosters } = this.#state;
-    const { participantId, lastSeen } = this.#roster;
-    return {
-      phase: this.#phase,
-      request: this.#request,
-      startedAt: iso(startedAt),
-      ...(until !== undefined && { until: iso(until) }),
-      enforce: this.#isEnforced,
-      mutesAgain,
-      rosters,
-      ...(participantId !== undefined && { participantId }),
-      ...(lastSeen !== undefined && { lastSeen }),
-    };
+    return statusOf(this.#reported, this.#phase, this.#roster);
   }
 
   /** Runs in a scope that cannot be cancelled; a cancellation is a release. */
@@ -222,13 +180,15 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
       if (!(ended instanceof Ended)) throw ended;
       this.#phase = 'ended';
       const { end } = ended;
-      return typeof end === 'string' ? { kind: 'ended', result: this.#result(end) } : { kind: 'failed', failure: end };
+      return typeof end === 'string'
+        ? { kind: 'ended', result: resultOf(this.#reported, end) }
+        : { kind: 'failed', failure: end };
     }
   }
 
   /** The next thing to do, as the state has it now (**Levels, not edges**). */
   async #step(): Promise<void> {
-    this.#phase = this.#phaseNow();
+    this.#phase = phaseOf(this.#state, this.#life.isOver);
     const { pending, wishedAt } = this.#state;
     if (pending !== undefined) return await this.#settle(pending);
     if (this.#life.end === 'callEnded') throw new Ended('callEnded');
@@ -238,13 +198,6 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     }
     if (this.#phase === 'muting') return this.#order('first', 'mute', 'supersede', wishedAt);
     return this.#looks.isDue ? await this.#look() : await this.#wait(this.#looks.state.at, 'Mute lock');
-  }
-
-  #phaseNow(): MuteLockPhase {
-    const { pending, mayHaveMuted } = this.#state;
-    if (pending !== undefined) return PHASE_OF[pending.purpose];
-    if (this.#life.isOver) return 'unmuting';
-    return mayHaveMuted ? 'keepingMuted' : 'muting';
   }
 
   /** Waits until a time, until the end of the mute lock, or until a signal changes something. */
@@ -274,33 +227,27 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   }
 
   #mutedFirst(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
-    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
-    // There was a newer wish since then; the next read shows whose.
-    if (outcome.outcome === 'Superseded') {
-      this.#note({ mayHaveMuted: true });
-      return this.#lookAgain();
-    }
-    if (this.#state.mayHaveMuted && TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    if (!mayBeMuted(failureOf(outcome)) && !this.#state.mayHaveMuted) throw new Ended(failureOf(outcome));
-    this.#failed(outcome);
-  }
-
-  /** It ends with an unmute all the same (**It ends with an unmute**). */
-  #failed(outcome: OperationOutcome): void {
-    this.#note({ mayHaveMuted: true, failure: failureOf(outcome) });
-    this.#life.release(Date.now());
-    this.#unmuting.now();
+    const next = afterFirstMute(outcome, this.#state.mayHaveMuted);
+    // There was a newer wish since then; the next look shows whose.
+    if (outcome.outcome === 'Superseded') this.#note({ mayHaveMuted: true });
+    this.#follow(next, outcome, wishedAt);
   }
 
   #mutedAgain(outcome: OperationOutcome): void {
     if (outcome.outcome === 'OperationInProgress') return this.#lookAgain();
     countMuteAgain();
-    const now = Date.now();
-    this.#note({ recent: [...this.#state.recent, now], mutesAgain: this.#state.mutesAgain + 1 });
-    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, this.#state.wishedAt);
-    if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return this.#lookAgain();
-    if (!mayBeMuted(failureOf(outcome))) throw new Ended(failureOf(outcome)); // It was unmuted, and is so.
-    this.#failed(outcome);
+    this.#note({ recent: [...this.#state.recent, Date.now()], mutesAgain: this.#state.mutesAgain + 1 });
+    this.#follow(afterMuteAgain(outcome), outcome, this.#state.wishedAt);
+  }
+
+  #follow(next: AfterMute, outcome: OperationOutcome, wishedAt: number): void {
+    if (outcome.outcome === 'Confirmed') return this.#confirmed(outcome.result, wishedAt);
+    if (next === 'look again') return this.#lookAgain();
+    if (next === 'end') throw new Ended(failureOf(outcome));
+    // **It ends with an unmute.**
+    this.#note({ mayHaveMuted: true, failure: failureOf(outcome) });
+    this.#life.release(Date.now());
+    this.#unmuting.now();
   }
 
   #confirmed(result: ModerationResult | ParticipantsMuteResult, wishedAt: number): void {
@@ -317,12 +264,13 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   /** Whether the application is really unmuted, and by whom. */
   async #look(): Promise<void> {
     this.#looks.begin(this.#isEnforced);
-    const isMuted = await this.#isShownMuted();
+    const isMuted = await readIsMuted(this.#call, this.#roster, this.#state.participantId, () => this.#life.isOver);
+    if (isMuted === 'callEnded') throw new Ended('callEnded');
     const { terms, wishedAt } = this.#state;
     if (this.#life.isOver || !this.#looks.isToAsk(isMuted)) return;
     const { isMet } = this.#looks.state;
     // The last operation has unmuted it; before a mute of its own there may be a newer wish.
-    const newest = await this.#newest(isMuted === false ? undefined : wishedAt);
+    const newest = await readNewestOperation(this.#request.callId, isMuted === false ? undefined : wishedAt);
     // A signal arrived meanwhile, so the loop decides again.
     if (this.#life.isOver || this.#state.terms !== terms) return;
     if (newest === 'unknown') return this.#lookAgain(isMuted);
@@ -345,31 +293,6 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#looks.again(isMuted, this.#isEnforced);
   }
 
-  /** `undefined` if Graph does not answer. If the read does not list the application, the last roster counts. */
-  async #isShownMuted(): Promise<boolean | undefined> {
-    try {
-      const reading = await this.#call.readSelf(this.#state.participantId, () => this.#life.isOver);
-      if (reading === undefined || reading === 'unheard') return undefined;
-      this.#roster.read(reading);
-      return this.#roster.lastSeen?.isMuted;
-    } catch (stop) {
-      throw stop instanceof OperationFailed ? new Ended('callEnded') : stop;
-    }
-  }
-
-  /** The newest operation on the application's own mute; `unknown` if Temporal does not answer. */
-  async #newest(since: number | undefined): Promise<LatestOperation | undefined | 'unknown'> {
-    const options = { summary: 'Read the newest operation of the call' };
-    try {
-      const { callId } = this.#request;
-      const args: [string, number?] = since === undefined ? [callId] : [callId, since];
-      return await lookups.readLatestOperation.executeWithOptions(options, args);
-    } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
-      return 'unknown';
-    }
-  }
-
   #muteAgain(): void {
     const { mutes, withinSeconds } = this.#state.terms.atMost ?? DEFAULT_AT_MOST;
     const recent = this.#state.recent.filter((time) => time > Date.now() - withinSeconds * 1_000);
@@ -382,25 +305,9 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
   // unmuting
 
   #unmute(): void {
-    if (!this.#state.mayHaveMuted) throw new Ended(this.#endNow()); // **It ends with an unmute.**
+    if (!this.#state.mayHaveMuted) throw new Ended(endOf(this.#state, this.#life.state)); // **It ends with an unmute.**
     this.#unmuting.begin();
-    this.#order('unmute', 'unmute', 'queue', this.#endWishedAt());
-  }
-
-  /**
-   * When its end was wished for. Never before the mute lock's own mutes, which the unmute is there to undo (**The
-   * newest wish counts**).
-   */
-  #endWishedAt(): number {
-    const { releasedAt, until = Date.now() } = this.#life.state;
-    return Math.max(releasedAt ?? until, this.#state.wishedAt);
-  }
-
-  #endNow(): MuteLockEnd | MuteLockFailure {
-    const { failure, isOverruled } = this.#state;
-    if (failure !== undefined) return failure;
-    if (isOverruled) return 'unmuted';
-    return this.#life.state.releasedAt === undefined ? 'expired' : 'released';
+    this.#order('unmute', 'unmute', 'queue', endWishedAt(this.#state, this.#life.state));
   }
 
   #unmuted(outcome: OperationOutcome, { wishedAt }: PendingOperation): void {
@@ -412,8 +319,8 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
       return;
     }
     // Extended and then ended again: operations in between are older than that end, and may have muted.
-    if (wishedAt < this.#endWishedAt()) return this.#unmuting.now();
-    if (isDone || outcome.outcome === 'Superseded') throw new Ended(this.#endNow());
+    if (wishedAt < endWishedAt(this.#state, this.#life.state)) return this.#unmuting.now();
+    if (isDone || outcome.outcome === 'Superseded') throw new Ended(endOf(this.#state, this.#life.state));
     if (!this.#unmuting.fail(outcome.outcome)) throw new Ended(failureOf(outcome));
   }
 
@@ -436,18 +343,7 @@ export class MuteLockLoop implements StandingMuteOnCall<MuteLockTerms, MuteLockS
     this.#state = { ...this.#state, ...change };
   }
 
-  #result(endedBy: MuteLockEnd): MuteLockResult {
-    return {
-      callId: this.#request.callId,
-      endedBy,
-      mutesAgain: this.#state.mutesAgain,
-      startedAt: iso(this.#life.state.startedAt),
-      endedAt: iso(Date.now()),
-    };
+  get #reported(): Reported {
+    return { request: this.#request, life: this.#life.state, state: this.#state };
   }
-}
-
-/** When a signal was wished for: its `wishedAt`, but not in the future; or now. */
-function wish(wishedAt: number | undefined): number {
-  return Math.min(wishedAt ?? Infinity, Date.now());
 }

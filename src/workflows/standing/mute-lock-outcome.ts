@@ -7,7 +7,7 @@ import type { Failure } from '../lib/failures.ts';
 export type MuteLockFailure = { type: string; message: string; details: Failure['details'] };
 
 /** May succeed when it is tried again. */
-export const TRANSIENT: ReadonlySet<string> = new Set([
+const TRANSIENT: ReadonlySet<string> = new Set([
   'GraphUnavailable',
   'Unconfirmed',
   'RestoreFailed',
@@ -20,7 +20,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether an unconfirmed mute may have muted the call and was not undone. */
-export function mayBeMuted({ type, details: { restored } }: MuteLockFailure): boolean {
+function mayBeMuted({ type, details: { restored } }: MuteLockFailure): boolean {
   return restored === false || type === 'NotEnded' || (EFFECTIVE.has(type) && restored !== true);
 }
 
@@ -29,4 +29,24 @@ export function failureOf(outcome: OperationOutcome): MuteLockFailure {
   return 'message' in outcome
     ? { type, message: outcome.message, details: outcome.details }
     : { type, message: '', details: {} };
+}
+
+/**
+ * What follows from a mute of the mute lock: it is confirmed; the mute lock looks again, because there is a newer wish
+ * or the mute may succeed later; it ends at once, because the call is unmuted; or it ends with an unmute.
+ */
+export type AfterMute = 'confirmed' | 'look again' | 'end' | 'end with an unmute';
+
+/** After the first mute; `mayHaveMuted` says whether a mute before that may have muted the call. */
+export function afterFirstMute(outcome: OperationOutcome, mayHaveMuted: boolean): AfterMute {
+  if (outcome.outcome === 'Confirmed') return 'confirmed';
+  if (outcome.outcome === 'Superseded' || (mayHaveMuted && TRANSIENT.has(outcome.outcome))) return 'look again';
+  return mayHaveMuted || mayBeMuted(failureOf(outcome)) ? 'end with an unmute' : 'end';
+}
+
+/** After a mute against somebody's unmute, so the call was unmuted before. */
+export function afterMuteAgain(outcome: OperationOutcome): AfterMute {
+  if (outcome.outcome === 'Confirmed') return 'confirmed';
+  if (outcome.outcome === 'Superseded' || TRANSIENT.has(outcome.outcome)) return 'look again';
+  return mayBeMuted(failureOf(outcome)) ? 'end with an unmute' : 'end';
 }

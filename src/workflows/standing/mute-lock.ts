@@ -7,7 +7,8 @@ import {
 } from '../../contract/mute-lock.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
 import { extendMuteLockSignal, keepMutedQuery } from '../messages.ts';
-import { MuteLockLoop, type MuteLockState } from './mute-lock-loop.ts';
+import { MuteLockLoop } from './mute-lock-loop.ts';
+import type { MuteLockState } from './mute-lock-state.ts';
 import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 

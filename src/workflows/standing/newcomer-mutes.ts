@@ -88,7 +88,7 @@ export class NewcomerMutes {
   /** One operation for the newcomers. */
   ask(): void {
     const participantIds = this.#memory.nextToMute();
-    if (participantIds.length === 0) throw new StandingMuteEnded('gaveUp'); // E8
+    if (participantIds.length === 0) throw new StandingMuteEnded('gaveUp'); // **The memory is bounded.**
     const pending = this.#operations.order(this.#orderFor(participantIds));
     this.#now = { ...this.#now, operations: this.#now.operations + 1, asking: { pending, participantIds } };
   }

@@ -4,6 +4,7 @@ import { MAX_NEWCOMERS, type Newcomers } from '../../contract/mute-on-entry.ts';
 import type { ParticipantResult } from '../../contract/operation.ts';
 import type { RosterUpdate } from '../../contract/signals.ts';
 import { MAX_PARTICIPANTS } from '../../contract/target.ts';
+import { isAlone } from '../call/alone.ts';
 
 /**
  * The participants who were there when a mute on entry began, the newcomers since, and their outcomes. Pure state: it
@@ -12,7 +13,7 @@ import { MAX_PARTICIPANTS } from '../../contract/target.ts';
  *     hinted ──▶ waiting ──▶ known, and pending if new ──▶ counted
  *
  * - The memory is *whole* once a read has shown a complete roster. One that lists the application alone is taken for
- *   complete only when ALONE_LOOKS in a row have shown that, because Graph may list others a moment later. Until then
+ *   complete only when MIN_ALONE_READS in a row have shown that, because Graph may list others a moment later. Until then
  *   nobody is a newcomer, and every participant in a read or in a notification counts as having been there: an
  *   incomplete roster proves nothing about who is not in it.
  * - A memory that is whole stays whole: a later roster, empty or short, forgets nobody.
@@ -23,7 +24,7 @@ import { MAX_PARTICIPANTS } from '../../contract/target.ts';
 const MAX_WAITING = 1_000;
 
 /** Reads in a row that list the application alone. */
-const ALONE_LOOKS = 3;
+const MIN_ALONE_READS = 3;
 
 /** Plain data, which is carried when the workflow continues as new. */
 export interface Remembered extends Newcomers {
@@ -169,9 +170,9 @@ export class NewcomerMemory {
     for (const { id, isInLobby } of members) {
       if (isInLobby && !this.#isSettled(id)) this.#waiting.add(id);
     }
-    const isAlone = isComplete && members.length === 1;
-    const aloneLooks = isAlone ? this.#now.aloneLooks + 1 : 0;
-    const isWhole = isComplete && (!isAlone || aloneLooks >= ALONE_LOOKS);
+    const isOnlyOurs = isComplete && isAlone(members);
+    const aloneLooks = isOnlyOurs ? this.#now.aloneLooks + 1 : 0;
+    const isWhole = isComplete && (!isOnlyOurs || aloneLooks >= MIN_ALONE_READS);
     if (isWhole) {
       // Hinted before the read, and neither in the call now nor in its lobby: they were there before.
       for (const id of hinted) if (!this.#waiting.has(id) && isCallId(id)) this.#known.add(id);

@@ -1,0 +1,5 @@
+/** Where something listens. */
+export interface Address {
+  host: string;
+  port: number;
+}
