@@ -12,7 +12,7 @@ import type { DeploymentVersion } from './temporal/deployment-version.ts';
 import { DELIVERIES, OPERATION_EVENTS, STANDING_MUTE_EVENTS } from './contract/event.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
 import { MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
-import { outcomeOf } from './contract/standing-mute.ts';
+import { endOutcome } from './contract/standing-mute.ts';
 import {
   EVENTS_HELP,
   MUTE_LOCKS_HELP,
@@ -191,11 +191,11 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
   }
   const ofMuteLock = { namespace, taskQueue, workflowType: WORKFLOW.keepMuted };
   const holds = metricMeter.createCounter(METRIC.muteLocks, undefined, MUTE_LOCKS_HELP);
-  for (const end of MUTE_LOCK_ENDS) holds.add(0, { ...ofMuteLock, outcome: outcomeOf(end) });
+  for (const end of MUTE_LOCK_ENDS) holds.add(0, { ...ofMuteLock, outcome: endOutcome(end) });
   metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofMuteLock);
   const onEntry = { namespace, taskQueue, workflowType: WORKFLOW.muteOnEntry };
   const entries = metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP);
-  for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: outcomeOf(end) });
+  for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: endOutcome(end) });
   metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(0, onEntry);
 }
 

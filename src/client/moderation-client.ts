@@ -14,7 +14,7 @@ import {
 import { listedRuns } from './listed-runs.ts';
 import { Calls } from './calls/calls.ts';
 import { invalid, valid } from './errors.ts';
-import { failureOf, type FailedOperation } from './operations/failed-operation.ts';
+import { readFailure, type FailedOperation } from './operations/failed-operation.ts';
 import type { MuteLockHandle, MuteLocks } from './standing/mute-locks.ts';
 import { StandingMutes, type OnStandingConflict } from './standing/standing-mutes.ts';
 import type { MuteOnEntryHandle, MutesOnEntry } from './standing/mutes-on-entry.ts';
@@ -314,7 +314,7 @@ export class ModerationClient {
     const record = await this.#record(valid(CALL_ID, callId));
     if (record === undefined) return undefined;
     const run = this.#runs.of(record.workflowId, record.runId);
-    const [status, failure] = await Promise.all([this.#runs.statusOf(run), failureOf(record, run)]);
+    const [status, failure] = await Promise.all([this.#runs.statusOf(run), readFailure(record, run)]);
     return { record, ...(status !== undefined && { status }), ...(failure !== undefined && { failure }) };
   }
 

@@ -1,7 +1,7 @@
 import { isFields } from './check.ts';
 import type { Action } from './names.ts';
 import { checkRequest, ON_CONFLICT, type ModerationRequest, type OnConflict } from './request.ts';
-import { kindOf } from './target.ts';
+import { targetKind } from './target.ts';
 
 /**
  * The input of the workflow behind the Nexus operations `mute`, `unmute` and `muteParticipants`. It contains what the caller
@@ -71,7 +71,7 @@ function isRefusal(value: unknown): value is Refusal {
 
 /** Each operation has one kind of result, so the target must be of its kind. */
 function issuesOfTarget(operation: OrderedOperation, { target }: ModerationRequest): string[] {
-  const isOfOthers = kindOf(target) !== 'self';
+  const isOfOthers = targetKind(target) !== 'self';
   if (operation === 'mute' && isOfOthers)
     return ['target is for the operation muteParticipants; call that one, or leave target out'];
   if (operation === 'muteParticipants' && !isOfOthers)

@@ -9,7 +9,7 @@ import type { ParticipantsTarget } from './target.ts';
 export type Phase = 'reading' | 'requesting' | 'confirming' | 'restoring' | 'confirmed' | 'failed';
 
 /** The phases in which the same action attaches to a running operation instead of replacing it. */
-export const JOINABLE_PHASES: readonly Phase[] = ['reading', 'requesting', 'confirming'];
+export const ATTACHABLE_PHASES: readonly Phase[] = ['reading', 'requesting', 'confirming'];
 
 /**
  * Mute state of one participant in a roster. `isMuted` is also true if the client muted itself; `call: mute` sets

@@ -110,12 +110,12 @@ export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRe
   const checked = check(REQUEST, input);
   if (!checked.ok) return checked;
   const { value: request } = checked;
-  const fault = faultOfTarget(request, action);
+  const fault = targetIssue(request, action);
   return fault === undefined ? { ok: true, request } : { ok: false, issues: [fault] };
 }
 
 /** Fields that are valid on their own may be invalid together. */
-export function faultOfTarget(request: Omit<ModerationRequest, 'callId'>, action: Action): string | undefined {
+export function targetIssue(request: Omit<ModerationRequest, 'callId'>, action: Action): string | undefined {
   if (request.target === undefined) return undefined;
   if (action === 'unmute') return UNMUTES_NOBODY;
   return request.onUnconfirmed === 'restore' ? RESTORES_NOBODY : undefined;

@@ -160,7 +160,7 @@ export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
   };
 }
 
-function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
+function toResultInfo({ code, subcode, message }: Fields): CallEnd | undefined {
   if (!(isNothing(code) || isCode(code)) || !(isNothing(subcode) || isCode(subcode))) return undefined;
   if (!(isNothing(message) || typeof message === 'string')) return undefined;
   return {
@@ -173,14 +173,14 @@ function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
 /** A call may end without a reason, so no payload at all fits too. */
 export function toCallEnd(value: unknown): CallEnd | undefined {
   if (isNothing(value)) return {};
-  return isFields(value) ? reasonOf(value) : undefined;
+  return isFields(value) ? toResultInfo(value) : undefined;
 }
 
 export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
   if (!isFields(value)) return undefined;
   const { operationId, status, clientContext } = value;
   if (!isId(operationId) || !isText(status, MAX_STATUS)) return undefined;
-  const reason = reasonOf(value);
+  const reason = toResultInfo(value);
   if (reason === undefined || !(isNothing(clientContext) || isText(clientContext, MAX_ID))) return undefined;
   return {
     operationId,

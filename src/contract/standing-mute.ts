@@ -52,7 +52,7 @@ export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown }
 }
 
 /** The `ModerationOutcome` for this end, such as `GaveUp`. */
-export function outcomeOf(end: string): string {
+export function endOutcome(end: string): string {
   return end.replace(/^./, (letter) => letter.toUpperCase());
 }
 

@@ -20,7 +20,7 @@ export type ParticipantsTarget =
 export const MAX_PARTICIPANTS = 100;
 
 /** `ModerationTarget` of an operation that is about others; one about the application itself has none. */
-export function kindOf(target: Target | undefined): 'self' | 'others' | 'participants' {
+export function targetKind(target: Target | undefined): 'self' | 'others' | 'participants' {
   if (target === undefined || target === 'self') return 'self';
   return target !== 'others' && 'participantIds' in target ? 'participants' : 'others';
 }

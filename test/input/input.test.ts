@@ -14,7 +14,7 @@ import { toSeconds } from '../../src/contract/duration.ts';
 import { checkMuteLock, checkMuteLockTerms } from '../../src/contract/mute-lock.ts';
 import { checkLiveCall, isLabel, toCallEstablished, toLabelling } from '../../src/contract/live-call.ts';
 import { checkMuteOnEntryRule, checkMuteOnEntryTerms, checkMuteOnEntry } from '../../src/contract/mute-on-entry.ts';
-import { checkPolicy, faultsOfNote } from '../../src/contract/policy-check.ts';
+import { checkPolicy, noteIssues } from '../../src/contract/policy-check.ts';
 import { isPolicyId, policyIdOf } from '../../src/contract/policy.ts';
 import { checkRequest } from '../../src/contract/request.ts';
 import {
@@ -167,7 +167,7 @@ const CONTRACTS: Contract[] = [
       return read.ok ? undefined : bounded(read.issues);
     },
   },
-  { name: 'note of a policy', sample: { note: 'n' }, faultsOf: (input) => [...faultsOfNote(input)] },
+  { name: 'note of a policy', sample: { note: 'n' }, faultsOf: (input) => [...noteIssues(input)] },
   {
     name: 'live call',
     sample: { callId: ID, tenantId: 'contoso.example' },
@@ -441,7 +441,7 @@ describe('text that people read', () => {
         issues: [expect.stringContaining(`${field} must not contain control characters`)],
       });
     }
-    expect(faultsOfNote(text)).toHaveLength(1);
+    expect(noteIssues(text)).toHaveLength(1);
   });
 
   test('may be of any language, and a reason of several lines', () => {

@@ -281,6 +281,7 @@ test('every TypeScript example compiles', async () => {
     'call-moderation': source('.'),
     'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
     'call-moderation/webhook': source('webhook'),
+    'call-moderation/workflows': source('workflows'),
     'call-moderation/simulator': source('simulator'),
   };
   const compilerOptions = { paths, rootDir: '../..' };

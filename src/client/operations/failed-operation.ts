@@ -69,7 +69,7 @@ export function failedOperation({ type, message, details }: ModerationError): Fa
 }
 
 /** `undefined` for an operation that is running, or that was confirmed. */
-export async function failureOf(
+export async function readFailure(
   { callId, closedAt }: OperationRecord,
   run: WorkflowHandle,
 ): Promise<FailedOperation | undefined> {

@@ -10,7 +10,7 @@ import { workflowIdOf } from '../../contract/call-id.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
-import { continuationOf } from './continued.ts';
+import { readContinuation } from './continued.ts';
 import { failedOperation, toModerationError, type FailedOperation } from './failed-operation.ts';
 import { operationFromWorkflow, type OperationRecord } from './records.ts';
 import type { Runs } from './runs.ts';
@@ -45,7 +45,7 @@ export async function readOperation(
   try {
     let run = first;
     let info = await run.describe();
-    for (let next = await continuationOf(run); next !== undefined; next = await continuationOf(run)) {
+    for (let next = await readContinuation(run); next !== undefined; next = await readContinuation(run)) {
       run = next;
       info = await run.describe();
     }

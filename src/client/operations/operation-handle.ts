@@ -2,7 +2,7 @@ import { WorkflowContinuedAsNewError, type WorkflowHandle } from '@temporalio/cl
 import { CANCELLED } from '../../contract/failure.ts';
 import { QUERY, type Action } from '../../contract/names.ts';
 import type { ModerationResult, OperationStatus } from '../../contract/operation.ts';
-import { continuationOf } from './continued.ts';
+import { readContinuation } from './continued.ts';
 import { isOutcome, ModerationError } from '../errors.ts';
 import { toModerationError } from './failed-operation.ts';
 
@@ -100,7 +100,7 @@ export class OperationHandle<R = ModerationResult> {
       try {
         return (await handle.result()) as R;
       } catch (error) {
-        const next = error instanceof WorkflowContinuedAsNewError ? await continuationOf(handle) : undefined;
+        const next = error instanceof WorkflowContinuedAsNewError ? await readContinuation(handle) : undefined;
         if (next === undefined) throw await toModerationError(error, this.callId, handle);
         handle = next;
       }
@@ -110,7 +110,7 @@ export class OperationHandle<R = ModerationResult> {
   /** The run that carries the operation out now: an operation with a long history continues as another run. */
   async #current(): Promise<WorkflowHandle> {
     let { handle } = await this.run();
-    for (let next = await continuationOf(handle); next !== undefined; next = await continuationOf(handle))
+    for (let next = await readContinuation(handle); next !== undefined; next = await readContinuation(handle))
       handle = next;
     return handle;
   }

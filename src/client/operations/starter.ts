@@ -6,7 +6,7 @@ import {
   WorkflowNotFoundError,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { attributesOf } from '../../contract/attributes.ts';
+import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import {
   CONTINUES_MEMO,
@@ -18,10 +18,10 @@ import {
   WISHED_AT_MEMO,
   type Action,
 } from '../../contract/names.ts';
-import { JOINABLE_PHASES } from '../../contract/operation.ts';
+import { ATTACHABLE_PHASES } from '../../contract/operation.ts';
 import { priorityOf, type Priority } from '../../contract/priority.ts';
 import type { ModerationRequest, OnConflict } from '../../contract/request.ts';
-import { detailsOf, summaryOf } from '../../contract/summary.ts';
+import { operationDescription, operationSummary } from '../../contract/summary.ts';
 import type { Successor, Watch } from '../../contract/signals.ts';
 import { sameTarget } from '../../contract/target.ts';
 import { ModerationError } from '../errors.ts';
@@ -183,9 +183,9 @@ export class Starter {
         requestEagerStart: this.#eagerStart,
         args: [request],
         priority: marks?.priority ?? priorityOf(action, request.tenantId),
-        typedSearchAttributes: attributesOf(action, request),
-        staticSummary: summaryOf(action, request),
-        staticDetails: detailsOf(action, request),
+        typedSearchAttributes: operationAttributes(action, request),
+        staticSummary: operationSummary(action, request),
+        staticDetails: operationDescription(action, request),
         ...(marks !== undefined && { memo: memoOf(marks) }),
         ...sameStart(marks?.startId ?? request.requestId),
       });
@@ -232,7 +232,7 @@ export class Starter {
     if (isBeingCancelled) return false;
     const status = await this.#runs.statusOf(handle);
     if (status === undefined) return !isRestoring;
-    return status.supersededBy === undefined && JOINABLE_PHASES.includes(status.phase);
+    return status.supersededBy === undefined && ATTACHABLE_PHASES.includes(status.phase);
   }
 
   /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */

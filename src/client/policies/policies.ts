@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, type Client } from '@temporalio/client';
-import { faultsOfNote } from '../../contract/policy-check.ts';
+import { noteIssues } from '../../contract/policy-check.ts';
 import { scheduleIdOf, type Policy, type PolicyOverlap } from '../../contract/policy.ts';
 import { UnreadablePayload } from '../../contract/unreadable.ts';
 import { lastChangeOf, quietAt } from '../../schedule/quiet-hours.ts';
@@ -62,7 +62,7 @@ export class Policies {
    */
   async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
     const { policy, options } = scheduleFor(input, this.#taskQueue);
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const triggerImmediately = !paused && quietAt(policy.when, new Date()).isQuiet;
     try {
       await this.#client.schedule.create({
@@ -95,7 +95,7 @@ export class Policies {
    * @throws {ModerationError} `InvalidRequest`; `PolicyNotFound`; `OtherDeployment`
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     while (!(await this.#updated(id, change, note)));
     return await this.describe(id);
   }
@@ -190,7 +190,7 @@ export class Policies {
    * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const before = await this.#readable(id);
     await this.#schedules.ask(id, async (handle) => await handle.pause(note ?? 'paused'));
     return await this.#leftBehind.find(id, before);
@@ -206,7 +206,7 @@ export class Policies {
    * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const { policy, paused, lastRun } = await this.describe(id);
     const resume = async (): Promise<void> =>
       await this.#schedules.ask(id, async (handle) => await handle.unpause(note ?? 'resumed'));

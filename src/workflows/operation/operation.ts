@@ -7,7 +7,7 @@ import {
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import { attributesOf } from '../../contract/attributes.ts';
+import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import { CANCELLED } from '../../contract/failure.ts';
 import {
@@ -20,7 +20,7 @@ import {
 } from '../../contract/names.ts';
 import { isEveryoneMuted, type ModerationResult, type ParticipantsMuteResult } from '../../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../../contract/request.ts';
-import { kindOf } from '../../contract/target.ts';
+import { targetKind } from '../../contract/target.ts';
 import {
   toCallEnd,
   toOperationUpdate,
@@ -62,7 +62,7 @@ export async function moderate(
   const { workflowId, runId } = workflowInfo();
   const events = new Events();
   const checked = checkRequest(input, action);
-  if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
+  if (checked.ok) ensureAttributes(operationAttributes(action, checked.request));
   const issues = checked.ok ? faultsOfRun(checked.request, rest) : checked.issues;
   if (!checked.ok || issues.length > 0) {
     const failure = invalidRequest(issues, checked.ok ? checked.request.callId : undefined);
@@ -131,7 +131,7 @@ function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): s
 }
 
 function isOfOthers(request: ModerationRequest): request is ParticipantsMuteRequest {
-  return kindOf(request.target) !== 'self';
+  return targetKind(request.target) !== 'self';
 }
 
 /** Who ordered the run, and who waited for the one that it superseded. */
@@ -205,7 +205,7 @@ async function continueAs({ successor, inheritance }: HandOver): Promise<never> 
   const { action, request, id, wishedAt, watcher } = successor;
   const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
     workflowType: action,
-    typedSearchAttributes: attributesOf(action, request),
+    typedSearchAttributes: operationAttributes(action, request),
     // Given also without an ID, because a memo that is not given is carried over.
     memo: { [STARTER_ID_MEMO]: id ?? '', [WISHED_AT_MEMO]: wishedAt ?? Date.now() },
   });

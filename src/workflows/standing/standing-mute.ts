@@ -10,7 +10,7 @@ import {
 import { keyword } from '../../contract/attributes.ts';
 import { isFailureType } from '../../contract/failure.ts';
 import type { MuteLockResult } from '../../contract/mute-lock.ts';
-import { outcomeOf, takeWish, type OfCall, type StandingMuteDefinition } from '../../contract/standing-mute.ts';
+import { endOutcome, takeWish, type OfCall, type StandingMuteDefinition } from '../../contract/standing-mute.ts';
 import type { MuteOnEntryResult } from '../../contract/mute-on-entry.ts';
 import { PENDING, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
 import type { StandingMuteEvent } from '../../contract/event.ts';
@@ -150,7 +150,7 @@ export async function runStandingMute<
   }
   if (outcome.kind === 'failed') return fail(outcome.failure);
   const { endedBy } = outcome.result;
-  record(outcomeOf(endedBy));
+  record(endOutcome(endedBy));
   // Everything is cleaned up by then: the cancellation was a release.
   if (it.isCancelled) throw new CancelledFailure(`The ${name} of call ${callId} was cancelled (${endedBy}).`);
   return outcome.result;
