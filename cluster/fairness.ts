@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import type { Client } from '@temporalio/client';
 import { ModerationClient } from '../src/client/moderation-client.ts';
 import { loadClientConfig } from '../src/config/common.ts';
-import { attributesOf } from '../src/contract/attributes.ts';
+import { operationAttributes } from '../src/contract/attributes.ts';
 import { workflowIdOf } from '../src/contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE } from '../src/contract/names.ts';
 import { policyPriority, priorityOf, type Priority } from '../src/contract/priority.ts';
@@ -244,7 +244,7 @@ class Lab {
       workflowId: workflowIdOf(callId),
       taskQueue: DEFAULT_TASK_QUEUE,
       args: [request],
-      typedSearchAttributes: attributesOf('mute', request),
+      typedSearchAttributes: operationAttributes('mute', request),
       ...(priority !== undefined && { priority }),
     });
   }

@@ -9,10 +9,10 @@ import { loadWorkerConfig, type WorkerConfig } from './config/worker.ts';
 import { wantsTraces } from './config/traces.ts';
 import type { Address } from './lib/address.ts';
 import type { DeploymentVersion } from './temporal/deployment-version.ts';
-import { DELIVERIES, OPERATION_EVENTS, STANDING_MUTE_EVENTS, PUBLISH_EVENT } from './contract/event.ts';
+import { DELIVERIES, OPERATION_EVENTS, STANDING_MUTE_EVENTS } from './contract/event.ts';
 import { CANCELLED, FAILURE_TYPES } from './contract/failure.ts';
-import { MUTE_LOCK, MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
-import { outcomeOf } from './contract/standing-mute.ts';
+import { MUTE_LOCK_ENDS } from './contract/mute-lock.ts';
+import { endOutcome } from './contract/standing-mute.ts';
 import {
   EVENTS_HELP,
   MUTE_LOCKS_HELP,
@@ -22,8 +22,8 @@ import {
   MUTES_ON_ENTRY_HELP,
   OPERATIONS_HELP,
 } from './contract/metrics.ts';
-import { MUTE_ON_ENTRY, MUTE_ON_ENTRY_ENDS } from './contract/mute-on-entry.ts';
-import { PARTIAL, type Action } from './contract/names.ts';
+import { MUTE_ON_ENTRY_ENDS } from './contract/mute-on-entry.ts';
+import { PARTIAL, WORKFLOW, type Action } from './contract/names.ts';
 import { EventMetrics } from './events/metrics.ts';
 import { EventReceiver } from './events/receiver.ts';
 import { GraphClient } from './graph/client.ts';
@@ -189,13 +189,13 @@ function announceOutcomes(namespace: string, taskQueue: string): void {
       operations.add(0, { action, outcome, namespace, taskQueue, workflowType: action });
     }
   }
-  const ofMuteLock = { namespace, taskQueue, workflowType: MUTE_LOCK };
+  const ofMuteLock = { namespace, taskQueue, workflowType: WORKFLOW.keepMuted };
   const holds = metricMeter.createCounter(METRIC.muteLocks, undefined, MUTE_LOCKS_HELP);
-  for (const end of MUTE_LOCK_ENDS) holds.add(0, { ...ofMuteLock, outcome: outcomeOf(end) });
+  for (const end of MUTE_LOCK_ENDS) holds.add(0, { ...ofMuteLock, outcome: endOutcome(end) });
   metricMeter.createCounter(METRIC.mutesAgain, undefined, MUTES_AGAIN_HELP).add(0, ofMuteLock);
-  const onEntry = { namespace, taskQueue, workflowType: MUTE_ON_ENTRY };
+  const onEntry = { namespace, taskQueue, workflowType: WORKFLOW.muteOnEntry };
   const entries = metricMeter.createCounter(METRIC.mutesOnEntry, undefined, MUTES_ON_ENTRY_HELP);
-  for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: outcomeOf(end) });
+  for (const end of MUTE_ON_ENTRY_ENDS) entries.add(0, { ...onEntry, outcome: endOutcome(end) });
   metricMeter.createCounter(METRIC.mutedOnEntry, undefined, MUTED_ON_ENTRY_HELP).add(0, onEntry);
 }
 
@@ -212,7 +212,7 @@ function announceEvents(namespace: string, taskQueue: string): void {
   ];
   for (const type of types) {
     for (const outcome of DELIVERIES)
-      counter.add(0, { type, outcome, namespace, taskQueue, workflowType: PUBLISH_EVENT });
+      counter.add(0, { type, outcome, namespace, taskQueue, workflowType: WORKFLOW.publishEvent });
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 export const UNIT = [
+  'test/api/types.test.ts',
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/{participant-mutes,roster}.test.ts',

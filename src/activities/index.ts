@@ -15,17 +15,35 @@ import { isLeftMuted, policyLevel, policyOnEstablished, quietCalls, quietUntil }
 import { toApplicationFailure } from './to-application-failure.ts';
 import type { ActionTarget, Activities, CallTarget } from './types.ts';
 
+export type * from './types.ts';
+export { EventMetrics } from '../events/metrics.ts';
+export { EventReceiver, type EventReceiverOptions } from '../events/receiver.ts';
+
+/** Options of `createActivities`. */
 export interface ActivityOptions {
   graph: GraphClient;
-  /** Tenants that a request may name, in canonical form; any where absent. */
+  /**
+   * Tenants that a request may name, in lower case.
+   *
+   * @default any
+   */
   tenants?: ReadonlySet<string> | undefined;
-  /** Where events are sent, if they are. */
+  /** Receives events, if they are to be sent. */
   events?: EventReceiver | undefined;
 }
 
 /**
- * The activities over one Graph client. Each is one verb, and gives the workflow the two or three fields that it
- * decides on, never a body of Graph's: those are large and name people.
+ * The activities over one Graph client, for a worker of one's own. Each is one verb, and returns the two or three fields
+ * that the workflow decides on, never a body of Graph's: those are large and name people.
+ *
+ * @example
+ * const graph = new GraphClient({ url, tokens, userAgent: 'my-worker/1.0' });
+ * const worker = await Worker.create({
+ *   connection,
+ *   taskQueue: 'call-moderation',
+ *   workflowsPath: fileURLToPath(import.meta.resolve('call-moderation/workflows')),
+ *   activities: createActivities({ graph }),
+ * });
  */
 export function createActivities({ graph, tenants, events }: ActivityOptions): Activities {
   const inTenant = async <T>(target: CallTarget & Partial<ActionTarget>, work: () => Promise<T>): Promise<T> => {

@@ -5,7 +5,8 @@ import { inParallel } from '../lib/in-parallel.ts';
 import { argumentOf, readSchedule, scheduleIds, type ScheduleRecord } from '../client/policies/schedules.ts';
 import { isByRules } from '../contract/mute-on-entry-check.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
-import { APPLY_POLICY, policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { WORKFLOW } from '../contract/names.ts';
+import { policyIdOf, scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { UnreadablePayload } from '../contract/unreadable.ts';
 
 /**
@@ -129,7 +130,7 @@ class KnownPolicies {
     try {
       const read = async () => await readSchedule(this.#client, scheduleIdOf(id));
       const schedule = await this.#client.withDeadline(at + REQUEST_MS, read);
-      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === APPLY_POLICY;
+      const isOurs = schedule?.taskQueue === this.#taskQueue && schedule.workflowType === WORKFLOW.applyPolicy;
       const policy = isOurs ? await this.#policyIn(id, schedule) : undefined;
       this.#found.set(id, { at, one: policy && { policy, isPaused: schedule?.paused === true } });
       return undefined;

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
-import { ModerationError } from '../client/errors.ts';
+import { isOutcome } from '../client/errors.ts';
 import { StandingMutes } from '../client/standing/standing-mutes.ts';
-import { MUTES_ON_ENTRY, type MutesOnEntry } from '../client/standing/mutes-on-entry.ts';
+import type { MutesOnEntry } from '../client/standing/mutes-on-entry.ts';
+import { MUTE_ON_ENTRY } from '../contract/mute-on-entry.ts';
 import { Runs } from '../client/operations/runs.ts';
 import type { MuteOnEntryReading, MuteOnEntryStart, GivenMuteOnEntryOrder } from './types.ts';
 
@@ -23,7 +24,7 @@ export async function startMuteOnEntry({
     const { attached } = await mutesOnEntry().start(request, 'extend', { startId, policyId });
     return { outcome: attached ? 'Extended' : 'Started' };
   } catch (error) {
-    if (error instanceof ModerationError) return { outcome: error.type, message: error.message };
+    if (isOutcome(error)) return { outcome: error.type, message: error.message };
     throw error;
   }
 }
@@ -48,12 +49,12 @@ async function failureOf(callId: string): Promise<MuteOnEntryStart | undefined> 
     if (endedBy !== 'callEnded') return undefined;
     return { outcome: 'CallEnded', message: `Call ${callId} has ended, so nobody comes any more.` };
   } catch (error) {
-    if (error instanceof ModerationError) return { outcome: error.type, message: error.message };
+    if (isOutcome(error)) return { outcome: error.type, message: error.message };
     throw error;
   }
 }
 
 function mutesOnEntry(): MutesOnEntry {
   const { client, info } = Context.current();
-  return new StandingMutes(new Runs(client), info.taskQueue, MUTES_ON_ENTRY);
+  return new StandingMutes(new Runs(client), info.taskQueue, MUTE_ON_ENTRY);
 }

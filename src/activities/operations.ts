@@ -6,7 +6,7 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { invalid, ModerationError } from '../client/errors.ts';
+import { invalid, isOutcome, ModerationError } from '../client/errors.ts';
 import { toModerationError } from '../client/operations/failed-operation.ts';
 import { requireOwnDeployment } from '../client/own-deployment.ts';
 import { Runs } from '../client/operations/runs.ts';
@@ -16,7 +16,7 @@ import { CANCELLED, EFFECTIVE } from '../contract/failure.ts';
 import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, STARTER_ID_MEMO } from '../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
 import { checkRequest, type ModerationRequest } from '../contract/request.ts';
-import { kindOf } from '../contract/target.ts';
+import { targetKind } from '../contract/target.ts';
 import { wishedAtOf } from '../contract/wish.ts';
 import type { GivenOrder, OperationOutcome, OperationReading, OperationStart, OperationTarget } from './types.ts';
 
@@ -69,7 +69,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
     await starter.watch(step.running, watcher);
     return { kind: 'busy', runId: step.running.runId };
   } catch (error) {
-    if (error instanceof ModerationError) return ended(error);
+    if (isOutcome(error)) return ended(error);
     throw error;
   }
 }
@@ -101,7 +101,7 @@ function yieldsTo(
   if (wishedAtOf(newest) <= wishedAt) return 'no';
   if (action === 'mute' && isRetry) return 'yes';
   const word = (name: string): string | undefined => newest.typedSearchAttributes.get({ name, type: 'KEYWORD' });
-  const isOfSelf = kindOf(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
+  const isOfSelf = targetKind(target) === 'self' && word(SEARCH_ATTRIBUTE.target) === undefined;
   if (!isOfSelf || newest.type === action) return 'no';
   const outcome = word(SEARCH_ATTRIBUTE.outcome) ?? PENDING;
   if (action === 'mute') return EFFECTIVE.has(outcome) ? 'yes' : 'no';

@@ -13,10 +13,10 @@ import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt, readQuietHo
 import { Runs } from '../client/operations/runs.ts';
 import { argumentOf, readSchedule } from '../client/policies/schedules.ts';
 import { liveWorkflowIdOf } from '../contract/call-id.ts';
-import { actionFor, PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { actionFor, PENDING, SEARCH_ATTRIBUTE, WORKFLOW } from '../contract/names.ts';
 import { muteOnEntryRuleOf } from '../contract/mute-on-entry-check.ts';
 import { checkPolicy } from '../contract/policy-check.ts';
-import { APPLY_POLICY, scheduleIdOf, type Policy } from '../contract/policy.ts';
+import { scheduleIdOf, type Policy } from '../contract/policy.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import { knownPolicies } from './known-policies.ts';
 import type { EstablishedCall, LevelAt, PolicyCall, PolicyLevel, QuietCall, WantedOnEstablished } from './types.ts';
@@ -61,7 +61,7 @@ export async function policyLevel(policy: Policy, { at, scheduledAt, isClosing }
 async function stateOf(policy: Policy): Promise<'same' | 'paused' | 'changed'> {
   const { client, info } = Context.current();
   const schedule = await readSchedule(client, scheduleIdOf(policy.id));
-  if (schedule?.taskQueue !== info.taskQueue || schedule.workflowType !== APPLY_POLICY) return 'changed';
+  if (schedule?.taskQueue !== info.taskQueue || schedule.workflowType !== WORKFLOW.applyPolicy) return 'changed';
   const checked = checkPolicy(await argumentOf(client, schedule));
   if (!checked.ok || JSON.stringify(checked.policy) !== JSON.stringify(policy)) return 'changed';
   return schedule.paused ? 'paused' : 'same';

@@ -1,5 +1,5 @@
-import type { ModerationErrorType } from '../client/errors.ts';
-import type { FailureDetails } from '../contract/failure.ts';
+import type { AnyErrorDetails, ModerationErrorType } from '../client/errors.ts';
+import type { GraphAnswer } from '../contract/failure.ts';
 import type { ModerationEvent } from '../contract/event.ts';
 import type { Action } from '../contract/names.ts';
 import type { MuteOnEntryRequest } from '../contract/mute-on-entry.ts';
@@ -46,13 +46,15 @@ export interface Acceptance {
   /** Which attempt was accepted, from 1. */
   attempt: number;
   /** Graph's status and request ID, and ours, for the details of a failure that comes later. */
-  answer: Pick<FailureDetails, 'status' | 'requestId' | 'clientRequestId'>;
+  answer: Pick<GraphAnswer, 'status' | 'requestId' | 'clientRequestId'>;
 }
 
+/** A participant of a call: the application's own if none is named. */
 export interface ParticipantTarget extends CallTarget {
   participantId?: string;
 }
 
+/** A mute or unmute of the application. */
 export interface ActionTarget extends CallTarget {
   clientContext: string;
   /** Attempts that other activities have made at the same POST. */
@@ -117,7 +119,7 @@ export type OperationReading =
  */
 export type OperationOutcome =
   | { outcome: 'Confirmed'; runId: string; attached: boolean; result: ModerationResult | ParticipantsMuteResult }
-  | { outcome: ModerationErrorType; message: string; details: FailureDetails };
+  | { outcome: ModerationErrorType; message: string; details: AnyErrorDetails };
 
 /** A call that a policy addresses. */
 export interface PolicyCall {
@@ -248,6 +250,7 @@ export interface RosterTarget extends CallTarget {
   afterMs?: number;
 }
 
+/** One participant of a roster, as much of it as a mute of others needs. */
 export interface RosterMember {
   /** In canonical form. */
   id: string;
@@ -267,6 +270,7 @@ export interface RosterReading extends Omit<CallReading, 'self'> {
   isAbsenceProven: boolean;
 }
 
+/** A mute of one participant. */
 export interface ParticipantActionTarget extends ActionTarget {
   participantId: string;
 }

@@ -36,7 +36,9 @@ export function toOwnError(error: unknown, doing: string, callId?: string): Mode
   const details = callId === undefined ? {} : { callId };
   if (error instanceof WorkflowFailedError) {
     const message = `${doing} failed, because its workflow failed with an unexpected error. See it in Temporal.`;
-    return new ModerationError('OperationFailed', message, details, error);
+    return callId === undefined
+      ? new ModerationError('TemporalUnavailable', message, details, error)
+      : new ModerationError('OperationFailed', message, { callId }, error);
   }
   const status = grpcStatusOf(error);
   const why = status ?? (error instanceof Error ? error.name : 'an unknown error');

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { ModerationError } from './errors.ts';
 
 /**
  * Clients come from the caller's own `@temporalio/client`, which package managers may install beside ours. An older
@@ -9,26 +10,21 @@ import type { Client } from '@temporalio/client';
 /** As in `peerDependencies` of package.json. */
 const RANGE = { text: '^1.13.2', major: 1, minor: 13, patch: 2 };
 
-/** Thrown for a client that this package cannot work with. */
-export class UnsupportedClientError extends TypeError {
-  override readonly name = 'UnsupportedClientError';
-
-  constructor(found: string) {
-    super(
-      `ModerationClient works with @temporalio/client ${RANGE.text}, and was given ${found}. ` +
-        'Install a version in that range and make the client with it: npm install @temporalio/client@1',
-    );
+/** @throws {ModerationError} `UnsupportedClient` */
+export function requireSupported(client: Client): void {
+  const version = versionOf(client);
+  if (version !== undefined && !isInRange(version)) throw unsupported(`version ${version}`);
+  // A connection of a worker does not name its version.
+  if (typeof (client as Partial<Client> | undefined)?.withAbortSignal !== 'function' || !client.schedule) {
+    throw unsupported('something that is not its Client');
   }
 }
 
-/** @throws {UnsupportedClientError} */
-export function requireSupported(client: Client): void {
-  const version = versionOf(client);
-  if (version !== undefined && !isInRange(version)) throw new UnsupportedClientError(`version ${version}`);
-  // A connection of a worker does not name its version.
-  if (typeof (client as Partial<Client> | undefined)?.withAbortSignal !== 'function' || !client.schedule) {
-    throw new UnsupportedClientError('something that is not its Client');
-  }
+function unsupported(found: string): ModerationError {
+  const message =
+    `ModerationClient works with @temporalio/client ${RANGE.text}, and was given ${found}. ` +
+    'Install a version in that range and make the client with it: npm install @temporalio/client@1';
+  return new ModerationError('UnsupportedClient', message, { found, supported: RANGE.text });
 }
 
 /** What the client's connection says of itself to the server. */

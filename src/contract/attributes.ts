@@ -1,6 +1,6 @@
 import { PENDING, SEARCH_ATTRIBUTE, type Action } from './names.ts';
 import type { ModerationRequest } from './request.ts';
-import { kindOf } from './target.ts';
+import { targetKind } from './target.ts';
 
 /** A search attribute as Temporal's SDK takes it (`typedSearchAttributes`). */
 export interface KeywordAttribute {
@@ -23,11 +23,11 @@ export function keyword(name: string, value: string): KeywordAttribute {
 }
 
 /** The search attributes of an operation that starts. Clients set them; a workflow whose starter has not, does. */
-export function attributesOf(
+export function operationAttributes(
   action: Action,
   { callId, tenantId, requestId, target }: ModerationRequest,
 ): KeywordAttribute[] {
-  const kind = kindOf(target);
+  const kind = targetKind(target);
   return [
     keyword(SEARCH_ATTRIBUTE.callId, callId),
     keyword(SEARCH_ATTRIBUTE.action, action),

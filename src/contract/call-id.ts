@@ -9,14 +9,24 @@ const CALL_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 const WORKFLOW_ID_PREFIX = 'call-moderation/';
 
-/** A GUID, dashed or as 32 hex digits, in dashed lower case; any other ID as it is. */
+/**
+ * A GUID, dashed or as 32 hex digits, in dashed lower case; any other ID as it is.
+ *
+ * @example
+ * canonicalId('57DAB8B1894C409AB240BD8BEAE78896'); // '57dab8b1-894c-409a-b240-bd8beae78896'
+ */
 export function canonicalId(id: string): string {
   if (DASHED_GUID.test(id)) return id.toLowerCase();
   if (HEX_GUID.test(id)) return id.replace(HEX_GUID, '$1-$2-$3-$4-$5').toLowerCase();
   return id;
 }
 
-/** Whether two spellings mean the same call, participant or operation. */
+/**
+ * Whether two spellings mean the same call, participant or operation.
+ *
+ * @example
+ * sameId('57DAB8B1894C409AB240BD8BEAE78896', '57dab8b1-894c-409a-b240-bd8beae78896'); // true
+ */
 export function sameId(a: string, b: string): boolean {
   return a === b || canonicalId(a) === canonicalId(b);
 }
@@ -26,8 +36,11 @@ export function isCallId(value: unknown): value is string {
 }
 
 /**
- * The workflow ID of every operation on a call. One ID a call is what makes the server refuse a second operation while
- * one runs, and what lets the webhook find the operation without knowing whether there is one.
+ * The workflow ID of every operation on a call. Because it is one ID for each call, the server refuses a second operation
+ * while one runs, and the webhook finds the operation without knowing whether there is one.
+ *
+ * @example
+ * workflowIdOf(callId); // 'call-moderation/57dab8b1-894c-409a-b240-bd8beae78896'
  */
 export function workflowIdOf(callId: string): string {
   return WORKFLOW_ID_PREFIX + canonicalId(callId);
@@ -35,7 +48,12 @@ export function workflowIdOf(callId: string): string {
 
 const LIVE_SUFFIX = '/live';
 
-/** The workflow ID of an active call. */
+/**
+ * The workflow ID of an active call.
+ *
+ * @example
+ * liveWorkflowIdOf(callId); // 'call-moderation/57dab8b1-894c-409a-b240-bd8beae78896/live'
+ */
 export function liveWorkflowIdOf(callId: string): string {
   return workflowIdOf(callId) + LIVE_SUFFIX;
 }

@@ -11,18 +11,18 @@ import { canonicalTenantId, isTenantId } from './tenant.ts';
  *
  * - Time is linear in the input, and nothing recurses deeper than the tables do.
  * - A failure that was larger than Temporal takes would never be recorded, and its workflow task would be tried again
- *   for ever. So at most MAX_FAULTS issues are reported, each with at most MAX_FAULT_LENGTH characters, and an issue
+ *   for ever. So at most MAX_ISSUES issues are reported, each with at most MAX_ISSUE_LENGTH characters, and an issue
  *   quotes only the start of a value (`shown`).
  * - Text goes on to messages, Markdown, logs, headers and search attributes. So it contains no control characters and
  *   no half of a surrogate pair: protobuf cannot carry the one, and PostgreSQL cannot store NUL.
  */
 
 /** Maximum number of issues that are reported; beyond that, only that there are more. */
-const MAX_FAULTS = 16;
+const MAX_ISSUES = 16;
 const AND_MORE = 'and more';
 
 /** The longest message of ours lists the fields of a policy. */
-const MAX_FAULT_LENGTH = 400;
+const MAX_ISSUE_LENGTH = 400;
 
 /** Maximum number of characters of the input that an issue quotes. */
 const MAX_SHOWN = 64;
@@ -33,13 +33,13 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const UNPRINTABLE_IN_LINES = /[\p{Cs}]|[^\P{Cc}\t\n\r]/u;
 
 /** The issues of one input. */
-export class Faults {
+export class Issues {
   readonly #reported: string[] = [];
   #isFull = false;
 
   /** `at` is the path of the field, or empty for the whole input. */
   add(at: string, fault: string): void {
-    if (this.#reported.length >= MAX_FAULTS) this.#isFull = true;
+    if (this.#reported.length >= MAX_ISSUES) this.#isFull = true;
     else this.#reported.push(at === '' ? fault : `${at} ${fault}`);
   }
 
@@ -53,7 +53,7 @@ export class Faults {
   }
 
   list(): string[] {
-    const reported = this.#reported.map((fault) => cut(fault, MAX_FAULT_LENGTH));
+    const reported = this.#reported.map((fault) => cut(fault, MAX_ISSUE_LENGTH));
     return this.#isFull ? [...reported, AND_MORE] : reported;
   }
 }
@@ -62,8 +62,8 @@ export class Faults {
 export function bounded(issues: Iterable<string>): string[] {
   const kept = new Set<string>();
   for (const fault of issues) {
-    if (kept.size >= MAX_FAULTS) return [...kept, AND_MORE];
-    kept.add(cut(fault, MAX_FAULT_LENGTH));
+    if (kept.size >= MAX_ISSUES) return [...kept, AND_MORE];
+    kept.add(cut(fault, MAX_ISSUE_LENGTH));
   }
   return [...kept];
 }
@@ -82,7 +82,7 @@ function cut(given: string, most: number): string {
 }
 
 /** Reads one value: returns it in canonical form, or adds an issue to `issues`. */
-export type Rule<T> = (value: unknown, at: string, issues: Faults) => T | undefined;
+export type Rule<T> = (value: unknown, at: string, issues: Issues) => T | undefined;
 
 /** A rule for each field. */
 export type Rules<T> = { readonly [Field in keyof T]-?: Rule<Exclude<T[Field], undefined>> };
@@ -91,7 +91,7 @@ export type Checked<T> = { ok: true; value: T } | { ok: false; issues: readonly 
 
 /** Applies the rule of a contract to an input from anywhere. */
 export function check<T>(rule: Rule<T>, input: unknown): Checked<T> {
-  const issues = new Faults();
+  const issues = new Issues();
   const value = rule(input, '', issues);
   return issues.isEmpty && value !== undefined ? { ok: true, value } : { ok: false, issues: issues.list() };
 }

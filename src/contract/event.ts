@@ -10,9 +10,6 @@ import type { ModerationResult } from './operation.ts';
  * name, user, participant, token or reason.
  */
 
-/** The workflow type that delivers one event. */
-export const PUBLISH_EVENT = 'publishEvent';
-
 /** Set in the sandbox of the workflows by a worker that sends events (`workflow-bundle.ts`). */
 export const EVENTS_FLAG = 'moderationEvents';
 
@@ -22,11 +19,13 @@ export const EVENTS_PATCH = 'events';
 export const OPERATION_EVENTS = ['confirmed', 'partial', 'failed', 'cancelled', 'superseded'] as const;
 export const STANDING_MUTE_EVENTS = ['begun', 'ended', 'gave-up', 'failed'] as const;
 
+/** `type` of the event of an operation. */
 export type OperationEventType = `call-moderation.operation.${(typeof OPERATION_EVENTS)[number]}`;
+/** `type` of the event of a standing mute. */
 export type StandingMuteEventType = `call-moderation.standing-mute.${(typeof STANDING_MUTE_EVENTS)[number]}`;
 
-interface OfRun {
-  /** The run that the event is about. */
+/** The run that an event is about. */
+export interface OfRun {
   workflowId: string;
   runId: string;
   tenantId?: string;
@@ -34,6 +33,7 @@ interface OfRun {
   requestedBy?: string;
 }
 
+/** Data of the event of an operation, as it ends. */
 export interface OperationEvent extends OfRun {
   action: Action;
   /** Absent if the request was invalid. */
@@ -49,6 +49,7 @@ export interface OperationEvent extends OfRun {
   supersededBy?: Action;
 }
 
+/** Data of the event of a standing mute, as it begins or ends. */
 export interface StandingMuteEvent extends OfRun {
   kind: 'keepMuted' | 'muteFor' | 'muteOnEntry';
   startedAt: string;
@@ -60,6 +61,7 @@ export interface StandingMuteEvent extends OfRun {
   result?: Omit<MuteLockResult, 'callId'> | Omit<MuteOnEntryResult, 'callId'>;
 }
 
+/** One event, as it is POSTed to its receiver: CloudEvents 1.0 in structured mode. */
 export interface ModerationEvent {
   specversion: '1.0';
   /** The same in all attempts. */

@@ -17,6 +17,7 @@ export const FAILURE_TYPES = [
   'RestoreFailed',
 ] as const;
 
+/** `type` of the `ApplicationFailure` that an operation closes with. `docs/api.md` says what to do about each. */
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
 /** The outcome of a cancelled operation, which closes as cancelled and not as failed. */
@@ -38,19 +39,23 @@ export const EFFECTIVE: ReadonlySet<string> = new Set([
   'TimedOut',
 ]);
 
+/** Of a failure that is about a call. */
+export interface CallDetails {
+  callId: string;
+}
+
 /**
- * The one object in a failure's `details`. It contains what support will ask for, and nothing of Graph's bodies,
- * because they may name people.
+ * Graph's last answer, if there was one: what a support request to Microsoft needs. It contains nothing of Graph's bodies
+ * but the code, because they may name people.
  */
-export interface FailureDetails {
-  callId?: string;
-  /** HTTP status of Graph's answer, if there was one. */
+export interface GraphAnswer {
+  /** HTTP status. */
   status?: number;
-  /** `error.code` of Graph's answer: a word, or the calling service's number as a string, such as "7503". */
+  /** `error.code`, or `resultInfo.code`: a word, or the calling service's number as a string, such as `'7503'`. */
   code?: string;
-  /** Graph's `subcode` if a call ended or an operation failed. */
+  /** `resultInfo.subcode`, if a call ended or an operation failed. */
   subcode?: string;
-  /** Graph's `request-id`, to name in a support request to Microsoft. */
+  /** Graph's `request-id`, to name in a support request. */
   requestId?: string;
   /** The `client-request-id` that was sent to Graph. */
   clientRequestId?: string;
@@ -58,17 +63,58 @@ export interface FailureDetails {
   retryAfterSeconds?: number;
   /** Which attempt of the activity this was, from 1. */
   attempt?: number;
-  /** Every issue of the request, for `InvalidRequest`. */
-  issues?: readonly string[];
-  /** State of the call, for `CallNotEstablished` and `CallEnded`. */
-  state?: string;
+}
+
+/** Of an operation: what it has left behind. */
+export interface OperationDetails extends CallDetails {
   /** Whether the call was put back as it was read; absent if nothing could have changed. */
   restored?: boolean;
-  /** For a mute of others: the outcome of each of them. */
+  /** For a mute of others that has sent anything: the outcome of each of them. */
   participants?: readonly ParticipantResult[];
-  /** For `RestoreFailed`: what had failed before the restore did, a failure's type or `Cancelled`. */
-  failure?: string;
 }
+
+/** Of an operation that has reached Graph. */
+export interface GraphDetails extends OperationDetails, GraphAnswer {}
+
+/**
+ * The one object in the `details` of a failure, by the failure's type. On the wire it is the same object, as the first
+ * entry of the `ApplicationFailure`'s details.
+ */
+export interface FailureDetailsByType {
+  /** `issues`: every error of the request, each with its field and its remedy. `callId` if that was valid. */
+  InvalidRequest: Partial<OperationDetails> & { issues: readonly string[] };
+  NotAGroupCall: OperationDetails;
+  /** `state` as Graph reported it, such as `'establishing'`; empty if it reported none. */
+  CallNotEstablished: OperationDetails & { state: string };
+  CallNotFound: GraphDetails;
+  CallEnded: GraphDetails;
+  PermissionDenied: GraphDetails;
+  Unauthorized: GraphDetails;
+  OperationFailed: GraphDetails;
+  GraphUnavailable: GraphDetails;
+  Unconfirmed: GraphDetails;
+  Superseded: OperationDetails;
+  /** `failure`: what had failed before the restore did. */
+  RestoreFailed: GraphDetails & { restored: false; failure: FailureType | typeof CANCELLED };
+}
+
+/** The details of a failure of type `T`. Without `T` it is their union, which a `switch` on the failure's type narrows. */
+export type FailureDetails<T extends FailureType = FailureType> = FailureDetailsByType[T];
+
+/**
+ * Every field that some member of a union has, each optional: for code that collects details, or passes them on, whatever
+ * the type of the failure.
+ */
+export type FieldsOf<Union> = {
+  [Field in Union extends unknown ? keyof Union : never]?: Union extends unknown
+    ? Field extends keyof Union
+      ? Exclude<Union[Field], undefined>
+      : never
+    : never;
+};
+
+/** Details of a failure whose type may still change, such as that of an operation which is being restored. */
+export type AnyFailureDetails = FieldsOf<FailureDetails>;
 
 export function isFailureType(value: unknown): value is FailureType {
   return FAILURE_TYPES.some((type) => type === value);

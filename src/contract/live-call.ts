@@ -8,7 +8,10 @@ import { canonicalTenantId, isTenantId } from './tenant.ts';
  * call itself. Anyone may send these inputs, so each is checked on arrival.
  */
 
-/** As Graph calls them; `establishing` is everything before `established`. */
+/**
+ * As Graph calls them; `establishing` is everything before `established`.
+ * https://learn.microsoft.com/graph/api/resources/call
+ */
 export type CallState = 'establishing' | 'established' | 'terminated';
 
 export const CALL_STATES: readonly CallState[] = ['establishing', 'established', 'terminated'];
@@ -38,7 +41,7 @@ export interface CallEstablished {
   tenantId?: string;
 }
 
-/** Payload of `label`: labels to be set and to be taken off. */
+/** Payload of `label`: labels to add and to remove. Each is 1 to 64 of `A-Z a-z 0-9 _ . : -`. */
 export interface Labelling {
   add: string[];
   remove: string[];

@@ -5,18 +5,19 @@ import {
   STANDING_MUTE_RULES,
   OF_CALL,
   type CheckedFields,
+  type StandingMuteDefinition,
   type StandingMuteTerms,
   type OfCall,
 } from './standing-mute.ts';
+import { QUERY, WORKFLOW } from './names.ts';
 import type { MuteState } from './operation.ts';
 
-/** The workflow type of mute locks and timed mutes. */
-export const MUTE_LOCK = 'keepMuted';
-
-/** The query of a mute lock, which it answers with a `MuteLockStatus`. */
-export const MUTE_LOCK_QUERY = 'keepMuted';
-
-/** One mute lock a call, as there is one operation a call. */
+/**
+ * The workflow ID of a mute lock or timed mute: one for each call, so at most one runs.
+ *
+ * @example
+ * muteLockIdOf(callId); // 'call-moderation/57dab8b1-894c-409a-b240-bd8beae78896/keep-muted'
+ */
 export function muteLockIdOf(callId: string): string {
   return `${workflowIdOf(callId)}/keep-muted`;
 }
@@ -24,17 +25,20 @@ export function muteLockIdOf(callId: string): string {
 /** How long a mute lock is active, and how it works. */
 export interface MuteLockTerms extends StandingMuteTerms {
   /**
-   * Mute again whenever the roster shows the application unmuted (a mute lock), or not (a timed mute). Default true.
+   * Mute again whenever the roster shows the application unmuted (a mute lock), or not (a timed mute).
+   *
+   * @default true
    */
   enforce?: boolean;
   /**
-   * How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400). Default 10
-   * in 600.
+   * How often it mutes again before it gives up: `mutes` (1 to 100) within `withinSeconds` (1 to 86,400).
+   *
+   * @default { mutes: 10, withinSeconds: 600 }
    */
   atMost?: { mutes: number; withinSeconds: number };
 }
 
-/** Input of the workflow `keepMuted`. */
+/** Input of the workflow `keepMuted`. A timed mute (`enforce: false`) needs `forSeconds` or `until`. */
 export type MuteLockRequest = OfCall & MuteLockTerms;
 
 export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
@@ -42,7 +46,11 @@ export const DEFAULT_AT_MOST = { mutes: 10, withinSeconds: 600 } as const;
 /** Upper limit on re-mutes per mute lock, regardless of rate. */
 export const MAX_MUTES = 100;
 
+/** Before its first mute is confirmed; afterwards; while its last operation unmutes; when it has ended. */
 export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
+
+/** Every end of a mute lock. */
+export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
 
 /**
  * Why a mute lock has ended:
@@ -52,8 +60,6 @@ export type MuteLockPhase = 'muting' | 'keepingMuted' | 'unmuting' | 'ended';
  * - `gaveUp`: others unmuted it more often than `atMost` allows, and it is left unmuted
  * - `callEnded`
  */
-export const MUTE_LOCK_ENDS = ['expired', 'released', 'unmuted', 'gaveUp', 'callEnded'] as const;
-
 export type MuteLockEnd = (typeof MUTE_LOCK_ENDS)[number];
 
 /** Answer of the query `keepMuted`. Times are ISO 8601 in UTC. */
@@ -68,13 +74,17 @@ export interface MuteLockStatus {
   mutesAgain: number;
   /** Rosters that it received. */
   rosters: number;
+  /** The application's own participant, once it is known. */
   participantId?: string;
+  /** The application's newest state in a roster. */
   lastSeen?: MuteState;
 }
 
+/** Result of a mute lock or timed mute. Times are ISO 8601 in UTC. */
 export interface MuteLockResult {
   callId: string;
   endedBy: MuteLockEnd;
+  /** How often it has muted again. */
   mutesAgain: number;
   startedAt: string;
   endedAt: string;
@@ -108,7 +118,13 @@ const MUTE_LOCK_RULE = object<MuteLockRequest>({
 
 const TERMS_RULE = object<MuteLockTerms>({ rules: TERMS, otherwise, of: 'here' });
 
-/** Checks the input of a mute lock, as `checkRequest` does that of an operation. */
+/**
+ * Checks the input of a mute lock or timed mute, as `checkRequest` does that of an operation.
+ *
+ * @example
+ * const checked = checkMuteLock({ callId, forSeconds: 600 });
+ * if (!checked.ok) console.error(checked.issues);
+ */
 export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
   const checked = checkStandingMute(input, MUTE_LOCK_RULE);
   if (!checked.ok) return checked;
@@ -122,6 +138,18 @@ export function checkMuteLock(input: unknown): CheckedFields<MuteLockRequest> {
 }
 
 /** Checks the payload of `extend`: the terms that replace the earlier ones. */
-export function checkTerms(input: unknown): CheckedFields<MuteLockTerms> {
+export function checkMuteLockTerms(input: unknown): CheckedFields<MuteLockTerms> {
   return checkStandingMute(input, TERMS_RULE);
 }
+
+/** Mute locks and timed mutes. */
+export const MUTE_LOCK: StandingMuteDefinition<MuteLockRequest, MuteLockTerms> = {
+  name: 'mute lock',
+  workflowType: WORKFLOW.keepMuted,
+  query: QUERY.keepMuted,
+  workflowIdOf: muteLockIdOf,
+  check: checkMuteLock,
+  checkTerms: checkMuteLockTerms,
+  terms: ['until', 'forSeconds', 'enforce', 'atMost'],
+  summaryOf: ({ callId, enforce = true }) => `${enforce ? 'Keep muted' : 'Mute for a time'}: call ${callId}`,
+};

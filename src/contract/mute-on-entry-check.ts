@@ -1,6 +1,6 @@
 import { isFields, type Rule } from './check.ts';
 import { checkMuteOnEntryRule, type MuteOnEntryRule } from './mute-on-entry.ts';
-import { kindOf } from './target.ts';
+import { targetKind } from './target.ts';
 import type { Policy, PolicyRules } from './policy.ts';
 
 /**
@@ -53,7 +53,7 @@ export function faultsBesideOnEntry({ action, rules, when, request = {}, onConfl
     ...(when.quietHours === undefined
       ? []
       : ['rules.onEntry does not go with when.quietHours, which mute the application; make two policies']),
-    ...(kindOf(request.target) === 'self'
+    ...(targetKind(request.target) === 'self'
       ? []
       : [
           'rules.onEntry does not go with request.target, because it mutes newcomers; leave request.target out, and list in rules.onEntry.except the participants to leave unmuted',

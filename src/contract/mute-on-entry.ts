@@ -5,18 +5,19 @@ import {
   STANDING_MUTE_RULES,
   OF_CALL,
   type CheckedFields,
+  type StandingMuteDefinition,
   type StandingMuteTerms,
   type OfCall,
 } from './standing-mute.ts';
+import { QUERY, WORKFLOW } from './names.ts';
 import { MAX_PARTICIPANTS, toParticipantIds } from './target.ts';
 
-/** The workflow type. */
-export const MUTE_ON_ENTRY = 'muteOnEntry';
-
-/** Its query, which it answers with a `MuteOnEntryStatus`. */
-export const MUTE_ON_ENTRY_QUERY = 'muteOnEntry';
-
-/** One a call, as there is one operation a call. */
+/**
+ * The workflow ID of a mute on entry: one for each call, so at most one runs.
+ *
+ * @example
+ * muteOnEntryIdOf(callId); // 'call-moderation/57dab8b1-894c-409a-b240-bd8beae78896/entry'
+ */
 export function muteOnEntryIdOf(callId: string): string {
   return `${workflowIdOf(callId)}/entry`;
 }
@@ -36,23 +37,29 @@ export type MuteOnEntryRequest = OfCall & MuteOnEntryTerms;
 /** Maximum number of newcomers that one run mutes. When it is reached, the run ends with `gaveUp`; start a new one. */
 export const MAX_NEWCOMERS = 1_000;
 
+/**
+ * Until it has read who is in the call (`reading`); while it waits for newcomers; while an operation mutes some; when it
+ * has ended.
+ */
 export type MuteOnEntryPhase = 'reading' | 'watching' | 'muting' | 'ended';
 
+/** Every end of a mute on entry. */
+export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
+
 /**
- * Why it has ended:
+ * Why a mute on entry has ended:
  *
  * - `expired`, `released`: as planned
- * - `gaveUp`: MAX_NEWCOMERS have joined
+ * - `gaveUp`: 1,000 newcomers have joined, the maximum of one run
  * - `callEnded`
  *
  * Nobody is unmuted, because Graph unmutes nobody but the application.
  */
-export const MUTE_ON_ENTRY_ENDS = ['expired', 'released', 'gaveUp', 'callEnded'] as const;
-
 export type MuteOnEntryEnd = (typeof MUTE_ON_ENTRY_ENDS)[number];
 
 /** Newcomers by outcome, each counted once: `newcomers` is the sum of the others and of those under way. */
 export interface Newcomers {
+  /** All of them. */
   newcomers: number;
   /** Shown as muted by a roster, whether or not they have unmuted since. */
   muted: number;
@@ -96,10 +103,13 @@ export interface MuteOnEntryStatus extends Newcomers {
   rosters: number;
 }
 
+/** Result of a mute on entry. Times are ISO 8601 in UTC. */
 export interface MuteOnEntryResult extends Newcomers {
   callId: string;
   endedBy: MuteOnEntryEnd;
+  /** Number of people whom the roster listed at its begin, without lobby and application. */
   wereThere: number;
+  /** Whether it was ever known who was there; without that, nobody was muted. */
   isRosterComplete: boolean;
   startedAt: string;
   endedAt: string;
@@ -129,7 +139,13 @@ const TERMS_RULE = object<MuteOnEntryTerms>({ rules: TERMS, otherwise, of: 'here
 const { forSeconds } = STANDING_MUTE_RULES;
 const MUTE_ON_ENTRY_RULE_FIELDS = object<MuteOnEntryRule>({ rules: { forSeconds, except }, otherwise, of: 'here' });
 
-/** Checks the input of a mute on entry, as `checkRequest` does that of an operation. */
+/**
+ * Checks the input of a mute on entry, as `checkRequest` does that of an operation.
+ *
+ * @example
+ * const checked = checkMuteOnEntry({ callId, except: [chairId] });
+ * if (!checked.ok) console.error(checked.issues);
+ */
 export function checkMuteOnEntry(input: unknown): CheckedFields<MuteOnEntryRequest> {
   return checkStandingMute(input, MUTE_ON_ENTRY_RULE);
 }
@@ -143,3 +159,15 @@ export function checkMuteOnEntryTerms(input: unknown): CheckedFields<MuteOnEntry
 export function checkMuteOnEntryRule(input: unknown): CheckedFields<MuteOnEntryRule> {
   return checkStandingMute(input, MUTE_ON_ENTRY_RULE_FIELDS);
 }
+
+/** Mutes on entry. */
+export const MUTE_ON_ENTRY: StandingMuteDefinition<MuteOnEntryRequest, MuteOnEntryTerms> = {
+  name: 'mute on entry',
+  workflowType: WORKFLOW.muteOnEntry,
+  query: QUERY.muteOnEntry,
+  workflowIdOf: muteOnEntryIdOf,
+  check: checkMuteOnEntry,
+  checkTerms: checkMuteOnEntryTerms,
+  terms: ['until', 'forSeconds', 'except'],
+  summaryOf: ({ callId }) => `Mute on entry of call ${callId}`,
+};

@@ -3,14 +3,36 @@
  * Temporal SDK or the Temporal CLI uses these strings, so none may change without a new major version.
  */
 
-/** The two workflow types, which are also the two actions of Graph's `call: mute` and `call: unmute`. */
+/** The two workflow types of operations, which are also the two actions of Graph's `call: mute` and `call: unmute`. */
 export type Action = 'mute' | 'unmute';
 
+/** The task queue of workers and clients that name no other. */
 export const DEFAULT_TASK_QUEUE = 'call-moderation';
 
 /**
- * Signals of a running operation. The webhook sends the first three, clients send `supersede`, and `watch` by
- * workflows that want a signal when the operation ends.
+ * Every workflow type. Start `mute`, `unmute`, `keepMuted` and `muteOnEntry` with any client of Temporal, under the
+ * workflow ID that `workflowIdOf`, `muteLockIdOf` or `muteOnEntryIdOf` returns. The others are started by the webhook
+ * (`liveCall`), by a schedule (`applyPolicy`), by a Nexus caller (`nexusOrder`) and by other workflows (`publishEvent`).
+ */
+export const WORKFLOW = {
+  mute: 'mute',
+  unmute: 'unmute',
+  /** A mute lock or a timed mute. */
+  keepMuted: 'keepMuted',
+  muteOnEntry: 'muteOnEntry',
+  /** An active call. */
+  liveCall: 'liveCall',
+  /** A run of a policy. */
+  applyPolicy: 'applyPolicy',
+  /** An operation for a Nexus caller. */
+  nexusOrder: 'nexusOrder',
+  /** The delivery of one event. */
+  publishEvent: 'publishEvent',
+} as const;
+
+/**
+ * Signals of a running operation, `mute` or `unmute`. The webhook sends the first three, clients send `supersede`, and
+ * `watch` by workflows that want a signal when the operation ends. `keepMuted` and `muteOnEntry` take the first two, too.
  */
 export const SIGNAL = {
   rosterUpdated: 'rosterUpdated',
@@ -20,25 +42,32 @@ export const SIGNAL = {
   watch: 'watch',
 } as const;
 
-/**
- * The signal that an operation sends to its watchers as it ends: `{ runId }`. They read the run to learn its outcome.
- */
-export const OPERATION_ENDED = 'operationEnded';
+/** Signals of `keepMuted` and `muteOnEntry`: end now, and new terms from now on. */
+export const STANDING_MUTE_SIGNAL = { release: 'release', extend: 'extend' } as const;
 
-/** The workflow type of an active call. */
-export const LIVE_CALL = 'liveCall';
-
-/** Signals of an active call. The webhook sends the first two, clients send `label`. */
+/** Signals of `liveCall`. The webhook sends the first two, clients send `label`. */
 export const LIVE_CALL_SIGNAL = {
   callEstablished: 'callEstablished',
   callEnded: 'callEnded',
   label: 'label',
 } as const;
 
+/**
+ * The signal that an operation sends to its watchers as it ends: `{ runId }`. They read the run to learn its outcome.
+ */
+export const OPERATION_ENDED = 'operationEnded';
+
 /** The signal that a client sends to a closing run of a policy, once the change is made that the run is there for. */
 export const POLICY_CHANGED = 'policyChanged';
 
-export const QUERY = { operation: 'operation', liveCall: 'liveCall', policy: 'policy' } as const;
+/** Every query, by the workflow that answers it: `operation` is that of `mute` and `unmute`, `policy` of `applyPolicy`. */
+export const QUERY = {
+  operation: 'operation',
+  keepMuted: 'keepMuted',
+  muteOnEntry: 'muteOnEntry',
+  liveCall: 'liveCall',
+  policy: 'policy',
+} as const;
 
 /** Search attributes. */
 export const SEARCH_ATTRIBUTE = {

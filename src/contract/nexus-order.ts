@@ -1,17 +1,13 @@
 import { isFields } from './check.ts';
-import type { FailureDetails } from './failure.ts';
 import type { Action } from './names.ts';
 import { checkRequest, ON_CONFLICT, type ModerationRequest, type OnConflict } from './request.ts';
-import { kindOf } from './target.ts';
+import { targetKind } from './target.ts';
 
 /**
  * The input of the workflow behind the Nexus operations `mute`, `unmute` and `muteParticipants`. It contains what the caller
  * sent, unread: the workflow checks it, so that an invalid request fails as every other failure does. A Nexus handler could only
  * return such a failure with another one around it.
  */
-
-/** The workflow type. */
-export const NEXUS_ORDER = 'nexusOrder';
 
 const OPERATIONS = ['mute', 'unmute', 'muteParticipants'] as const;
 
@@ -22,7 +18,8 @@ export type OrderedOperation = (typeof OPERATIONS)[number];
 export interface Refusal {
   type: string;
   message: string;
-  details: FailureDetails;
+  /** As the client's error has them. */
+  details: object;
 }
 
 /** What was asked for, or why nothing is done. */
@@ -74,7 +71,7 @@ function isRefusal(value: unknown): value is Refusal {
 
 /** Each operation has one kind of result, so the target must be of its kind. */
 function issuesOfTarget(operation: OrderedOperation, { target }: ModerationRequest): string[] {
-  const isOfOthers = kindOf(target) !== 'self';
+  const isOfOthers = targetKind(target) !== 'self';
   if (operation === 'mute' && isOfOthers)
     return ['target is for the operation muteParticipants; call that one, or leave target out'];
   if (operation === 'muteParticipants' && !isOfOthers)

@@ -1,6 +1,8 @@
-/** A key for AES-256, 32 bytes, and what it is called. */
+/** A key for AES-256, and its name. */
 export interface PayloadKey {
+  /** 1 to 64 of `A-Z a-z 0-9 _ . -`. Each payload names it, so it must not change. */
   id: string;
+  /** 32 bytes. */
   key: Uint8Array;
 }
 

@@ -27,7 +27,7 @@ import {
   type PolicyTarget,
   type PolicyWhen,
 } from './policy.ts';
-import { faultOfTarget, ON_CONFLICT, REQUEST_RULES } from './request.ts';
+import { targetIssue, ON_CONFLICT, REQUEST_RULES } from './request.ts';
 
 /** The check of a policy without its times, which `src/schedule/spec.ts` reads when the schedule is created. */
 
@@ -147,7 +147,7 @@ const NOTE = object<{ note?: string }>({
 });
 
 /** The issues of a policy's note, which is stored beside it. */
-export function faultsOfNote(note: unknown): readonly string[] {
+export function noteIssues(note: unknown): readonly string[] {
   const checked = check(NOTE, { note });
   return checked.ok ? [] : checked.issues;
 }
@@ -204,7 +204,7 @@ function faultOfCombination(policy: Policy): string | undefined {
 function faultOfOthers({ action, target: which, rules: decides, when: times, request: asked = {} }: Policy) {
   const { target: whom } = asked;
   if (whom === undefined || whom === 'self') return undefined;
-  const fault = faultOfTarget(asked, action);
+  const fault = targetIssue(asked, action);
   if (fault !== undefined) return `request.${fault}`;
   if (times.quietHours !== undefined) {
     return "when.quietHours goes with request.target 'self' only: they end with an unmute, and Graph can never unmute other participants; use at, every or cron";

@@ -17,38 +17,61 @@ export interface Policy {
   target: PolicyTarget;
   when: PolicyWhen;
   /**
-   * What to do if it is due and the previous run has not ended. By default `skip` if it mutes, and `bufferOne` if it
-   * unmutes. Not with `when.quietHours`: no run of them is ever skipped, and none waits for another.
+   * What to do if it is due and the previous run has not ended. Not with `when.quietHours`: no run of them is ever
+   * skipped, and none waits for another.
+   *
+   * @default 'skip' if it mutes, 'bufferOne' if it unmutes
    */
   overlap?: PolicyOverlap;
   /**
    * How late it may still run after an outage of Temporal or of all workers: seconds, or such as `15m`, at least 10
-   * seconds. Runs that are later are skipped. By default a minute if it mutes, and an hour if it unmutes. Not with
-   * `when.quietHours`: a late run of them does what is right when it runs.
+   * seconds. Runs that are later are skipped. Not with `when.quietHours`: a late run of them does what is right when it
+   * runs.
+   *
+   * @default a minute if it mutes, an hour if it unmutes
    */
   catchupWindow?: number | string;
   /** Rules besides the schedule. */
   rules?: PolicyRules;
   /** Of each operation, as `mute` and `unmute` take them. */
   request?: PolicyRequest;
-  /** What to do on a call if another operation runs there to which it cannot attach. Default `supersede`. */
+  /**
+   * What to do on a call if another operation runs there to which it cannot attach.
+   *
+   * @default 'supersede'
+   */
   onConflict?: OnConflict;
-  /** Operations at a time, 1 to 50. Default 10. */
+  /**
+   * Operations at a time, 1 to 50.
+   *
+   * @default 10
+   */
   concurrency?: number;
-  /** Operations started in a second, 1 to 50. Default 10. */
+  /**
+   * Operations started in a second, 1 to 50.
+   *
+   * @default 10
+   */
   perSecond?: number;
 }
 
 /** Calls by their IDs, or all active calls, optionally only those of a tenant or with a label. */
 export type PolicyTarget = { calls: readonly string[] } | { live: { tenantId?: string; label?: string } };
 
+/** The fields of a request that a policy can set for all of its operations. */
 export type PolicyRequest = Pick<
   ModerationRequest,
   'tenantId' | 'confirmWithinSeconds' | 'onUnconfirmed' | 'requestedBy' | 'reason' | 'target'
 >;
 
+/**
+ * As the overlap policies of Temporal's schedules: skip the run; start it when the running one ends, one (`bufferOne`) or
+ * all; cancel or terminate the running one; run beside it.
+ * https://docs.temporal.io/schedule#overlap-policy
+ */
 export type PolicyOverlap = 'skip' | 'bufferOne' | 'bufferAll' | 'cancelOther' | 'terminateOther' | 'allowAll';
 
+/** Rules of a policy besides its schedule. */
 export interface PolicyRules {
   /**
    * Also mute the application in a call of the target when it is established. Only with `mute`; then `when` may be
@@ -78,19 +101,28 @@ export interface PolicyRules {
 export interface PolicyWhen {
   /** Times of day, such as `18:00` or `07:30:15`. */
   at?: string | readonly string[];
-  /** With `at`: the days, such as `mon`, `friday`, `weekdays`, `weekends`; every day by default. */
+  /**
+   * With `at`: the days, such as `mon`, `friday`, `weekdays`, `weekends`.
+   *
+   * @default every day
+   */
   days?: readonly string[];
+  /** Time between two runs: a duration. */
   every?: number | string;
   /** With 5 to 7 fields, as Temporal reads them. */
   cron?: string | readonly string[];
-  /** A date. */
+  /** A date: ISO 8601 in `timeZone` or with an offset, `now`, `in 2h`, `today 18:00` or `tomorrow 09:30`. */
   once?: string;
   /**
    * With `mute`: the calls of the target are muted in these hours, also those that are established meanwhile, and
    * unmuted after them. A run looks at the clock, so it does what is right when it works, however late that is.
    */
   quietHours?: QuietHours;
-  /** The time zone of all of these, such as `Europe/Berlin`. Default UTC. */
+  /**
+   * The time zone of all of these, such as `Europe/Berlin`.
+   *
+   * @default 'UTC'
+   */
   timeZone?: string;
   /** Not before, and not after: dates. */
   start?: string;
@@ -101,9 +133,14 @@ export interface PolicyWhen {
 
 /** Times of day; if `to` is before `from`, it is on the next day. */
 export interface QuietHours {
+  /** Such as `22:00`. */
   from: string;
   to: string;
-  /** On which they begin; every day by default. */
+  /**
+   * On which they begin.
+   *
+   * @default every day
+   */
   days?: readonly string[];
 }
 
@@ -172,9 +209,10 @@ export interface PolicyReport {
  */
 export type PolicyStop = 'hours' | 'changed' | 'notDue' | 'deadline';
 
-/** Of the participants to mute: everyone in the target, without those who have left or wait in the lobby. */
+/** How many of the participants to mute were muted: everyone in the target, without those who have left or wait in the lobby. */
 export interface MutedOthers {
   muted: number;
+  /** All of them. */
   of: number;
 }
 
@@ -189,11 +227,14 @@ export interface Closing {
 /** A client makes a change of a policy within this time, or not at all. */
 export const CHANGE_WITHIN_MS = 60_000;
 
-export const APPLY_POLICY = 'applyPolicy';
-
 const POLICY_PREFIX = 'call-moderation/policy/';
 
-/** The ID of the policy's schedule. Its runs have the same ID, with the time appended. */
+/**
+ * The ID of the policy's Temporal Schedule. Its runs have the same workflow ID, with the time appended.
+ *
+ * @example
+ * scheduleIdOf('quiet-night'); // 'call-moderation/policy/quiet-night'
+ */
 export function scheduleIdOf(policyId: string): string {
   return POLICY_PREFIX + policyId;
 }

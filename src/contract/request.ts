@@ -6,13 +6,30 @@ import { TARGET, type ParticipantsTarget, type Target } from './target.ts';
 export interface ModerationRequest {
   /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph returned it when the call was created or answered. */
   callId: string;
-  /** Sent to Graph with the request and echoed by it, at most 256 characters. Default: the run ID. */
+  /**
+   * Sent to Graph with the request and echoed by it, at most 256 characters.
+   *
+   * @default the run ID
+   */
   clientContext?: string;
-  /** The tenant to take the token from, for applications in many tenants: its ID or one of its domains. */
+  /**
+   * The tenant to take the token from, for applications in many tenants: its ID or one of its domains.
+   *
+   * @default the application's own tenant
+   */
   tenantId?: string;
-  /** Seconds from Graph's acceptance to the roster's confirmation, 1 to 300. */
+  /**
+   * Seconds from Graph's acceptance to the roster's confirmation, 1 to 300.
+   *
+   * @default 30
+   */
   confirmWithinSeconds?: number;
-  /** What to do with the call if the roster does not confirm. */
+  /**
+   * What to do with the call if the roster does not confirm: put it back as it was read before, or leave it. Only `leave`
+   * for other participants, because Graph cannot unmute them.
+   *
+   * @default 'restore'
+   */
   onUnconfirmed?: 'restore' | 'leave';
   /** Who asked, for the audit trail: an opaque ID of a service or an object, at most 128 characters. Not a name. */
   requestedBy?: string;
@@ -24,7 +41,11 @@ export interface ModerationRequest {
    * looked up by a list filter. A request with the same ID and other fields is refused.
    */
   requestId?: string;
-  /** Whom to mute, if not the application itself; only with `mute`, because Graph unmutes nobody else. */
+  /**
+   * Whom to mute. Another target than `'self'` only with `mute`, because Graph unmutes nobody else.
+   *
+   * @default 'self'
+   */
   target?: Target;
 }
 
@@ -34,6 +55,7 @@ export type ParticipantsMuteRequest = ModerationRequest & { target: Participants
 /** What to do while another operation runs on the call to which a request cannot attach. */
 export const ON_CONFLICT = ['supersede', 'queue', 'reject'] as const;
 
+/** `supersede` ends the running operation and continues for both; `queue` waits for its end; `reject` fails. */
 export type OnConflict = (typeof ON_CONFLICT)[number];
 
 export const DEFAULT_CONFIRM_WITHIN_SECONDS = 30;
@@ -72,22 +94,28 @@ const REQUEST = object<ModerationRequest>({
   of: 'of a request',
 });
 
+/** The request in canonical form, or its issues, each with its field and its remedy. */
 export type CheckedRequest = { ok: true; request: ModerationRequest } | { ok: false; issues: readonly string[] };
 
 /**
  * Checks a request: every issue has its field and its remedy, and nothing is guessed. A valid request is returned
  * with its call, tenant and target in canonical form and without fields that are `undefined`.
+ *
+ * @example
+ * const checked = checkRequest(body, 'mute');
+ * if (!checked.ok) throw new Error(checked.issues.join('; '));
+ * await moderation.mute(checked.request);
  */
 export function checkRequest(input: unknown, action: Action = 'mute'): CheckedRequest {
   const checked = check(REQUEST, input);
   if (!checked.ok) return checked;
   const { value: request } = checked;
-  const fault = faultOfTarget(request, action);
+  const fault = targetIssue(request, action);
   return fault === undefined ? { ok: true, request } : { ok: false, issues: [fault] };
 }
 
 /** Fields that are valid on their own may be invalid together. */
-export function faultOfTarget(request: Omit<ModerationRequest, 'callId'>, action: Action): string | undefined {
+export function targetIssue(request: Omit<ModerationRequest, 'callId'>, action: Action): string | undefined {
   if (request.target === undefined) return undefined;
   if (action === 'unmute') return UNMUTES_NOBODY;
   return request.onUnconfirmed === 'restore' ? RESTORES_NOBODY : undefined;

@@ -2,7 +2,10 @@ import { isFields, type Fields } from './check.ts';
 import { isAction, type Action } from './names.ts';
 import { checkRequest, type ModerationRequest } from './request.ts';
 
-/** One participant of a roster, as much of it as an operation needs. */
+/**
+ * One participant of a roster, as much of it as an operation needs.
+ * https://learn.microsoft.com/graph/api/resources/participant
+ */
 export interface RosterParticipant {
   id: string;
   isMuted: boolean;
@@ -25,16 +28,24 @@ export interface RosterUpdate {
   isIncomplete?: boolean;
 }
 
-/** Payload of `callEnded`: Graph's `resultInfo`. */
+/**
+ * Payload of `callEnded`: Graph's `resultInfo`.
+ * https://learn.microsoft.com/graph/api/resources/resultinfo
+ */
 export interface CallEnd {
   code?: number | string;
   subcode?: number | string;
   message?: string;
 }
 
-/** Payload of `operationUpdated`: a `commsOperation` that continued after Graph had answered the POST. */
+/**
+ * Payload of `operationUpdated`: a `commsOperation` that continued after Graph had answered the POST.
+ * https://learn.microsoft.com/graph/api/resources/commsoperation
+ */
 export interface OperationUpdate {
+  /** Graph's ID of it. */
   operationId: string;
+  /** As it was sent with the POST. */
   clientContext?: string;
   /** Graph's status in lower case: `notstarted`, `running`, `completed` or `failed`. */
   status: string;
@@ -49,7 +60,11 @@ export interface Successor {
   request: ModerationRequest;
   /** Chosen by the starter; stored in the memo of the successor, so that its starter recognizes it. */
   id?: string;
-  /** Time of the request in ms since the epoch. Default: the arrival of the signal. */
+  /**
+   * Time of the request in ms since the epoch.
+   *
+   * @default the arrival of the signal
+   */
   wishedAt?: number;
   /** ID of a workflow that gets a signal when the superseded run, and later the successor, ends. */
   watcher?: string;
@@ -145,7 +160,7 @@ export function toRosterUpdate(value: unknown): RosterUpdate | undefined {
   };
 }
 
-function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
+function toResultInfo({ code, subcode, message }: Fields): CallEnd | undefined {
   if (!(isNothing(code) || isCode(code)) || !(isNothing(subcode) || isCode(subcode))) return undefined;
   if (!(isNothing(message) || typeof message === 'string')) return undefined;
   return {
@@ -158,14 +173,14 @@ function reasonOf({ code, subcode, message }: Fields): CallEnd | undefined {
 /** A call may end without a reason, so no payload at all fits too. */
 export function toCallEnd(value: unknown): CallEnd | undefined {
   if (isNothing(value)) return {};
-  return isFields(value) ? reasonOf(value) : undefined;
+  return isFields(value) ? toResultInfo(value) : undefined;
 }
 
 export function toOperationUpdate(value: unknown): OperationUpdate | undefined {
   if (!isFields(value)) return undefined;
   const { operationId, status, clientContext } = value;
   if (!isId(operationId) || !isText(status, MAX_STATUS)) return undefined;
-  const reason = reasonOf(value);
+  const reason = toResultInfo(value);
   if (reason === undefined || !(isNothing(clientContext) || isText(clientContext, MAX_ID))) return undefined;
   return {
     operationId,

@@ -1,22 +1,31 @@
 import { CALL_ID, check, isFields, matching, number, TENANT_ID, text, type Rule, type Rules } from './check.ts';
+import type { QUERY, WORKFLOW } from './names.ts';
 
-/** Standing mutes (mute locks and mutes on entry): their end, their requester, and the check of both. */
+/**
+ * Standing mutes (mute locks and mutes on entry): their end, their requester, the check of both, and the definition
+ * that client and workflow share.
+ */
 
+/** When a standing mute ends. */
 export interface StandingMuteTerms {
   /**
-   * When it ends, ISO 8601 with a time zone. Not together with `forSeconds`; if both are absent, it ends with its
-   * release.
+   * ISO 8601 with a time zone, such as `2026-11-24T17:30:00Z`. Not together with `forSeconds`; if both are absent, it
+   * ends with its release.
    */
   until?: string;
-  /** Seconds from its start, 1 to 2,592,000 (30 days). */
+  /** Seconds from its start, or from the `extend` that sets it: 1 to 2,592,000 (30 days). */
   forSeconds?: number;
 }
 
+/** The call of a standing mute, and who asks for it. All of it is passed on to its operations. */
 export interface OfCall {
+  /** The call: 1 to 128 of `A-Z a-z 0-9 _ -`, as Graph returned it when the call was created or answered. */
   callId: string;
+  /** The tenant to take the token from, for applications in many tenants: its ID or one of its domains. */
   tenantId?: string;
-  /** For the audit trail, as in an operation's request, and passed on to its operations. */
+  /** Who asked, for the audit trail: an opaque ID, at most 128 characters. Not a name. */
   requestedBy?: string;
+  /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
 }
 
@@ -29,9 +38,6 @@ export function ofCall({ callId, tenantId, requestedBy, reason }: OfCall): OfCal
     ...(reason !== undefined && { reason }),
   };
 }
-
-/** Signals of a running one, besides `rosterUpdated` and `callEnded`. */
-export const STANDING_MUTE_SIGNAL = { release: 'release', extend: 'extend' } as const;
 
 /**
  * Time of the request behind such a signal, in ms since the epoch: both signals may contain it in the field
@@ -46,7 +52,7 @@ export function takeWish(payload: unknown): { wishedAt?: number; rest: unknown }
 }
 
 /** The `ModerationOutcome` for this end, such as `GaveUp`. */
-export function outcomeOf(end: string): string {
+export function endOutcome(end: string): string {
   return end.replace(/^./, (letter) => letter.toUpperCase());
 }
 
@@ -73,6 +79,7 @@ export const OF_CALL: Rules<OfCall> = {
   reason: text(256, { lines: true }),
 };
 
+/** The input in canonical form, or its issues, each with its field and its remedy. */
 export type CheckedFields<T> = { ok: true; request: T } | { ok: false; issues: readonly string[] };
 
 /** Checks an input that may have one end at most. */
@@ -83,4 +90,22 @@ export function checkStandingMute<T extends StandingMuteTerms>(input: unknown, r
   if (request.until === undefined || request.forSeconds === undefined) return { ok: true, request };
   const fault = 'until and forSeconds exclude each other: give one of them, or neither';
   return { ok: false, issues: [fault] };
+}
+
+/** One kind of standing mute, as its workflow and its client need it. */
+export interface StandingMuteDefinition<Request, Terms> {
+  /** In a sentence. */
+  name: 'mute lock' | 'mute on entry';
+  workflowType: keyof typeof WORKFLOW;
+  query: keyof typeof QUERY;
+  /** At most one runs on a call, because the workflow ID contains the call ID and nothing else. */
+  workflowIdOf: (callId: string) => string;
+  /** Checks the input of the workflow. */
+  check: (input: unknown) => CheckedFields<Request>;
+  /** Checks the payload of `extend`: the terms that replace the earlier ones. */
+  checkTerms: (input: unknown) => CheckedFields<Terms>;
+  /** The fields of a request that a running one accepts as new terms. */
+  terms: readonly (keyof Request & keyof Terms)[];
+  /** The line in Temporal's lists. */
+  summaryOf: (request: Request) => string;
 }

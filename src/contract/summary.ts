@@ -1,6 +1,6 @@
 import type { Action } from './names.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS, type ModerationRequest } from './request.ts';
-import { kindOf } from './target.ts';
+import { targetKind } from './target.ts';
 
 /**
  * The texts of an operation in Temporal's UI. The summary stands at its head, the details in its user
@@ -8,16 +8,16 @@ import { kindOf } from './target.ts';
  * (https://docs.temporal.io/develop/typescript/platform/enriching-ui). A summary may have 200 bytes: a call ID has at
  * most 128.
  */
-export function summaryOf(action: Action, { callId, target }: ModerationRequest): string {
+export function operationSummary(action: Action, { callId, target }: ModerationRequest): string {
   const verb = action === 'mute' ? 'Mute' : 'Unmute';
-  return kindOf(target) === 'self' ? `${verb} call ${callId}` : `${verb} ${kindOf(target)} in call ${callId}`;
+  return targetKind(target) === 'self' ? `${verb} call ${callId}` : `${verb} ${targetKind(target)} in call ${callId}`;
 }
 
 /** The request, its requester and its reason, as Markdown. */
-export function detailsOf(action: Action, request: ModerationRequest): string {
+export function operationDescription(action: Action, request: ModerationRequest): string {
   const { callId, tenantId, requestedBy, reason, onUnconfirmed } = request;
   const seconds = request.confirmWithinSeconds ?? DEFAULT_CONFIRM_WITHIN_SECONDS;
-  const isOfSelf = kindOf(request.target) === 'self';
+  const isOfSelf = targetKind(request.target) === 'self';
   const otherwise = onUnconfirmed === 'leave' ? 'left as it is' : 'put back as it was';
   const undone = isOfSelf
     ? `otherwise the call is ${otherwise}`

@@ -10,6 +10,7 @@ import type { Rule } from './check.ts';
  */
 export type Target = 'self' | ParticipantsTarget;
 
+/** Participants by the `id` that a roster shows, at most 100; or everyone but the application, with or without exceptions. */
 export type ParticipantsTarget =
   | { participantIds: readonly string[] }
   | 'others'
@@ -19,7 +20,7 @@ export type ParticipantsTarget =
 export const MAX_PARTICIPANTS = 100;
 
 /** `ModerationTarget` of an operation that is about others; one about the application itself has none. */
-export function kindOf(target: Target | undefined): 'self' | 'others' | 'participants' {
+export function targetKind(target: Target | undefined): 'self' | 'others' | 'participants' {
   if (target === undefined || target === 'self') return 'self';
   return target !== 'others' && 'participantIds' in target ? 'participants' : 'others';
 }

@@ -34,6 +34,7 @@ export class UnreadablePayload extends Error {
     this.missingKey = missingKey;
   }
 
+  /** @internal */
   static withoutKey(id: string): UnreadablePayload {
     const message =
       `A payload in Temporal is encrypted with key ${id}, but this process does not have that key, or has a different one with that ID. ` +
@@ -41,12 +42,14 @@ export class UnreadablePayload extends Error {
     return new UnreadablePayload(message, id);
   }
 
+  /** @internal */
   static damaged(): UnreadablePayload {
     return new UnreadablePayload(
       'A payload in Temporal is marked as encrypted but cannot be decrypted with the key that it names: it was truncated, changed, or not written by this service.',
     );
   }
 
+  /** @internal */
   static foreign(): UnreadablePayload {
     return new UnreadablePayload('A payload in Temporal has an encoding that this service cannot read.');
   }

@@ -1,5 +1,15 @@
 import { WISHED_AT_MEMO } from './names.ts';
 
+/** The time of a request, which a signal may carry because the signal may wait for a worker. */
+export interface Wish {
+  /**
+   * In ms since the epoch.
+   *
+   * @default the arrival of the signal
+   */
+  wishedAt?: number;
+}
+
 /** When a run was wished for, in ms since the epoch: from its memo, or its start time. */
 export function wishedAtOf({
   memo,

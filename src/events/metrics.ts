@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** What the worker counts of its POSTs to the receiver of events. What becomes of an event is counted by its workflow. */
+/** The metrics of a worker's POSTs of events. The outcome of an event is counted by its workflow. */
 export class EventMetrics {
   readonly #posts: Counter<'status'>;
   readonly #seconds: Histogram;
@@ -22,10 +22,12 @@ export class EventMetrics {
     for (const status of ['204', 'none']) this.#posts.inc({ status }, 0);
   }
 
+  /** Counts one POST. */
   count(status: number | 'none' | 'busy'): void {
     this.#posts.inc({ status });
   }
 
+  /** Records how long one POST took. */
   observe(seconds: number): void {
     this.#seconds.observe(seconds);
   }

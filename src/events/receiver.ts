@@ -26,10 +26,13 @@ const MAX_CONCURRENT_POSTS = 100;
 /** Of an answer's body, to keep the connection. */
 const MAX_BYTES = 16 * 1024;
 
+/** Options of an `EventReceiver`. */
 export interface EventReceiverOptions {
+  /** Where events are POSTed. */
   url: string;
-  /** Each signs. */
+  /** Each signs, so that keys can be rotated. */
   keys: readonly Uint8Array[];
+  /** Sent as `User-Agent`. */
   userAgent: string;
   metrics?: EventMetrics | undefined;
 }
@@ -47,6 +50,7 @@ export class EventNotDelivered extends Error {
   }
 }
 
+/** Sends events to one address. */
 export class EventReceiver {
   readonly #options: EventReceiverOptions;
   readonly #agent = outbound({ connectTimeout: POST_MS, headersTimeout: POST_MS, bodyTimeout: POST_MS });
@@ -56,7 +60,11 @@ export class EventReceiver {
     this.#options = options;
   }
 
-  /** @throws {EventNotDelivered} */
+  /**
+   * Sends one event, once.
+   *
+   * @throws {EventNotDelivered} for any answer but a 2xx, and if there is none
+   */
   async post(event: ModerationEvent): Promise<void> {
     const { metrics } = this.#options;
     if (this.#underWay >= MAX_CONCURRENT_POSTS) {
@@ -75,6 +83,7 @@ export class EventReceiver {
     }
   }
 
+  /** Closes the connections, also those of requests under way. */
   async close(): Promise<void> {
     await this.#agent.destroy();
   }

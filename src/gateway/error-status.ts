@@ -28,6 +28,8 @@ export const ERROR_STATUS: Readonly<Record<ModerationErrorType, number>> = {
   GraphUnavailable: 503,
   NotEnded: 503,
   TemporalUnavailable: 503,
+  NotSetUp: 500,
+  UnsupportedClient: 500,
 };
 
 /** What the mute of a participant may come to in place of `confirmed`. */

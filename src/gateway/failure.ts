@@ -1,4 +1,4 @@
-import type { FailedOperation } from '../client/operations/failed-operation.ts';
+import type { AnyErrorDetails, ModerationErrorType } from '../client/errors.ts';
 import type { ParticipantResult } from '../contract/operation.ts';
 import { ERROR_STATUS, PARTICIPANT_FAILURE, RETRY_AFTER_SECONDS } from './error-status.ts';
 import type { ErrorBody, InnerError } from './schemas.ts';
@@ -12,8 +12,15 @@ export interface Failure {
   headers: Readonly<Record<string, string>>;
 }
 
+/** Why there is no result, whatever its type. */
+export interface FailedAsAny {
+  type: ModerationErrorType;
+  message: string;
+  details: AnyErrorDetails;
+}
+
 /** Of an operation on the application, or of one that could not be started. */
-export function failureOf({ type, message, details }: FailedOperation): Failure {
+export function failureOf({ type, message, details }: FailedAsAny): Failure {
   const { restored, issues, status, code, requestId, retryAfterSeconds } = details;
   const seconds = retryAfterSeconds ?? RETRY_AFTER_SECONDS[type];
   return {

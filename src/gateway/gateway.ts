@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { NotSetUpError, ModerationError } from '../client/errors.ts';
+import { isOutcome, ModerationError } from '../client/errors.ts';
 import { toOwnError } from '../client/any-error.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
 import type { OperationHandle } from '../client/operations/operation-handle.ts';
@@ -183,8 +183,9 @@ async function ownErrors<T>(doing: string, callId: string, work: () => Promise<T
     return await work();
   } catch (error) {
     // A deployment that is not set up is the operator's to hear of, in the log.
-    if (error instanceof NotSetUpError) throw error;
-    return toOwnError(error, doing, callId);
+    const own = toOwnError(error, doing, callId);
+    if (!isOutcome(own)) throw own;
+    return own;
   }
 }
 

@@ -18,35 +18,67 @@ export const ATTEMPT_MS = 9_000;
 /** A full roster (100 participants) is some 100 KB. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/** Options of a `GraphClient`. */
 export interface GraphOptions {
   /** Root and version, such as `https://graph.microsoft.com/v1.0`. */
   url: string;
   tokens: TokenSource;
+  /** Sent as `User-Agent`, such as `my-service/1.2.3`. */
   userAgent: string;
+  /** Counts the requests, if given. */
   metrics?: GraphMetrics | undefined;
 }
 
-/** One HTTP request to Graph. `what` names it in errors. */
+/** One request. */
 export interface GraphRequest {
+  /** What it is to do, in an error's message, such as `mute call …`. */
   what: string;
   /** Path segments below the version; each is encoded. */
   path: readonly string[];
   /** With its question mark: of the next page of a list. */
   query?: string;
+  /**
+   * The tenant of the token: its ID or one of its domains.
+   *
+   * @default the application's own tenant
+   */
   tenantId?: string | undefined;
-  /** The permission that it needs, if that is not `Calls.Initiate.All`. */
+  /**
+   * The permission that it needs, for the message if Graph refuses it.
+   *
+   * @default 'Calls.Initiate.All'
+   */
   permission?: string;
-  /** How long it may take, in ms, if part of the attempt's time is over already. */
+  /**
+   * How long it may take, in ms.
+   *
+   * @default 9000
+   */
   withinMs?: number;
 }
 
+/** Graph's answer to a request that has succeeded. */
 export interface GraphResponse {
+  /** 200 to 299. */
   status: number;
+  /** The `client-request-id` that was sent. */
   clientRequestId: string;
+  /** Parsed from JSON; `undefined` if there is none. */
   body: unknown;
   headers: Record<string, string | string[] | undefined>;
 }
 
+/**
+ * Sends single requests to Graph: no retries, because Temporal retries, and no redirects, because they would carry the
+ * token elsewhere. An attempt takes at most 9 s.
+ *
+ * @example
+ * const { authorityHost, graphUrl } = CLOUDS.global;
+ * const tokens = identityTokens({ authorityHost, graphUrl });
+ * const graph = new GraphClient({ url: `${graphUrl}/v1.0`, tokens, userAgent: 'my-service/1.0' });
+ * const { body } = await graph.get({ what: `read call ${callId}`, path: ['communications', 'calls', callId] });
+ * await graph.close();
+ */
 export class GraphClient {
   readonly #options: GraphOptions;
   readonly #agent = outbound({
@@ -61,20 +93,30 @@ export class GraphClient {
     this.#options = options;
   }
 
-  /** @throws {GraphError} */
+  /**
+   * GET. Resolves with a success only.
+   *
+   * @throws {GraphError} for any other answer, and if there is none
+   */
   async get(request: GraphRequest): Promise<GraphResponse> {
     return await this.#send('GET', request);
   }
 
-  /** @throws {GraphError} */
+  /**
+   * POST with a body of JSON. Resolves with a success only.
+   *
+   * @throws {GraphError} for any other answer, and if there is none
+   */
   async post(request: GraphRequest, body: object): Promise<GraphResponse> {
     return await this.#send('POST', request, JSON.stringify(body));
   }
 
+  /** The address of a path. */
   urlOf(path: readonly string[]): string {
     return [this.#options.url, ...path.map(encodeURIComponent)].join('/');
   }
 
+  /** Waits for requests under way, and closes the connections. */
   async close(): Promise<void> {
     await this.#agent.close();
   }

@@ -1,15 +1,24 @@
-import type { FailureDetails, FailureType } from '../contract/failure.ts';
+import type { AnyFailureDetails, FailureType } from '../contract/failure.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** What a request to Graph came to when it did not succeed. The message is for people and quotes nothing of a body. */
+/**
+ * A request to Graph that did not succeed. The message is for people and quotes nothing of a body.
+ * https://learn.microsoft.com/graph/errors
+ */
 export class GraphError extends OperatorError {
   override readonly name = 'GraphError';
+  /** The type that an operation fails with because of it. */
   readonly type: FailureType;
   /** Whether the same request may succeed later. */
   readonly isRetryable: boolean;
-  readonly details: FailureDetails;
+  /** Graph's status, code and request ID, if it answered. */
+  readonly details: AnyFailureDetails;
 
-  constructor(type: FailureType, message: string, options: { isRetryable?: boolean; details?: FailureDetails } = {}) {
+  constructor(
+    type: FailureType,
+    message: string,
+    options: { isRetryable?: boolean; details?: AnyFailureDetails } = {},
+  ) {
     super(message);
     this.type = type;
     this.isRetryable = options.isRetryable ?? false;
@@ -36,7 +45,7 @@ export function fromAnswer(what: string, answer: Answer, permission = 'Calls.Ini
   const code = codeOf(answer.body);
   const requestId = requestIdOf(answer);
   const retryAfterSeconds = retryAfterOf(answer);
-  const details: FailureDetails = {
+  const details: AnyFailureDetails = {
     status: answer.status,
     clientRequestId: answer.clientRequestId,
     ...(code !== undefined && { code }),

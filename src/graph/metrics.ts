@@ -52,6 +52,7 @@ export class GraphMetrics {
     for (const outcome of ['issued', 'failed']) this.#tokens.inc({ outcome }, 0);
   }
 
+  /** Counts one request, when it has ended. */
   countRequest({ method, path, status, seconds, retryAfterSeconds }: CountedRequest): void {
     const labels = { method, path: templateOf(path) };
     this.#requests.inc({ ...labels, status: status ?? 'none' });
@@ -59,6 +60,7 @@ export class GraphMetrics {
     if (retryAfterSeconds !== undefined) this.#retryAfter.observe({ status: status ?? 'none' }, retryAfterSeconds);
   }
 
+  /** Counts one request for a token. */
   countToken(outcome: 'issued' | 'failed'): void {
     this.#tokens.inc({ outcome });
   }

@@ -5,14 +5,24 @@ import { fieldOf, GraphError } from './errors.ts';
 import type { GraphMetrics } from './metrics.ts';
 import { tenantIds } from './tenants.ts';
 
-/** Gives a bearer token for Graph, of the named tenant or else of the application's own. */
+/**
+ * Returns a bearer token for Graph, of the named tenant or else of the application's own.
+ *
+ * @throws {GraphError} `Unauthorized`, or `GraphUnavailable` if Entra ID does not answer
+ */
 export interface TokenSource {
+  /** `tenantId` is the ID or a domain of a tenant. */
   (tenantId?: string): Promise<string>;
-  /** Graph has refused this token: it is not given again. */
+  /** Called if Graph refuses a token: it is not returned again. */
   forget?: (token: string, tenantId?: string) => void;
 }
 
-/** For a simulator or a proxy on this machine; the configuration refuses it for any other Graph. */
+/**
+ * One token for ever: for a simulator or a proxy on this machine.
+ *
+ * @example
+ * const tokens = fixedToken('token-of-the-simulator');
+ */
 export function fixedToken(token: string): TokenSource {
   return () => Promise.resolve(token);
 }
@@ -26,23 +36,30 @@ export function tokensOf(
   return token === undefined ? identityTokens({ authorityHost, graphUrl: cloud.graphUrl, metrics }) : fixedToken(token);
 }
 
+/** Options of `identityTokens`. */
 export interface IdentityOptions {
+  /** The Entra ID that issues the tokens, such as `https://login.microsoftonline.com`. */
   authorityHost: string;
-  /** Root of the cloud's Graph: tokens are issued for it, also where requests go through a proxy. */
+  /** Root of the cloud's Graph, without a version: tokens are issued for it, also if requests go through a proxy. */
   graphUrl: string;
+  /** Counts the tokens, if given. */
   metrics?: GraphMetrics | undefined;
 }
 
 /**
- * Tokens from Microsoft Entra ID with whatever `DefaultAzureCredential` finds in the environment: a client secret, a
- * certificate, a workload identity, a managed identity. One provider a tenant keeps its token, renews it before it
- * ends, and asks once for all who wait.
+ * Tokens from Microsoft Entra ID with the credential that `DefaultAzureCredential` finds in the environment: a client secret, a
+ * certificate, a workload identity, a managed identity. One provider for each tenant keeps its token, renews it before
+ * it ends, and asks once for all callers who wait.
  *
- * A token that Graph has refused is not waited out: what was granted or consented to meanwhile shows only in a new
- * one. The credentials have a cache of their own, so they are made anew with it. Of many who were refused with the
- * same token, the first has it forgotten.
+ * A token that Graph has refused is forgotten, because only a new one shows what was granted or consented to meanwhile.
+ * The credentials have a cache of their own, so they are made anew with it. If many requests were refused with one token,
+ * it is forgotten once.
  *
- * A token is given only if it is what was asked for (`claims.ts`), and never for another tenant than it was issued for.
+ * A token is returned only if its claims are what was asked for (`claims.ts`), and never for another tenant than its own.
+ *
+ * @example
+ * const tokens = identityTokens(CLOUDS.global);
+ * const token = await tokens('contoso.com');
  */
 export function identityTokens({ authorityHost, graphUrl, metrics }: IdentityOptions): TokenSource {
   const isPublished = Object.values(CLOUDS).some((cloud) => cloud.authorityHost === new URL(authorityHost).origin);

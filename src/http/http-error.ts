@@ -21,10 +21,13 @@ const CODES: Readonly<Record<number, string>> = {
   503: 'ServiceUnavailable',
 };
 
-/** What of pino (or of a bot's own logger) is used here. */
+/** A logger such as pino: fields first, then a message without values. */
 export interface Log {
+  /** What happens once, such as the start. */
   info(fields: object, message: string): void;
+  /** A request that is refused. */
   warn(fields: object, message: string): void;
+  /** A request that fails because of this process, the bot, or Temporal. */
   error(fields: object, message: string): void;
 }
 

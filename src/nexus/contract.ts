@@ -15,6 +15,7 @@ import type { ModerationRequest, OnConflict, ParticipantsMuteRequest } from '../
  * Every failure of an operation is an `ApplicationFailure` with one of our types, as the cause of the `NexusOperationFailure`.
  */
 
+/** Of an operation. */
 export interface ConflictChoice {
   /**
    * What to do while another operation runs on the call to which this one cannot attach. `queue` waits durably.
@@ -24,6 +25,7 @@ export interface ConflictChoice {
   onConflict?: OnConflict;
 }
 
+/** Of a standing mute. */
 export interface RunningChoice {
   /**
    * What to do if one runs on the call already: give it these terms and wait for its end, or fail as `OperationInProgress`.
@@ -36,13 +38,16 @@ export interface RunningChoice {
 /** A mute or an unmute of the application. */
 export type OperationInput = Omit<ModerationRequest, 'target'> & ConflictChoice;
 
+/** A mute of other participants. It needs a `target`. */
 export type MuteParticipantsInput = ParticipantsMuteRequest & ConflictChoice;
 
 /** It needs `forSeconds` or `until`. */
 export type MuteForInput = Omit<MuteLockRequest, 'enforce' | 'atMost'> & RunningChoice;
 
+/** A mute lock. Without `forSeconds` and `until` it lasts until its release. */
 export type KeepMutedInput = Omit<MuteLockRequest, 'enforce'> & RunningChoice;
 
+/** A mute on entry. Without `forSeconds` and `until` it lasts until its release. */
 export type MuteOnEntryInput = MuteOnEntryRequest & RunningChoice;
 
 /** One call. A tenant or everything is for operators, with `call-moderation release`. */
@@ -55,6 +60,7 @@ export interface ReleaseInput {
   dryRun?: boolean;
 }
 
+/** Which call to report. */
 export interface StatusInput {
   callId: string;
 }
@@ -84,6 +90,13 @@ export type {
 };
 export type { OnConflict, OperationStatus, ParticipantsMuteResult };
 
+/**
+ * The service, for Temporal's Nexus client in a workflow.
+ *
+ * @example
+ * const client = createNexusServiceClient({ endpoint: 'call-moderation', service: moderation });
+ * const { isMuted } = await client.executeOperation('mute', { callId });
+ */
 export const moderation = service('moderation', {
   /** Mutes the application in a group call. Cancelling undoes it, unless this caller was attached to an operation of another. */
   mute: operation<OperationInput, ModerationResult>(),

@@ -17,18 +17,18 @@ import {
   type StartOperationContext,
 } from 'nexus-rpc';
 import { grpcStatusOf, toOwnError } from '../client/any-error.ts';
-import { ModerationError } from '../client/errors.ts';
-import { MUTE_LOCKS } from '../client/standing/mute-locks.ts';
-import { StandingMutes, type StandingMuteDefinition } from '../client/standing/standing-mutes.ts';
+import { isOutcome } from '../client/errors.ts';
+import { StandingMutes } from '../client/standing/standing-mutes.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
-import { MUTES_ON_ENTRY } from '../client/standing/mutes-on-entry.ts';
 import { Runs } from '../client/operations/runs.ts';
 import { keyword } from '../contract/attributes.ts';
 import { canonicalId, isCallId } from '../contract/call-id.ts';
 import { isFields } from '../contract/check.ts';
-import type { StandingMuteTerms, OfCall } from '../contract/standing-mute.ts';
-import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
-import { NEXUS_ORDER, type NexusOrder, type OrderedOperation } from '../contract/nexus-order.ts';
+import { MUTE_LOCK } from '../contract/mute-lock.ts';
+import { MUTE_ON_ENTRY } from '../contract/mute-on-entry.ts';
+import { SEARCH_ATTRIBUTE, WORKFLOW } from '../contract/names.ts';
+import type { NexusOrder, OrderedOperation } from '../contract/nexus-order.ts';
+import type { OfCall, StandingMuteDefinition, StandingMuteTerms } from '../contract/standing-mute.ts';
 import { moderation, type CallStatus } from './contract.ts';
 import { standingMuteOf, releaseOf, statusOf } from './inputs.ts';
 
@@ -52,9 +52,9 @@ export function moderationService(): ServiceHandler {
     mute: ordered('mute'),
     unmute: ordered('unmute'),
     muteParticipants: ordered('muteParticipants'),
-    muteFor: standingMute(MUTE_LOCKS, 'muteFor', { enforce: false }, ['enforce', 'atMost']),
-    keepMuted: standingMute(MUTE_LOCKS, 'keepMuted', { enforce: true }, ['enforce']),
-    muteOnEntry: standingMute(MUTES_ON_ENTRY, 'muteOnEntry', {}, []),
+    muteFor: standingMute(MUTE_LOCK, 'muteFor', { enforce: false }, ['enforce', 'atMost']),
+    keepMuted: standingMute(MUTE_LOCK, 'keepMuted', { enforce: true }, ['enforce']),
+    muteOnEntry: standingMute(MUTE_ON_ENTRY, 'muteOnEntry', {}, []),
     release: prompt(async (client, input, ctx) => {
       const { callId, ...options } = releaseOf(input);
       const [released] = await client.release({ callId }, { ...options, withinSeconds: secondsLeft(ctx) }).all();
@@ -134,7 +134,7 @@ async function startOrder<O>(ctx: StartOperationContext, order: NexusOrder): Pro
   const callId = 'input' in order && isFields(order.input) ? order.input['callId'] : undefined;
   const about = isCallId(callId) ? canonicalId(callId) : undefined;
   const what = 'operation' in order ? order.operation : 'refusal';
-  return (await startWorkflow(ctx, NEXUS_ORDER, {
+  return (await startWorkflow(ctx, WORKFLOW.nexusOrder, {
     workflowId: `call-moderation/nexus/${ctx.requestId}`, // **A repeated request starts nothing twice.**
     args: [order],
     staticSummary: about === undefined ? `Nexus: ${what}` : `Nexus: ${what} call ${about}`,
@@ -153,7 +153,7 @@ function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise
         const started = await work(ctx, input);
         return 'workflowId' in started ? await answered(ctx, started) : started;
       } catch (error) {
-        if (!(error instanceof ModerationError)) throw toHandlerError(error, ctx);
+        if (!isOutcome(error)) throw toHandlerError(error, ctx);
         const { type, message, details } = error;
         try {
           // **A refusal fails by a workflow too.**

@@ -8,7 +8,7 @@ import { Problem } from './problem.ts';
  * signs them: only Graph, which is the simulator too, ever reads one.
  */
 
-/** All that a calling bot may be granted. https://learn.microsoft.com/graph/permissions-reference */
+/** All permissions that a calling application may be granted. https://learn.microsoft.com/graph/permissions-reference */
 export const CALL_ROLES = [
   'Calls.Initiate.All',
   'Calls.InitiateGroupCall.All',
@@ -24,6 +24,7 @@ export const tokenRequest = z.strictObject({
   expiresInSeconds: z.int().optional(),
   audience: z.string().optional(),
 });
+/** What a token is to contain. */
 export type TokenRequest = z.input<typeof tokenRequest>;
 
 export interface Caller {

@@ -32,6 +32,7 @@ export const CALL_STATES = [
   'terminating',
   'terminated',
 ] as const;
+/** As Graph's `callState`. */
 export type CallState = (typeof CALL_STATES)[number];
 
 /** Rosters and lists end here, without a word about the rest. */

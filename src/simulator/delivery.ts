@@ -11,7 +11,7 @@ export interface Message {
   readonly token?: TokenOverrides;
 }
 
-/** Nothing is promised about redelivery anywhere; this one is bounded, and 0 tries again never. */
+/** How often a notification is sent again. Microsoft documents none of it. 0 retries never; pauses are in ms, and double. */
 export interface Redelivery {
   retries: number;
   firstPauseMs: number;

@@ -5,7 +5,7 @@ import type { Form } from './form.ts';
 import type { Operation } from './operation.ts';
 import { isMuted, type Participant } from './participant.ts';
 
-/** The truth of a call, which no form hides and no fault bends. */
+/** A call as it is, whatever faults and forms make Graph return. */
 export interface CallTruth {
   id: string;
   state: CallState;
@@ -25,6 +25,7 @@ export interface CallTruth {
   faults: z.output<typeof faults>;
 }
 
+/** A participant as they are. */
 export interface ParticipantTruth {
   id: string;
   name: string;

@@ -4,6 +4,7 @@ import { tokenOverrides } from './notification-keys.ts';
 
 /** Why a call ended: `resultInfo` of its last notification. */
 export const callEnd = resultInfo.extend({ code: z.int().default(200) });
+/** Why a call ends. */
 export type CallEnd = z.input<typeof callEnd>;
 
 /** A notification that is sent although nothing happened. */
@@ -13,4 +14,5 @@ export const tale = z.strictObject({
   body: z.unknown().optional(),
   token: tokenOverrides.optional(),
 });
+/** A notification that is sent although nothing happened. */
 export type FakeNotification = z.input<typeof tale>;

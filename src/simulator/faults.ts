@@ -32,6 +32,7 @@ const CALL_REQUESTS = [
   'getOperation',
 ] as const;
 export const SERVICE_REQUESTS = ['createCall', 'token', 'openid', 'jwks'] as const;
+/** A request that a fault can be set on. */
 export type RequestName = (typeof CALL_REQUESTS)[number] | (typeof SERVICE_REQUESTS)[number];
 
 const ms = z.int().min(0).max(3_600_000);
@@ -119,10 +120,15 @@ export const faults = z.strictObject({
 });
 export const serviceFaults = faults.pick({ requests: true });
 
+/** What goes wrong with a call: its requests, its notifications and its mutes. */
 export type Faults = z.input<typeof faults>;
+/** What goes wrong with a request. */
 export type RequestFault = z.output<typeof requestFault>;
+/** Who unmutes after a mute. */
 export type UnmuteFault = z.output<typeof unmuteFault>;
+/** What goes wrong with a notification. */
 export type NotificationFault = z.output<typeof notificationFault>;
+/** What a notification is about. */
 export type NotificationKind = 'roster' | 'call' | 'operation';
 
 interface Often {

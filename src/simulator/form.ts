@@ -45,7 +45,9 @@ export const formChange = z
     error: 'a bare notification cannot hold a batch: leave out collection: false or batch',
   });
 
+/** A change of a `Form`. */
 export type FormChange = z.input<typeof formChange>;
+/** How Graph spells what it returns and sends, because it does so in several ways. */
 export type Form = Readonly<z.output<z.ZodObject<typeof fields>>>;
 
 export const DEFAULT_FORM: Form = {

@@ -3,7 +3,8 @@ import type { FaultScript, SERVICE_REQUESTS } from './faults.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /** The endpoints beside Graph's own: counted, and open to faults too, but without effects. */
-type GateName = Exclude<(typeof SERVICE_REQUESTS)[number], 'createCall'>;
+export type GateName = Exclude<(typeof SERVICE_REQUESTS)[number], 'createCall'>;
+/** How often each endpoint was asked. */
 export type Counts = Record<GateName, number>;
 
 type Route = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> | FastifyReply;

@@ -4,16 +4,40 @@
  */
 export { GraphSimulator } from './simulator.ts';
 export { CALL_ROLES, type TokenRequest } from './access-tokens.ts';
-export type { CallEntity, CallState } from './call.ts';
+export type { ApiTokenRequest } from './api-tokens.ts';
+export type { CallEntity, CallState, CallTerms } from './call.ts';
 export type { Redelivery } from './delivery.ts';
 export type { CallTruth, ParticipantTruth } from './describe.ts';
-export type { Faults, NotificationFault, RequestFault, RequestName } from './faults.ts';
+export type { Faults, NotificationFault, NotificationKind, RequestFault, RequestName } from './faults.ts';
 export type { Form, FormChange } from './form.ts';
-export { CallLog, type ChangeEntry, type LogEntry, type NotificationEntry, type RequestEntry } from './log.ts';
+export type { Counts, GateName } from './gate.ts';
+export {
+  CallLog,
+  type ChangeEntry,
+  type LogEntry,
+  type NewEntry,
+  type NotificationEntry,
+  type RequestEntry,
+  type Unnumbered,
+} from './log.ts';
 export type { NewCall } from './new-call.ts';
 export type { TokenOverrides } from './notification-keys.ts';
-export type { OperationEntity } from './operation.ts';
-export type { ParticipantChange, ParticipantEntity } from './participant.ts';
+export type {
+  ModerationAction,
+  Operation,
+  OperationEntity,
+  OperationState,
+  ResultInfo,
+  ResultInfoEntity,
+} from './operation.ts';
+export type {
+  IdentityEntity,
+  MediaStreamEntity,
+  ParticipantChange,
+  ParticipantEntity,
+  ParticipantInfoEntity,
+  Typed,
+} from './participant.ts';
 export type { Addresses, SimulatorOptions } from './options.ts';
 export { Problem, type ErrorBody } from './problem.ts';
 export type { Tls } from './server.ts';

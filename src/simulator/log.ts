@@ -3,8 +3,8 @@ import type { NotificationKind, RequestName } from './faults.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /**
- * What happened to one call, in order. An entry is added when its matter begins and filled in when it ends (`endedAt`),
- * so that a request that hangs is seen too. No entry contains a token or a name.
+ * One request. An entry is added when its request, delivery or change begins and completed when it ends (`endedAt`), so
+ * that a request without an answer is there, too. No entry contains a token or a name.
  */
 export interface RequestEntry {
   readonly type: 'request';
@@ -19,9 +19,9 @@ export interface RequestEntry {
   clientContext?: string;
   /** `tid` of the token, once it was found good. */
   tenantId?: string;
-  /** Whether the action was done; `later` where a fault put it off: the change has an entry of its own. */
+  /** Whether the action was done; `later` if a fault delays it: the change has an entry of its own. */
   effect?: 'done' | 'later' | 'none';
-  /** How it went: `gone` means that the client had left before the answer. */
+  /** `gone` means that the client had left before the answer. */
   outcome?: 'answered' | 'hung' | 'reset' | 'gone';
   status?: number;
   endedAt?: number;
@@ -33,25 +33,25 @@ export interface NotificationEntry {
   readonly seq: number;
   readonly kind: NotificationKind | 'other';
   readonly messageId: string;
-  /** From 1; 0 where it was dropped. */
+  /** From 1; 0 if it was dropped. */
   readonly attempt: number;
   readonly startedAt: number;
   /** State of the call, in notifications about it. */
   readonly state?: string;
-  /** The app's own participant as this roster tells it. */
+  /** The application's own participant, as this roster shows it. */
   readonly own?: { isMuted: boolean; serverMuted: boolean };
   /** How many participants the roster lists. */
   readonly participants?: number;
   readonly sequenceNumber?: number;
   readonly operation?: { id: string; status: OperationState | null };
-  /** `retrying`: not taken, but it will be tried again. */
+  /** `retrying`: not accepted, and it will be sent again. */
   outcome?: 'delivered' | 'retrying' | 'refused' | 'givenUp' | 'dropped' | 'held';
   status?: number;
   error?: string;
   endedAt?: number;
 }
 
-/** A change of the truth, whoever made it and whoever heard of it. */
+/** A change of the call, whoever made it, and whether or not a notification of it was sent. */
 export interface ChangeEntry {
   readonly type: 'change';
   readonly seq: number;
@@ -64,13 +64,17 @@ export interface ChangeEntry {
   readonly operationId?: string;
 }
 
+/** One line of a log. `seq` counts the lines from 1; times are in ms since the epoch. */
 export type LogEntry = RequestEntry | NotificationEntry | ChangeEntry;
-type Unnumbered<T> = T extends LogEntry ? Omit<T, 'seq' | 'startedAt'> & { startedAt?: number } : never;
+/** An entry before the log has numbered it. */
+export type Unnumbered<T> = T extends LogEntry ? Omit<T, 'seq' | 'startedAt'> & { startedAt?: number } : never;
+/** An entry to add. */
 export type NewEntry = Unnumbered<LogEntry>;
 
 /** A log that grew beyond this forgets its oldest entries: a simulator may run for days. */
 const MAX_ENTRIES = 20_000;
 
+/** What happened to one call, in order. */
 export class CallLog {
   readonly #lifetime: Lifetime;
   readonly #onEntry: (entry: LogEntry) => void;
@@ -78,15 +82,18 @@ export class CallLog {
   #entries: LogEntry[] = [];
   #count = 0;
 
+  /** @internal */
   constructor(lifetime: Lifetime, onEntry: (entry: LogEntry) => void = () => undefined) {
     this.#lifetime = lifetime;
     this.#onEntry = onEntry;
   }
 
+  /** The newest 20,000 at most. */
   get entries(): readonly LogEntry[] {
     return this.#entries;
   }
 
+  /** Adds an entry, and wakes whoever waits for one. */
   add<T extends NewEntry>(entry: T): Extract<LogEntry, { type: T['type'] }> {
     this.#count += 1;
     const added = { startedAt: Date.now(), ...entry, seq: this.#count } as unknown as Extract<
@@ -99,15 +106,16 @@ export class CallLog {
     return added;
   }
 
-  /** Fills in how the matter of an entry ended. */
+  /** Completes an entry with how it ended. */
   finish<T extends RequestEntry | NotificationEntry>(entry: T, end: Partial<T>): void {
     Object.assign(entry, end, { endedAt: Date.now() });
     this.#tell(entry);
   }
 
   /**
-   * The first entry, past or to come, that is as asked; looked at again whenever an entry is added or filled in.
-   * Rejects after the time limit, with the content of the log, and when the simulator is closed.
+   * The first entry, past or to come, that the predicate accepts. Looks again whenever an entry is added or completed.
+   *
+   * @throws {Error} after the time limit, with the end of the log, and when the simulator is closed
    */
   async waitFor<T extends LogEntry>(
     predicate: ((entry: LogEntry) => entry is T) | ((entry: LogEntry) => boolean),

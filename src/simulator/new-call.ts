@@ -34,6 +34,7 @@ export const newCall = z.strictObject({
   form: formChange.default({}),
   faults: faults.optional(),
 });
+/** A call to create: only `callbackUri` is required. */
 export type NewCall = z.input<typeof newCall>;
 
 export interface App {

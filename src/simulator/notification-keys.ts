@@ -29,6 +29,7 @@ export const tokenOverrides = z.strictObject({
    */
   signedBy: z.enum(['service', 'foreign', 'forged', 'publicKey', 'nobody']).default('service'),
 });
+/** How a notification's token differs from a valid one. */
 export type TokenOverrides = z.input<typeof tokenOverrides>;
 
 async function newKey(): Promise<SigningKey> {

@@ -4,20 +4,25 @@
  * https://learn.microsoft.com/graph/api/resources/commsoperation
  */
 export const OPERATION_STATES = ['notStarted', 'running', 'completed', 'failed'] as const;
+/** As Graph's `operationStatus`. */
 export type OperationState = (typeof OPERATION_STATES)[number];
 
+/** What Graph is asked to do. */
 export type ModerationAction = 'mute' | 'unmute';
 
+/** Graph's `resultInfo`. */
 export interface ResultInfo {
   code: number;
   subcode: number;
   message: string;
 }
 
+/** `resultInfo` as Graph writes it. */
 export interface ResultInfoEntity extends ResultInfo {
   '@odata.type': '#microsoft.graph.resultInfo';
 }
 
+/** A mute or unmute, as the simulator keeps it. */
 export interface Operation {
   readonly id: string;
   readonly action: ModerationAction;
@@ -26,6 +31,7 @@ export interface Operation {
   resultInfo?: ResultInfo;
 }
 
+/** https://learn.microsoft.com/graph/api/resources/commsoperation */
 export interface OperationEntity {
   '@odata.type': '#microsoft.graph.muteParticipantOperation' | '#microsoft.graph.unmuteParticipantOperation';
   '@odata.context'?: string;

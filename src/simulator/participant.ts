@@ -24,17 +24,21 @@ export const participantChange = z.strictObject({
   serverMuted: z.boolean().optional(),
   isInLobby: z.boolean().optional(),
 });
+/** A change of a participant. */
 export type ParticipantChange = z.input<typeof participantChange>;
 
-interface Typed<T extends string> {
+/** What Graph names the type of an object by. */
+export interface Typed<T extends string> {
   '@odata.type': `#microsoft.graph.${T}`;
 }
 
-interface IdentityEntity extends Typed<'identity'> {
+/** https://learn.microsoft.com/graph/api/resources/identity */
+export interface IdentityEntity extends Typed<'identity'> {
   displayName: string;
   id: string;
 }
 
+/** https://learn.microsoft.com/graph/api/resources/participantinfo */
 export interface ParticipantInfoEntity extends Typed<'participantInfo'> {
   identity: Typed<'identitySet'> & { application?: IdentityEntity; user?: IdentityEntity };
   region: string | null;
@@ -43,7 +47,8 @@ export interface ParticipantInfoEntity extends Typed<'participantInfo'> {
   endpointType: null;
 }
 
-interface MediaStreamEntity extends Typed<'mediaStream'> {
+/** https://learn.microsoft.com/graph/api/resources/mediastream */
+export interface MediaStreamEntity extends Typed<'mediaStream'> {
   mediaType: 'audio' | 'video';
   label: string | null;
   sourceId: string;

@@ -9,7 +9,7 @@ export interface ErrorBody {
   };
 }
 
-/** What a request is refused with, by Graph or by the simulator's own API. */
+/** A refusal of a request, by Graph or by the simulator's own API. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 
+/** Certificate and key, in PEM. */
 export interface Tls {
   key: string | Buffer;
   cert: string | Buffer;

@@ -27,14 +27,24 @@ import { World } from './world.ts';
 
 /**
  * Microsoft Graph's cloud communications on this machine: the API, Entra's token endpoint, the notifications and the
- * keys that sign them, over real HTTP. What other people do in a call changes the truth at once; the promise that
- * such a verb gives back settles when the notification of it was answered, given up, dropped or put off, and never
- * rejects for it.
+ * keys that sign them, over real HTTP. A method that changes a call changes it at once; its promise resolves when the
+ * notification of the change was answered, given up, dropped or delayed, and does not reject because of that.
+ *
+ * @throws {Problem} each method that names a call, if there is none, and each that takes an input, if it is invalid
+ *
+ * @example
+ * const graph = await GraphSimulator.start();
+ * const { id } = graph.createCall({ callbackUri: 'http://127.0.0.1:3978/api/calls' });
+ * await graph.addParticipants(id, 2);
+ * await graph.endCall(id);
+ * await graph.close();
  */
 export class GraphSimulator {
+  /** Where the simulator is, and as which application it knows its caller. */
   readonly addresses: Addresses;
+  /** How often its token, OpenID and key endpoints were asked. */
   readonly counts: Counts;
-  /** Requests about no call: creations, and calls that never were. */
+  /** Requests about no call: creations, and calls that do not exist. */
   readonly serviceLog: CallLog;
   readonly #server: BoundServer;
   readonly #lifetime: Lifetime;
@@ -74,6 +84,12 @@ export class GraphSimulator {
     });
   }
 
+  /**
+   * Starts a simulator.
+   *
+   * @example
+   * const graph = await GraphSimulator.start({ port: 9000, fixedToken: 'development' });
+   */
   static async start(options: SimulatorOptions = {}): Promise<GraphSimulator> {
     const { appId = '2891555a-92ff-42e6-80fa-6e1300c6b5c6', tenantId = 'aa67bd4c-8475-432d-bd41-39f255720e0a' } =
       options;
@@ -86,14 +102,17 @@ export class GraphSimulator {
     return graph;
   }
 
+  /** Graph's root, without the version. */
   get url(): string {
     return this.addresses.url;
   }
 
+  /** The OpenID document of the keys that sign notifications. */
   get openIdUrl(): string {
     return this.addresses.openIdUrl;
   }
 
+  /** Entra's root, without the tenant. */
   get authorityUrl(): string {
     return this.addresses.authorityUrl;
   }
@@ -103,39 +122,48 @@ export class GraphSimulator {
     return this.#tokens.issue(request);
   }
 
-  /** A token of Entra's for another API than Graph. */
+  /** A token of Entra's for an API other than Graph. */
   async issueApiToken(request: ApiTokenRequest): Promise<string> {
     return await this.#apiTokens.issue(request);
   }
 
-  /** A notification's token, good or as bad as asked for. */
+  /** A notification's token; `overrides` make it invalid. */
   async signNotification({ tenantId, ...overrides }: TokenOverrides & { tenantId?: string } = {}): Promise<string> {
     return this.#keys.token(tenantId ?? this.addresses.tenantId, overrides);
   }
 
+  /** Signs notifications with a new key from now on, and returns its `kid`. Without `keepOld` the old one is no longer listed. */
   async rotateKeys(options: { keepOld?: boolean } = {}): Promise<string> {
     return this.#keys.rotate(options);
   }
 
-  /** A call that is there at once, established unless said otherwise, and of which nothing was told yet. */
+  /** Creates a call, `established` by default. It sends no notification. */
   createCall(given: NewCall): { id: string; myParticipantId: string } {
     const call = this.#world.create(check(newCall, given, 'call'));
     return { id: call.id, myParticipantId: call.self.id };
   }
 
+  /** All calls, also those that have ended. */
   calls(): CallTruth[] {
     return this.#world.calls.map(describe);
   }
 
+  /** The call as it is, whatever faults and forms make Graph return. */
   describe(callId: string): CallTruth {
     return describe(this.#world.get(callId));
   }
 
+  /** The requests, notifications and changes of a call, in order. */
   log(callId: string): readonly LogEntry[] {
     return this.#world.get(callId).log.entries;
   }
 
-  /** The first entry of a call's log, past or to come, that is as asked. See `CallLog.waitFor`. */
+  /**
+   * Waits for the first entry of a call's log, past or to come, that the predicate accepts. See `CallLog.waitFor`.
+   *
+   * @example
+   * await graph.waitFor(callId, (entry) => entry.type === 'request' && entry.action === 'mute');
+   */
   async waitFor<T extends LogEntry>(
     callId: string,
     predicate: ((entry: LogEntry) => entry is T) | ((entry: LogEntry) => boolean),
@@ -149,7 +177,7 @@ export class GraphSimulator {
     this.#world.setFaults(this.#world.get(callId), given);
   }
 
-  /** Also lets go the notifications that a `hold` kept back. */
+  /** Removes the call's faults, and sends the notifications that a `hold` kept back. */
   async clearFaults(callId: string): Promise<void> {
     await this.#world.clearFaults(this.#world.get(callId));
   }
@@ -160,33 +188,38 @@ export class GraphSimulator {
     this.#serviceFaults = new FaultScript({ requests, notifications: [], unmutes: [], hideSelf: false });
   }
 
+  /** Changes how Graph spells what it returns about the call. */
   setForm(callId: string, given: FormChange): void {
     this.#world.setForm(this.#world.get(callId), given);
   }
 
+  /** Sets the call's state, and sends the notification of it. */
   async setCallState(callId: string, state: CallState): Promise<void> {
     await this.#world.setState(this.#world.get(callId), state).send();
   }
 
+  /** Ends the call, and sends the notification of it: from now on Graph answers 404. */
   async endCall(callId: string, reason: CallEnd = {}): Promise<void> {
     await this.#world.end(this.#world.get(callId), check(callEnd, reason, 'reason')).send();
   }
 
-  /** In the call, or first in its lobby, where a change of `isInLobby` admits them. */
+  /** Adds people to the call, or to its lobby, from which `setParticipant` with `isInLobby: false` admits them. */
   async addParticipants(callId: string, count: number, { isInLobby = false } = {}): Promise<void> {
     await this.#world.add(this.#world.get(callId), count, isInLobby).send();
   }
 
+  /** Changes a participant, as an organizer or the person would. */
   async setParticipant(callId: string, participantId: string, given: ParticipantChange): Promise<void> {
     const change = check(participantChange, given, 'participant');
     await this.#world.change(this.#world.get(callId), this.#member(callId, participantId), change).send();
   }
 
+  /** Removes a participant. `reason` is part of the notification. */
   async removeParticipant(callId: string, participantId: string, reason?: string): Promise<void> {
     await this.#world.remove(this.#world.get(callId), this.#member(callId, participantId), reason).send();
   }
 
-  /** The truth of a participant, hidden or not. */
+  /** A participant as they are, also if a fault hides them. */
   participant(callId: string, participantId: string): ParticipantTruth {
     return truthOf(this.#member(callId, participantId));
   }
@@ -204,7 +237,7 @@ export class GraphSimulator {
     if (notification) await this.#world.tell(call, notification, token).send();
   }
 
-  /** Settles once no delivery, late effect or answer is under way. */
+  /** Resolves once no delivery, late effect or answer is under way. */
   async settled(): Promise<void> {
     await this.#lifetime.settled();
   }

@@ -60,6 +60,15 @@ interface CheckedKey extends PayloadKey {
   check: Buffer;
 }
 
+/**
+ * A payload codec of Temporal that encrypts with AES-256-GCM, in the format of the samples of Temporal's SDKs.
+ *
+ * @throws {UnreadablePayload} when it decodes a payload whose key is missing, or that is damaged
+ *
+ * @example
+ * const codec = new EncryptionCodec([{ id: '2026-11', key: randomBytes(32) }]);
+ * const client = new Client({ connection, dataConverter: { payloadCodecs: [codec] } });
+ */
 export class EncryptionCodec implements PayloadCodec {
   /** Encrypts; `undefined` if nothing does. */
   readonly #first: CheckedKey | undefined;
@@ -76,12 +85,18 @@ export class EncryptionCodec implements PayloadCodec {
     this.#onUnreadable = onUnreadable;
   }
 
+  /** Encrypts with the first key. */
   encode(payloads: Payload[]): Promise<Payload[]> {
     const first = this.#first;
     // **The first key encrypts.**
     return Promise.resolve(first === undefined ? payloads : payloads.map((payload) => encrypt(payload, first)));
   }
 
+  /**
+   * Decrypts with the key that each payload names.
+   *
+   * @throws {UnreadablePayload} unless `onUnreadable` returns a payload instead
+   */
   decode(payloads: Payload[]): Promise<Payload[]> {
     return new Promise((resolve) => {
       resolve(payloads.map((payload) => this.#decode(payload)));

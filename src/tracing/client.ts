@@ -4,8 +4,11 @@ import { withActiveSpan } from './carrier.ts';
 import { inSpan } from './span.ts';
 
 /**
- * For a client of Temporal's (`interceptors: { workflow: [traceInterceptor] }`): what it starts and signals goes on
- * in the caller's trace. Without an SDK of OpenTelemetry in the process it does nothing.
+ * An interceptor for Temporal's client: the workflows that it starts and signals belong to the caller's trace. Without an
+ * SDK of OpenTelemetry in the process it does nothing.
+ *
+ * @example
+ * const client = new Client({ connection, interceptors: { workflow: [traceInterceptor] } });
  */
 export const traceInterceptor: WorkflowClientInterceptor = {
   async startWithDetails(input, next) {

@@ -4,18 +4,34 @@ import { belowOf, canonicalPath, pathnameOf } from './callback-path.ts';
 import { webhookPlugin } from './plugin.ts';
 import type { WebhookOptions } from './webhook.ts';
 
+/** The webhook as a request listener of Node's `http`. */
 export interface WebhookHandler {
+  /** Answers one request. */
   (request: IncomingMessage, response: ServerResponse): void;
+  /** Waits for requests under way. It leaves the Temporal client open. */
   close(): Promise<void>;
 }
 
 /**
- * For a bot's own server on Node's `http`, or on a framework above it: pass it the requests to the webhook's path. It
- * reads the body itself, so mount it before any body parser.
+ * The webhook for a bot's own server on Node's `http`, or on a framework above it: pass it the requests to the webhook's
+ * path. It reads the body itself, so mount it before any body parser.
  *
- * Express and its kin cut the path that a handler is mounted on (`app.use(path, handler)`) from the request's
- * address, and keep the whole of it as `originalUrl`. Either may be the webhook's path, so a handler may be mounted
- * on that path, or on one above it.
+ * Express and similar frameworks remove the path that a handler is mounted on (`app.use(path, handler)`) from the
+ * request's address, and keep the whole address as `originalUrl`. So a handler may be mounted on the webhook's path, or
+ * on one above it.
+ *
+ * @throws {TypeError} if an option is invalid
+ *
+ * @example
+ * const handler = await createWebhookHandler({
+ *   path: '/api/calls',
+ *   audience: appId,
+ *   issuers: ['https://api.botframework.com', 'https://graph.microsoft.com'],
+ *   openIdUrl: 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
+ *   client,
+ *   log: console,
+ * });
+ * createServer(handler).listen(3978);
  */
 export async function createWebhookHandler(options: WebhookOptions): Promise<WebhookHandler> {
   const app = createHttpServer(options);

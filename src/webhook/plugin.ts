@@ -15,7 +15,14 @@ import { Webhook, type WebhookOptions } from './webhook.ts';
 
 const BODY_LIMIT = 1024 * 1024;
 
-/** For a bot's own Fastify server: `await app.register(webhookPlugin, options)`. */
+/**
+ * The webhook for a bot's own Fastify server.
+ *
+ * @throws {TypeError} if an option is invalid
+ *
+ * @example
+ * await app.register(webhookPlugin, options);
+ */
 export async function webhookPlugin(app: FastifyInstance, options: WebhookOptions): Promise<void> {
   await mountWebhook(app, new Webhook(options));
 }

@@ -25,23 +25,42 @@ import { TokenRefused, TokenVerifier, type VerifiedToken } from '../auth/token-v
 const ANSWER_WITHIN_MS = 4000;
 const RETRY_AFTER = { 'retry-after': '2' };
 
-/** `taskQueue` is that of the workers, for calls that become active. Default `call-moderation`. */
-export type WebhookOptions = WebhookRules & ({ client: Client; taskQueue?: string | undefined } | { deliver: Deliver });
+/** Options of the webhook, and where it delivers notifications: to Temporal, or to a function. */
+export type WebhookOptions = WebhookRules & (ToTemporal | { deliver: Deliver });
 
+/** Notifications become signals of the workflows on a task queue. */
+export interface ToTemporal {
+  client: Client;
+  /**
+   * That of the workers, for calls that become active.
+   *
+   * @default 'call-moderation'
+   */
+  taskQueue?: string | undefined;
+}
+
+/** Which requests the webhook accepts, and what it does with them besides the delivery. */
 export interface WebhookRules {
+  /** The path of the webhook, such as `/api/calls`. It accepts paths below it, too. */
   path: string;
   /** The app ID that tokens are issued for. */
   audience: string;
+  /** The issuers of valid tokens. */
   issuers: readonly string[];
-  /** Where the signing keys are found. */
+  /** The OpenID document that leads to the signing keys. */
   openIdUrl: string;
-  /** Tenants whose calls are accepted; any if absent or empty. */
+  /**
+   * Tenants whose calls are accepted, by their IDs.
+   *
+   * @default any
+   */
   tenants?: readonly string[] | undefined;
-  /** The bot's own webhook, when ours stands in front of it. */
+  /** The bot's own webhook, if ours is in front of it: every valid request is forwarded there, and the bot answers it. */
   forwardUrl?: string | undefined;
   /** The bot's own function, when it has mounted ours. Not together with `forwardUrl`. */
   onNotifications?: OnNotifications | undefined;
   log: Log;
+  /** Counts requests and notifications. By default the webhook makes its own. */
   metrics?: WebhookMetrics | undefined;
 }
 

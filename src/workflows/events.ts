@@ -1,13 +1,7 @@
 import { CancellationScope, log, ParentClosePolicy, patched, startChild, workflowInfo } from '@temporalio/workflow';
 import { keyword } from '../contract/attributes.ts';
-import {
-  EVENTS_FLAG,
-  EVENTS_PATCH,
-  eventWorkflowIdOf,
-  PUBLISH_EVENT,
-  type ModerationEvent,
-} from '../contract/event.ts';
-import { PENDING, SEARCH_ATTRIBUTE } from '../contract/names.ts';
+import { EVENTS_FLAG, EVENTS_PATCH, eventWorkflowIdOf, type ModerationEvent } from '../contract/event.ts';
+import { PENDING, SEARCH_ATTRIBUTE, WORKFLOW } from '../contract/names.ts';
 import { iso } from './lib/iso.ts';
 
 export type NewEvent = Pick<ModerationEvent, 'type' | 'subject' | 'data'>;
@@ -83,7 +77,7 @@ async function publish(event: ModerationEvent): Promise<void> {
   try {
     await CancellationScope.nonCancellable(
       async () =>
-        await startChild(PUBLISH_EVENT, {
+        await startChild(WORKFLOW.publishEvent, {
           workflowId: eventWorkflowIdOf(id),
           args: [event],
           parentClosePolicy: ParentClosePolicy.ABANDON,

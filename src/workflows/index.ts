@@ -12,11 +12,18 @@ import { publishEvent } from './publish-event.ts';
 import { nexusOrder } from './nexus-order.ts';
 
 /**
- * Mutes the application in a group call and completes once the roster shows it; otherwise puts the call back as it
- * was and fails with one of the contract's types. With a `target` it mutes others instead (`participants-mute.ts`).
- * `inherited` is set by a run that was superseded, and by nothing else.
+ * Mutes the application in a group call and completes once the roster shows it. Otherwise it puts the call back as it
+ * was, and fails with an `ApplicationFailure` whose `type` is a `FailureType` and whose first detail are the
+ * `FailureDetails` of that type. With a `target` it mutes others instead. Only a run that is superseded sets `inherited`.
  *
- * https://learn.microsoft.com/graph/api/call-mute
+ * @example
+ * await client.workflow.execute<typeof mute>(WORKFLOW.mute, {
+ *   workflowId: workflowIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId }],
+ * });
+ *
+ * @see https://learn.microsoft.com/graph/api/call-mute
  */
 export async function mute(
   request: ModerationRequest,
@@ -28,7 +35,14 @@ export async function mute(
 /**
  * Unmutes the application in a group call, as {@link mute} mutes it.
  *
- * https://learn.microsoft.com/graph/api/call-unmute
+ * @example
+ * await client.workflow.execute<typeof unmute>(WORKFLOW.unmute, {
+ *   workflowId: workflowIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId }],
+ * });
+ *
+ * @see https://learn.microsoft.com/graph/api/call-unmute
  */
 export async function unmute(
   request: ModerationRequest,
@@ -37,22 +51,34 @@ export async function unmute(
   return await moderate('unmute', request, inherited);
 }
 
-/** An active call, until it has ended. `carried` is set by a run that continues as new. */
+/**
+ * An active call, until it has ended. The webhook starts it with the call's first notification. Only a run that continues
+ * as new sets `carried`.
+ *
+ * @example
+ * await client.workflow.getHandle(liveWorkflowIdOf(callId)).query(liveCallQuery);
+ */
 export async function liveCall(input: LiveCallInput, ...carried: unknown[]): Promise<LiveCallStatus> {
   return await runLiveCall(input, carried);
 }
 
-/** Applies a policy to every call of its target, and reports. Started by the policy's schedule. */
+/**
+ * Applies a policy to every call of its target, and reports. The policy's schedule starts it.
+ *
+ * @example
+ * await client.schedule.getHandle(scheduleIdOf('quiet-night')).trigger();
+ */
 export async function applyPolicy(policy: Policy, ...carried: unknown[]): Promise<PolicyReport> {
   return await runPolicy(policy, carried);
 }
 
 export { keepMuted, muteOnEntry, nexusOrder, publishEvent };
+export * from './messages.ts';
 
 /**
- * Where workers are versioned, what lives for minutes stays on the build that it began on. What may live as long as a
- * call does would keep an old build for ever, so it goes over to the current one: a change of these needs `patched`.
- * A worker without versions must not say so, or the server takes nothing from it.
+ * If workers are versioned, a workflow that runs for minutes stays on the build that it began on. One that may run as long
+ * as a call does would keep an old build for ever, so it moves to the current build: a change of these needs `patched`. A
+ * worker without versions must not set a behaviour, because the server would refuse its answers.
  */
 function longLived(): { versioningBehavior?: 'AUTO_UPGRADE' } {
   const isVersioned = (workflowInfo().currentDeploymentVersion?.deploymentName ?? '') !== '';

@@ -6,7 +6,7 @@ import { PARTIAL, type Action } from '../contract/names.ts';
 import { isEveryoneMuted, type ModerationResult, type ParticipantsMuteResult } from '../contract/operation.ts';
 import type { ModerationRequest } from '../contract/request.ts';
 import type { Successor } from '../contract/signals.ts';
-import { kindOf } from '../contract/target.ts';
+import { targetKind } from '../contract/target.ts';
 import type { Failure } from './lib/failures.ts';
 import type { Outcome } from './operation/inheritance.ts';
 
@@ -74,7 +74,7 @@ function eventOf(
       workflowId,
       runId,
       action,
-      ...(request !== undefined && { target: kindOf(target) }),
+      ...(request !== undefined && { target: targetKind(target) }),
       ...(tenantId !== undefined && { tenantId }),
       ...(requestedBy !== undefined && { requestedBy }),
       ...end,

@@ -2,7 +2,7 @@ import { condition, workflowInfo } from '@temporalio/workflow';
 import { callIdOf } from '../contract/call-id.ts';
 import type { STANDING_MUTE_EVENTS, StandingMuteEvent } from '../contract/event.ts';
 import type { MuteLockResult } from '../contract/mute-lock.ts';
-import { outcomeOf, type OfCall } from '../contract/standing-mute.ts';
+import { endOutcome, type OfCall } from '../contract/standing-mute.ts';
 import type { MuteOnEntryResult } from '../contract/mute-on-entry.ts';
 import { Events, type NewEvent } from './events.ts';
 import { iso } from './lib/iso.ts';
@@ -64,7 +64,7 @@ export class StandingMuteEvents<Status extends StandingStatus> {
   async ended(result: MuteLockResult | MuteOnEntryResult): Promise<void> {
     const { callId: _, ...shown } = result;
     const { endedBy } = result;
-    await this.#end(endedBy === 'gaveUp' ? 'gave-up' : 'ended', { outcome: outcomeOf(endedBy), result: shown });
+    await this.#end(endedBy === 'gaveUp' ? 'gave-up' : 'ended', { outcome: endOutcome(endedBy), result: shown });
   }
 
   async failed(outcome: string): Promise<void> {

@@ -15,14 +15,12 @@ import { loadWorkerConfig } from '../../src/config/worker.ts';
 import type { Environment } from '../../src/lib/environment.ts';
 import {
   eventWorkflowIdOf,
-  PUBLISH_EVENT,
   type ModerationEvent,
   type OperationEvent,
   type StandingMuteEvent,
 } from '../../src/contract/event.ts';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
-import { STANDING_MUTE_SIGNAL } from '../../src/contract/standing-mute.ts';
-import { SIGNAL } from '../../src/contract/names.ts';
+import { SIGNAL, STANDING_MUTE_SIGNAL, WORKFLOW } from '../../src/contract/names.ts';
 import { keyOf, signaturesOf } from '../../src/events/signature.ts';
 import { withEvents } from '../../src/temporal/workflow-bundle.ts';
 import { traceSinks } from '../../src/tracing/worker.ts';
@@ -386,7 +384,7 @@ describe.concurrent('the receiver', () => {
 
   test('is sent nothing but an event of ours', async () => {
     const id = 'made-up';
-    const run = await service.client.workflow.start(PUBLISH_EVENT, {
+    const run = await service.client.workflow.start(WORKFLOW.publishEvent, {
       workflowId: 'somewhere-else',
       taskQueue: service.taskQueue,
       args: [{ specversion: '1.0', id, source: '/', type: 't', time: new Date().toISOString(), data: {} }],
@@ -631,7 +629,7 @@ test('an event that was not delivered in a day is given up, for all to see', asy
   };
   const workflowId = eventWorkflowIdOf(id);
   await worker.runUntil(async () => {
-    const run = await service.client.workflow.start(PUBLISH_EVENT, { workflowId, taskQueue, args: [event] });
+    const run = await service.client.workflow.start(WORKFLOW.publishEvent, { workflowId, taskQueue, args: [event] });
     await expect(run.result()).rejects.toMatchObject({
       cause: { type: 'EventNotDelivered', message: expect.stringContaining('answered 503') },
     });

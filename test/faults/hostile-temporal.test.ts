@@ -6,8 +6,7 @@ import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { isFailureType } from '../../src/contract/failure.ts';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { SIGNAL } from '../../src/contract/names.ts';
-import type * as workflows from '../../src/workflows/index.ts';
+import { SIGNAL, WORKFLOW } from '../../src/contract/names.ts';
 import { Service } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
 import { judge } from './judge.ts';
@@ -49,7 +48,7 @@ const TYPES = {
   applyPolicy: (callId: string) => `raw-policy/${callId}`,
   nexusOrder: (callId: string) => `raw-order/${callId}`,
   publishEvent: (callId: string) => `raw-event/${callId}`,
-} as const satisfies Record<keyof typeof workflows, (callId: string) => string>;
+} as const satisfies Record<keyof typeof WORKFLOW, (callId: string) => string>;
 
 type WorkflowType = keyof typeof TYPES;
 

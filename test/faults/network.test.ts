@@ -129,6 +129,6 @@ async function outcomeOf(handle: OperationHandle): Promise<string> {
   } catch (error) {
     // Whatever goes wrong has a type; anything else is a fault of ours.
     if (!(error instanceof ModerationError) || !isFailureType(error.type)) throw error;
-    return error.details.restored === true ? `${error.type} and restored` : error.type;
+    return 'restored' in error.details && error.details.restored ? `${error.type} and restored` : error.type;
   }
 }

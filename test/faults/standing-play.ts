@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { ModerationError } from '../../src/client/errors.ts';
 import type { MuteLockHandle } from '../../src/client/standing/mute-locks.ts';
 import type { MuteOnEntryHandle } from '../../src/client/standing/mutes-on-entry.ts';
@@ -34,7 +34,9 @@ class Player {
   readonly #call: TestCall;
   readonly #wishes: Wish[] = [];
   readonly #joined = new Map<string, number>();
-  readonly #pending: Promise<unknown>[] = [];
+  readonly #pending: Promise<void>[] = [];
+  /** Errors that are no outcome of what was asked for: each is a fault of ours. */
+  readonly #unexpected: unknown[] = [];
   readonly #ends: string[] = [];
   #muteOnEntryAt: number | undefined;
   #hasEnded = false;
@@ -57,37 +59,38 @@ class Player {
         return;
       }
       case 'releaseHold':
-        return await ignoringEnds((await moderation.getMuteLock(callId))?.release());
+        return await unlessEnded((await moderation.getMuteLock(callId))?.release());
       case 'cancelHold':
-        return await ignoringEnds(client.workflow.getHandle(muteLockIdOf(callId)).cancel());
+        return void (await unlessEnded(client.workflow.getHandle(muteLockIdOf(callId)).cancel()));
       case 'muteOnEntry':
         this.#muteOnEntryAt ??= Date.now();
         return await this.#entered(moderation.muteOnEntry({ callId }));
       case 'releaseMuteOnEntry':
-        return await ignoringEnds((await moderation.getMuteOnEntry(callId))?.release());
+        return await unlessEnded((await moderation.getMuteOnEntry(callId))?.release());
       case 'ask':
         return await this.#ask(step.action);
       case 'releaseCall':
-        this.#pending.push(this.#releaseCall());
-        return;
+        return this.#later(this.#releaseCall());
       case 'join':
-        await graph.addParticipants(callId, step.count).catch(() => undefined);
+        if (this.#hasEnded) return;
+        await graph.addParticipants(callId, step.count);
         for (const id of this.#people()) if (!this.#joined.has(id)) this.#joined.set(id, Date.now());
         return;
       case 'leave': {
         const [someone] = this.#people();
-        if (someone !== undefined) await graph.removeParticipant(callId, someone).catch(() => undefined);
+        if (someone !== undefined && !this.#hasEnded) await graph.removeParticipant(callId, someone);
         return;
       }
       case 'organizer':
         if (this.#hasEnded) return;
         this.#wish(Date.now(), step.isMuted, 'organizer');
-        return void graph.setParticipant(callId, participantId, { serverMuted: step.isMuted }).catch(() => undefined);
+        return this.#later(graph.setParticipant(callId, participantId, { serverMuted: step.isMuted }));
       case 'faults':
         return graph.setFaults(callId, step.faults);
       case 'endCall':
+        if (this.#hasEnded) return;
         this.#hasEnded = true;
-        return void graph.endCall(callId).catch(() => undefined);
+        return this.#later(graph.endCall(callId));
       case 'wait':
         return await sleep(step.ms);
     }
@@ -98,10 +101,12 @@ class Player {
     const { graph, moderation } = this.#service;
     const { id: callId } = this.#call;
     await graph.clearFaults(callId);
-    await ignoringEnds((await moderation.getMuteLock(callId))?.release());
-    await ignoringEnds((await moderation.getMuteOnEntry(callId))?.release());
+    await unlessEnded((await moderation.getMuteLock(callId))?.release());
+    await unlessEnded((await moderation.getMuteOnEntry(callId))?.release());
     const late: string[] = [];
-    await within(Promise.allSettled(this.#pending), 'what was asked for', late);
+    await within(Promise.all(this.#pending), 'what was asked for', late);
+    if (this.#unexpected.length > 0)
+      throw new AggregateError(this.#unexpected, `On call ${callId}, something else failed`);
     for (const workflowId of [muteLockIdOf(callId), muteOnEntryIdOf(callId), this.#call.workflowId]) {
       await within(this.#closed(workflowId), workflowId, late);
     }
@@ -126,16 +131,13 @@ class Player {
     try {
       const handle = await asked;
       if (handle.attached) return;
-      this.#pending.push(
-        handle.result().then(
-          ({ endedBy }) => this.#ends.push(endedBy),
-          // A first mute that fails restores what was there before it: that may be older than what others did since.
-          () => {
-            this.#ends.push('failed');
-            this.#wish(from, undefined, 'keepMuted');
-          },
-        ),
-      );
+      const ended = async (): Promise<void> => {
+        const result = await orFailure(handle.result());
+        this.#ends.push(result instanceof ModerationError ? 'failed' : result.endedBy);
+        // A first mute that fails restores what was there before it: that may be older than what others did since.
+        if (result instanceof ModerationError) this.#wish(from, undefined, 'keepMuted');
+      };
+      this.#later(ended());
     } catch (error) {
       if (!(error instanceof ModerationError)) throw error;
     }
@@ -143,7 +145,8 @@ class Player {
 
   async #entered(asked: Promise<MuteOnEntryHandle>): Promise<void> {
     try {
-      this.#pending.push((await asked).result().catch(() => undefined));
+      const handle = await asked;
+      this.#later(orFailure(handle.result()));
     } catch (error) {
       if (!(error instanceof ModerationError)) throw error;
     }
@@ -153,14 +156,22 @@ class Player {
     const from = Date.now();
     const { id: callId } = this.#call;
     const handle = await this.#service.moderation[action]({ callId, confirmWithinSeconds: 3 });
-    const ended = handle.result().then(
-      () => this.#wish(from, action === 'mute', 'client'),
-      (error: unknown) => {
-        const isReplaced = error instanceof ModerationError && error.type === 'Superseded';
-        if (!isReplaced) this.#wish(from, undefined, 'client');
-      },
+    const ended = async (): Promise<void> => {
+      const result = await orFailure(handle.result());
+      if (!(result instanceof ModerationError)) this.#wish(from, action === 'mute', 'client');
+      else if (result.type !== 'Superseded') this.#wish(from, undefined, 'client');
+    };
+    this.#later(ended());
+  }
+
+  /** Goes on meanwhile, and is waited for at the end. */
+  #later(work: Promise<unknown>): void {
+    this.#pending.push(
+      work.then(
+        () => undefined,
+        (error: unknown) => void this.#unexpected.push(error),
+      ),
     );
-    this.#pending.push(ended);
   }
 
   async #releaseCall(): Promise<void> {
@@ -183,10 +194,7 @@ class Player {
   async #listed(): Promise<void> {
     const { client } = this.#service;
     for (const id of [this.#call.workflowId, muteLockIdOf(this.#call.id)]) {
-      const newest = await client.workflow
-        .getHandle(id)
-        .describe()
-        .catch(() => undefined);
+      const newest = await unlessEnded(client.workflow.getHandle(id).describe());
       if (newest === undefined) continue;
       const query = `RunId = '${newest.runId}'`;
       await until(
@@ -197,10 +205,11 @@ class Player {
   }
 
   async #closed(workflowId: string): Promise<void> {
-    await this.#service.client.workflow
-      .getHandle(workflowId)
-      .result()
-      .catch(() => undefined);
+    try {
+      await unlessEnded(this.#service.client.workflow.getHandle(workflowId).result());
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError)) throw error;
+    }
   }
 
   /** Every run of the call: how many operations there were, when the last one closed, and how the holds have ended. */
@@ -249,9 +258,24 @@ async function hasEndedWell(run: WorkflowHandle): Promise<boolean> {
   }
 }
 
-/** A signal to what has just ended finds nobody. */
-async function ignoringEnds(signalled: Promise<unknown> | undefined): Promise<void> {
-  await signalled?.catch(() => undefined);
+/** `undefined` if the workflow has ended meanwhile, or never was: a signal then finds nobody. */
+async function unlessEnded<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** The result, or the failure that is an outcome as well. */
+async function orFailure<T>(result: Promise<T>): Promise<T | ModerationError> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof ModerationError) return error;
+    throw error;
+  }
 }
 
 async function within(work: Promise<unknown>, what: string, late: string[]): Promise<void> {

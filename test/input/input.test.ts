@@ -13,10 +13,10 @@ import { readWhen } from '../../src/schedule/spec.ts';
 import { callIdOf, canonicalId, isCallId } from '../../src/contract/call-id.ts';
 import { bounded } from '../../src/contract/check.ts';
 import { toSeconds } from '../../src/contract/duration.ts';
-import { checkMuteLock, checkTerms } from '../../src/contract/mute-lock.ts';
+import { checkMuteLock, checkMuteLockTerms } from '../../src/contract/mute-lock.ts';
 import { checkLiveCall, isLabel, toCallEstablished, toLabelling } from '../../src/contract/live-call.ts';
 import { checkMuteOnEntryRule, checkMuteOnEntryTerms, checkMuteOnEntry } from '../../src/contract/mute-on-entry.ts';
-import { checkPolicy, faultsOfNote } from '../../src/contract/policy-check.ts';
+import { checkPolicy, noteIssues } from '../../src/contract/policy-check.ts';
 import { isPolicyId, policyIdOf } from '../../src/contract/policy.ts';
 import { checkRequest } from '../../src/contract/request.ts';
 import {
@@ -72,8 +72,8 @@ const thrown =
       work(input);
       return undefined;
     } catch (error) {
-      if (!(error instanceof ModerationError)) throw error;
-      return [...(error.details.issues ?? []), error.message];
+      if (!(error instanceof ModerationError) || error.type !== 'InvalidRequest') throw error;
+      return [...error.details.issues, error.message];
     }
   };
 
@@ -128,7 +128,7 @@ const CONTRACTS: Contract[] = [
   {
     name: 'terms of a mute lock',
     sample: { forSeconds: 5, atMost: { mutes: 3, withinSeconds: 60 } },
-    faultsOf: told(checkTerms),
+    faultsOf: told(checkMuteLockTerms),
   },
   { name: 'mute on entry', sample: { ...ofCall, forSeconds: 5, except: ['a'] }, faultsOf: told(checkMuteOnEntry) },
   { name: 'terms of a mute on entry', sample: { ...lasting, except: ['a'] }, faultsOf: told(checkMuteOnEntryTerms) },
@@ -169,7 +169,7 @@ const CONTRACTS: Contract[] = [
       return read.ok ? undefined : bounded(read.issues);
     },
   },
-  { name: 'note of a policy', sample: { note: 'n' }, faultsOf: (input) => [...faultsOfNote(input)] },
+  { name: 'note of a policy', sample: { note: 'n' }, faultsOf: (input) => [...noteIssues(input)] },
   {
     name: 'live call',
     sample: { callId: ID, tenantId: 'contoso.example' },
@@ -443,7 +443,7 @@ describe('text that people read', () => {
         issues: [expect.stringContaining(`${field} must not contain control characters`)],
       });
     }
-    expect(faultsOfNote(text)).toHaveLength(1);
+    expect(noteIssues(text)).toHaveLength(1);
   });
 
   test('may be of any language, and a reason of several lines', () => {
@@ -498,7 +498,7 @@ describe('every parser takes any text in no time', () => {
     'policy ID': isPolicyId,
     'schedule ID': policyIdOf,
     'request ID': (text) => checkRequest({ callId: 'a', requestId: text }),
-    until: (text) => checkTerms({ until: text }),
+    until: (text) => checkMuteLockTerms({ until: text }),
     markdown: code,
     'trace context': (text) => toCarrier({ traceparent: text, tracestate: text }),
     'path of a resource': parsePath,
@@ -669,6 +669,6 @@ describe('a date', () => {
     '+275760-09-13T00:00:00Z',
     `2026-01-01T00:00:00.${'1'.repeat(99)}Z`,
   ])('on which something ends is not %j', (until) => {
-    expect(checkTerms({ until })).toMatchObject({ ok: false });
+    expect(checkMuteLockTerms({ until })).toMatchObject({ ok: false });
   });
 });

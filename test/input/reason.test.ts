@@ -126,7 +126,7 @@ describe('the kind of an error', () => {
 
 describe('an error of ours', () => {
   it('is its own message', () => {
-    const error = new ModerationError('CallEnded', 'The call has ended.');
+    const error = new ModerationError('CallEnded', 'The call has ended.', { callId: 'x' });
     expect([reasonOf(error), describeError(error)]).toEqual(['The call has ended.', 'The call has ended.']);
     expect(kindOf(error)).toBeUndefined();
   });

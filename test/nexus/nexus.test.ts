@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'v
 import { costOf } from '../../bench/counts.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { Environment } from '../../src/lib/environment.ts';
-import { NEXUS_ORDER } from '../../src/contract/nexus-order.ts';
+import { WORKFLOW } from '../../src/contract/names.ts';
 import type { Finding } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { BIN, Command, killCommands, type Ended } from '../support/command-kit.ts';
@@ -233,7 +233,7 @@ const ORDER = {
 test('a mute costs one small workflow beside the operation', async () => {
   const { id: callId } = service.call();
   expect(await team.ended('TypeScript', 'mute', { callId })).toMatchObject({ result: { isMuted: true } });
-  const query = `WorkflowType = '${NEXUS_ORDER}' AND ModerationCallId = '${callId}'`;
+  const query = `WorkflowType = '${WORKFLOW.nexusOrder}' AND ModerationCallId = '${callId}'`;
   const [order] = await until(
     async () => await listed(query),
     (found) => found.length > 0,
@@ -253,7 +253,7 @@ test.each([undefined, 'x', {}, { operation: 'list' }, { operation: 'mute', input
   async (given) => {
     const { client, taskQueue } = service;
     const workflowId = `call-moderation/nexus/${randomUUID()}`;
-    const started = client.workflow.execute(NEXUS_ORDER, { workflowId, taskQueue, args: [given] });
+    const started = client.workflow.execute(WORKFLOW.nexusOrder, { workflowId, taskQueue, args: [given] });
     await expect(started).rejects.toMatchObject({ cause: { type: 'InvalidRequest' } });
   },
 );

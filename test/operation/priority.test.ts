@@ -5,7 +5,8 @@ import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
-import { APPLY_POLICY, scheduleIdOf } from '../../src/contract/policy.ts';
+import { WORKFLOW } from '../../src/contract/names.ts';
+import { scheduleIdOf } from '../../src/contract/policy.ts';
 import { goesBefore, standingPriority, policyPriority, priorityOf } from '../../src/contract/priority.ts';
 import type { Faults, RequestEntry } from '../../src/simulator/index.ts';
 import { failureOf } from '../support/expect.ts';
@@ -138,7 +139,7 @@ describe('a start', () => {
     await policies.update(policy.id, { perSecond: 5 });
     const { action } = await service.client.schedule.getHandle(scheduleIdOf(policy.id)).describe();
     expect(action.priority).toMatchObject({ priorityKey: 4, fairnessKey: tenantId });
-    const query = `WorkflowType = '${APPLY_POLICY}' AND WorkflowId STARTS_WITH '${scheduleIdOf(policy.id)}-closing'`;
+    const query = `WorkflowType = '${WORKFLOW.applyPolicy}' AND WorkflowId STARTS_WITH '${scheduleIdOf(policy.id)}-closing'`;
     const closing = await until(
       async () => {
         for await (const { workflowId } of service.client.workflow.list({ query })) return workflowId;

@@ -143,10 +143,14 @@ describe('where Temporal does not show search attributes', () => {
   });
 });
 
-test('an operation that is started in a namespace without them is refused, with the command to run', async () => {
+test('whatever is started in a namespace without them is refused as NotSetUp, with the command to run', async () => {
   const env = await bareNamespace();
-  const { code, stderr } = await run(['mute', randomUUID()], env);
-  expect(code).toBe(1);
-  expect(stderr).toContain(`Nothing was started: namespace ${env['TEMPORAL_NAMESPACE']} lacks search attributes`);
-  expect(stderr).toContain('`call-moderation setup`');
+  const namespace = env['TEMPORAL_NAMESPACE'];
+  for (const command of ['mute', 'keep-muted', 'mute-on-entry']) {
+    const { code, stdout } = await run([command, randomUUID(), '--json'], env);
+    expect(code, command).toBe(1);
+    expect(JSON.parse(stdout), command).toMatchObject({ error: { type: 'NotSetUp', details: { namespace } } });
+    expect(stdout).toContain(`Nothing was started: namespace ${namespace} lacks search attributes`);
+    expect(stdout).toContain('`call-moderation setup`');
+  }
 });

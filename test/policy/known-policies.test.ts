@@ -4,7 +4,8 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import { knownPolicies } from '../../src/activities/known-policies.ts';
-import { APPLY_POLICY, scheduleIdOf, type Policy } from '../../src/contract/policy.ts';
+import { WORKFLOW } from '../../src/contract/names.ts';
+import { scheduleIdOf, type Policy } from '../../src/contract/policy.ts';
 import { ENCRYPTED, KEY_ID } from '../../src/contract/unreadable.ts';
 import { dataConverterOf } from '../../src/temporal/payload-codec.ts';
 
@@ -38,7 +39,7 @@ class SlowTemporal {
       const policy = { id, action: 'mute', target: { live: {} }, when: {}, rules: { onEstablished: true } };
       const payload = this.unreadable.has(id) ? encryptedElsewhere : defaultPayloadConverter.toPayload(policy);
       const taskQueue = { name: id === 'policy-1' ? 'theirs' : TASK_QUEUE };
-      const startWorkflow = { taskQueue, workflowType: { name: APPLY_POLICY }, input: { payloads: [payload] } };
+      const startWorkflow = { taskQueue, workflowType: { name: WORKFLOW.applyPolicy }, input: { payloads: [payload] } };
       return { schedule: { action: { startWorkflow }, state: { paused: id === 'policy-2' } } };
     };
     const listSchedules = async () => {

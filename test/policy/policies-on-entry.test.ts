@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MuteOnEntryReading, MuteOnEntryStart } from '../../src/activities/types.ts';
 import { StandingMutes } from '../../src/client/standing/standing-mutes.ts';
-import { MUTES_ON_ENTRY, type MuteOnEntryHandle, type MutesOnEntry } from '../../src/client/standing/mutes-on-entry.ts';
+import type { MuteOnEntryHandle, MutesOnEntry } from '../../src/client/standing/mutes-on-entry.ts';
 import type { LeftBehind } from '../../src/client/policies/policy-types.ts';
 import type { Policies } from '../../src/client/policies/policies.ts';
 import type { ReleasedCall } from '../../src/client/release/release-types.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import type { LiveCallStatus } from '../../src/contract/live-call.ts';
-import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
+import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
 import { SIGNAL } from '../../src/contract/names.ts';
 import { checkPolicy } from '../../src/contract/policy-check.ts';
 import type { Policy } from '../../src/contract/policy.ts';
@@ -221,7 +221,7 @@ describe('whenever it runs', () => {
 });
 
 describe('a start that is asked for again, as by a worker that died', () => {
-  const entries = (): MutesOnEntry => new StandingMutes(new Runs(service.client), service.taskQueue, MUTES_ON_ENTRY);
+  const entries = (): MutesOnEntry => new StandingMutes(new Runs(service.client), service.taskQueue, MUTE_ON_ENTRY);
   const start = async (call: TestCall, startId: string): Promise<{ runId: string; attached: boolean }> => {
     const { workflowId, attached } = await entries().start({ callId: call.id }, 'extend', { startId, policyId: 'p' });
     return { runId: (await service.client.workflow.getHandle(workflowId).describe()).runId, attached };

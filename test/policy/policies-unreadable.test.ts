@@ -4,11 +4,10 @@ import { ModerationClient } from '../../src/client/moderation-client.ts';
 import { loadClientConfig } from '../../src/config/common.ts';
 import { Runs } from '../../src/client/operations/runs.ts';
 import { StandingMutes } from '../../src/client/standing/standing-mutes.ts';
-import { MUTES_ON_ENTRY } from '../../src/client/standing/mutes-on-entry.ts';
 import { keyword } from '../../src/contract/attributes.ts';
 import { workflowIdOf } from '../../src/contract/call-id.ts';
 import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { POLICY_MEMO, SEARCH_ATTRIBUTE, WISHED_AT_MEMO } from '../../src/contract/names.ts';
+import { POLICY_MEMO, SEARCH_ATTRIBUTE, WISHED_AT_MEMO, WORKFLOW } from '../../src/contract/names.ts';
 import { Listeners } from '../../src/webhook/delivery/listeners.ts';
 import { until } from '../support/until.ts';
 import type { Client } from '@temporalio/client';
@@ -76,9 +75,9 @@ test('a list with a memo that cannot be decrypted has all its entries', async ()
     });
   const runs = await Promise.all([
     start('mute', workflowIdOf(call.id)),
-    start(MUTE_ON_ENTRY, muteOnEntryIdOf(call.id)),
+    start(WORKFLOW.muteOnEntry, muteOnEntryIdOf(call.id)),
   ]);
-  const notificationsIn = (client: Client) => new StandingMutes(new Runs(client), service.taskQueue, MUTES_ON_ENTRY);
+  const notificationsIn = (client: Client) => new StandingMutes(new Runs(client), service.taskQueue, MUTE_ON_ENTRY);
   // With the key, the memo says whose it is.
   await until(
     async () => await all(notificationsIn(others).callsOfPolicy('p')),

@@ -282,6 +282,7 @@ test('every TypeScript example compiles', async () => {
     'call-moderation-client': source('.'),
     'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
     'call-moderation/webhook': source('webhook'),
+    'call-moderation/workflows': source('workflows'),
     'call-moderation/simulator': source('simulator'),
   };
   const compilerOptions = { paths, rootDir: '../..' };

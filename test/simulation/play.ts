@@ -139,7 +139,7 @@ class Play {
     } catch (error) {
       if (error instanceof ModerationError) {
         told.outcome = error.type;
-        told.restored = error.details.restored;
+        told.restored = 'restored' in error.details ? error.details.restored : undefined;
       } else {
         told.outcome = 'unexpected';
         told.unexpected = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { liveWorkflowIdOf } from '../../src/contract/call-id.ts';
-import { APPLY_POLICY, type Policy } from '../../src/contract/policy.ts';
+import { WORKFLOW } from '../../src/contract/names.ts';
+import type { Policy } from '../../src/contract/policy.ts';
 import type { RequestName } from '../../src/simulator/index.ts';
 import type { TestCall } from '../support/service.ts';
 import { SkippedTime } from '../support/skipped-time.ts';
@@ -241,7 +242,7 @@ describe.skipIf(program === undefined)('on a clock that is skipped', () => {
       const start = async (id: string, more: Partial<Policy>) => {
         const policy = { id, action: 'mute', when: { every: '1d' }, target: { calls: [] }, ...more };
         const { taskQueue } = service;
-        return await service.client.workflow.start(APPLY_POLICY, { workflowId: id, taskQueue, args: [policy] });
+        return await service.client.workflow.start(WORKFLOW.applyPolicy, { workflowId: id, taskQueue, args: [policy] });
       };
       const inAnHour = new Date((await service.now()) + HOUR * 1_000).toISOString();
       const tooLate = await start('too-late', { target: { calls: [missed.id] }, catchupWindow: '2h' });

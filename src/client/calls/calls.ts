@@ -12,7 +12,7 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../../contract/live-call.ts';
-import { LIVE_CALL, LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE, WORKFLOW } from '../../contract/names.ts';
 import { invalid, valid } from '../errors.ts';
 import { listedRuns, type ListedRun } from '../listed-runs.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
@@ -30,13 +30,17 @@ export interface CallRecord {
   runId: string;
 }
 
+/** Which active calls are listed: those that match every field. */
 export interface CallFilter {
+  /** ID or domain of a tenant, as the call's notification or its token named it. */
   tenantId?: string;
+  /** 1 to 64 of `A-Z a-z 0-9 _ . : -`. */
   label?: string;
   /** @default 'established' */
   state?: CallState;
 }
 
+/** Labels to add and to remove, at most 16 of each. A label is 1 to 64 of `A-Z a-z 0-9 _ . : -`. */
 export interface LabelChange extends Partial<Labelling> {
   /** The tenant of the call, if the call is not known yet. */
   tenantId?: string;
@@ -47,6 +51,7 @@ export class Calls {
   readonly #client: Client;
   readonly #taskQueue: string;
 
+  /** @internal */
   constructor(client: Client, taskQueue: string) {
     this.#client = client;
     this.#taskQueue = taskQueue;
@@ -54,6 +59,9 @@ export class Calls {
 
   /**
    * Active calls, the latest first, as many as the caller takes. Temporal's lists may be a second or so behind.
+   *
+   * @example
+   * for await (const { callId, labels } of moderation.calls.list({ label: 'sales' })) console.log(callId, labels);
    *
    * @throws {ModerationError} `InvalidRequest` if the filter is invalid
    */
@@ -67,7 +75,12 @@ export class Calls {
   /**
    * The status of a call, answered by a worker; `undefined` if the call is unknown, or ended long ago.
    *
-   * @throws {ModerationError} `OtherDeployment` if the call is known to another task queue
+   * @example
+   * const call = await moderation.calls.get(callId);
+   * console.log(call?.state, call?.labels);
+   *
+   * @throws {ModerationError} `InvalidRequest` if it is no call ID; `OtherDeployment` if the call is known to another
+   *   task queue
    */
   async get(callId: string): Promise<LiveCallStatus | undefined> {
     try {
@@ -82,6 +95,9 @@ export class Calls {
 
   /**
    * Whether a call is known to have ended; `false` for a call that is unknown, or known to another deployment only.
+   *
+   * @example
+   * if (!(await moderation.calls.hasEnded(callId))) await moderation.unmute({ callId });
    */
   async hasEnded(callId: string): Promise<boolean> {
     try {
@@ -99,13 +115,16 @@ export class Calls {
    * Adds and removes labels of a call. An unknown call counts as one that is establishing, and is forgotten after 10
    * seconds if Graph does not know it, so a call can be labelled as soon as it is created.
    *
+   * @example
+   * await moderation.calls.label(callId, { add: ['sales'], remove: ['trial'] });
+   *
    * @throws {ModerationError} `InvalidRequest`, or `OtherDeployment` if the call is known to another task queue
    */
   async label(callId: string, change: LabelChange): Promise<void> {
     const { add = [], remove = [], ...input } = valid(CHANGE, { ...change, callId });
     if (add.length + remove.length === 0) throw invalid(['add or remove must name at least one label']);
     await this.#requireOwn(input.callId);
-    await this.#client.workflow.signalWithStart(LIVE_CALL, {
+    await this.#client.workflow.signalWithStart(WORKFLOW.liveCall, {
       ...liveCallStart(input, this.#taskQueue),
       signal: LIVE_CALL_SIGNAL.label,
       signalArgs: [{ add, remove }],
@@ -146,7 +165,7 @@ const CHANGE = object<LabelChange & LiveCallInput>({
 export function liveCallListFilter(filter: CallFilter, taskQueue: string): string {
   const { tenantId, label, state = 'established' } = valid(FILTER, filter);
   const terms = [
-    `WorkflowType = '${LIVE_CALL}'`,
+    `WorkflowType = '${WORKFLOW.liveCall}'`,
     `TaskQueue = ${quote(taskQueue)}`,
     "ExecutionStatus = 'Running'",
     `${SEARCH_ATTRIBUTE.callState} = '${state}'`,

@@ -8,7 +8,7 @@ import { CONTINUES_MEMO } from '../../contract/names.ts';
  * @returns the run as which the operation continues; `undefined` if there is none, or if another operation has
  * superseded it
  */
-export async function continuationOf(run: WorkflowHandle): Promise<WorkflowHandle | undefined> {
+export async function readContinuation(run: WorkflowHandle): Promise<WorkflowHandle | undefined> {
   const runId = await nextRunId(run);
   if (runId === undefined) return undefined;
   const next = run.client.getHandle(run.workflowId, runId, { followRuns: false });

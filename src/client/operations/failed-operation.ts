@@ -7,8 +7,9 @@ import {
   WorkflowFailedError,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { CANCELLED, isFailureType, type FailureDetails } from '../../contract/failure.ts';
-import { ModerationError, type ModerationErrorType } from '../errors.ts';
+import { isFields } from '../../contract/check.ts';
+import { CANCELLED, isFailureType, type FailureDetails, type FailureType } from '../../contract/failure.ts';
+import { ModerationError, type ModerationErrorDetails, type ModerationErrorType } from '../errors.ts';
 import type { OperationRecord } from './records.ts';
 
 /**
@@ -26,10 +27,11 @@ export async function toModerationError(error: unknown, callId: string, run: Wor
   if (!(error instanceof WorkflowFailedError)) throw error;
   const { cause } = error;
   if (cause instanceof ApplicationFailure && isFailureType(cause.type)) {
-    return new ModerationError(cause.type, cause.message, toDetails(cause.details?.[0]), error);
+    return new ModerationError(cause.type, cause.message, toDetails(cause.type, callId, cause.details?.[0]), error);
   }
   if (cause instanceof CancelledFailure) {
-    const { message, ...details } = toDetails((await run.describe()).memo?.[CANCELLED]);
+    const memo = (await run.describe()).memo?.[CANCELLED];
+    const { message, ...details } = isFields(memo) ? memo : {};
     const said = typeof message === 'string' ? message : `The operation on call ${callId} was cancelled.`;
     return new ModerationError(CANCELLED, said, { callId, ...details }, error);
   }
@@ -44,19 +46,37 @@ export async function toModerationError(error: unknown, callId: string, run: Wor
   throw error;
 }
 
-function toDetails(value: unknown): FailureDetails & { message?: unknown } {
-  return typeof value === 'object' && value !== null ? value : {};
+/** What every failure of the type has in its details, in case that a run of other code has left it out. */
+const REQUIRED: { [Type in FailureType]?: Partial<FailureDetails<Type>> } = {
+  InvalidRequest: { issues: [] },
+  CallNotEstablished: { state: '' },
+  RestoreFailed: { restored: false, failure: 'OperationFailed' },
+};
+
+/** The details of a failure as they came over the wire. */
+function toDetails<Type extends FailureType>(type: Type, callId: string, value: unknown): FailureDetails<Type> {
+  return { callId, ...REQUIRED[type], ...(isFields(value) && value) } as FailureDetails<Type>;
 }
 
-/** Why an ended operation has no result, from its error. */
-export interface FailedOperation {
-  type: ModerationErrorType;
+/** A failure of one type. */
+export interface FailedOperationOf<Type extends ModerationErrorType> {
+  type: Type;
+  /** What happened, to which call, and what to do. */
   message: string;
-  details: FailureDetails;
+  details: ModerationErrorDetails[Type];
+}
+
+/** Why an ended operation has no result: a `ModerationError` as plain data. A `switch` on `type` narrows `details`. */
+export type FailedOperation = { [Type in ModerationErrorType]: FailedOperationOf<Type> }[ModerationErrorType];
+
+/** The error as plain data. */
+export function failedOperation({ type, message, details }: ModerationError): FailedOperation {
+  // They belong together, as they did in the error.
+  return { type, message, details } as FailedOperation;
 }
 
 /** `undefined` for an operation that is running, or that was confirmed. */
-export async function failureOf(
+export async function readFailure(
   { callId, closedAt }: OperationRecord,
   run: WorkflowHandle,
 ): Promise<FailedOperation | undefined> {
@@ -66,8 +86,7 @@ export async function failureOf(
     return undefined;
   } catch (error) {
     try {
-      const { type, message, details } = await toModerationError(error, callId, run);
-      return { type, message, details };
+      return failedOperation(await toModerationError(error, callId, run));
     } catch (other) {
       // A run that foreign code has failed has no outcome of ours.
       if (other instanceof WorkflowFailedError) return undefined;

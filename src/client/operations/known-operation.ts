@@ -10,8 +10,8 @@ import { workflowIdOf } from '../../contract/call-id.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
-import { continuationOf } from './continued.ts';
-import { toModerationError, type FailedOperation } from './failed-operation.ts';
+import { readContinuation } from './continued.ts';
+import { failedOperation, toModerationError, type FailedOperation } from './failed-operation.ts';
 import { operationFromWorkflow, type OperationRecord } from './records.ts';
 import type { Runs } from './runs.ts';
 import { readWorkflowInput } from './workflow-input.ts';
@@ -45,7 +45,7 @@ export async function readOperation(
   try {
     let run = first;
     let info = await run.describe();
-    for (let next = await continuationOf(run); next !== undefined; next = await continuationOf(run)) {
+    for (let next = await readContinuation(run); next !== undefined; next = await readContinuation(run)) {
       run = next;
       info = await run.describe();
     }
@@ -60,8 +60,7 @@ export async function readOperation(
     } catch (error) {
       const isOutcome = error instanceof WorkflowFailedError || error instanceof WorkflowContinuedAsNewError;
       if (!isOutcome) throw error;
-      const { type, message, details } = await toModerationError(error, callId, run);
-      return { ...known, failure: { type, message, details } };
+      return { ...known, failure: failedOperation(await toModerationError(error, callId, run)) };
     }
   } catch (error) {
     if (error instanceof WorkflowNotFoundError || isInvalidRunId(error)) return undefined;

@@ -2,17 +2,20 @@ import { WorkflowContinuedAsNewError, type WorkflowHandle } from '@temporalio/cl
 import { CANCELLED } from '../../contract/failure.ts';
 import { QUERY, type Action } from '../../contract/names.ts';
 import type { ModerationResult, OperationStatus } from '../../contract/operation.ts';
-import { continuationOf } from './continued.ts';
-import { ModerationError } from '../errors.ts';
+import { readContinuation } from './continued.ts';
+import { isOutcome, ModerationError } from '../errors.ts';
 import { toModerationError } from './failed-operation.ts';
 
 /** The run of an operation in Temporal, and whether somebody else had started it. */
 export interface Run {
+  /** Temporal's handle of this run alone; it does not follow the runs that it continues as. */
   handle: WorkflowHandle;
   runId: string;
+  /** Whether somebody else had started it, so that `cancel()` only stops waiting for it. */
   attached: boolean;
 }
 
+/** What an `OperationHandle` is made of. */
 export interface Operation {
   callId: string;
   workflowId: string;
@@ -30,7 +33,15 @@ export interface StartedOperation {
   attached?: boolean;
 }
 
-/** An operation that this call has started, or to which it is attached. `R` is its result. */
+/**
+ * An operation that this call has started, or to which it is attached. `R` is its result: a `ModerationResult`, or a
+ * `ParticipantsMuteResult` for a mute of others.
+ *
+ * @example
+ * const operation = await moderation.mute({ callId });
+ * const { phase } = await operation.status();
+ * await operation.cancel(); // undoes what was sent
+ */
 export class OperationHandle<R = ModerationResult> {
   readonly callId: string;
   readonly workflowId: string;
@@ -39,6 +50,7 @@ export class OperationHandle<R = ModerationResult> {
   readonly #letGo = new AbortController();
   #run: Promise<Run> | undefined;
 
+  /** @internal */
   constructor({ callId, workflowId, action, run }: Operation) {
     this.callId = callId;
     this.workflowId = workflowId;
@@ -61,13 +73,14 @@ export class OperationHandle<R = ModerationResult> {
       return await run;
     } catch (error) {
       // An outcome is final; a failed request to Temporal is not.
-      if (!(error instanceof ModerationError) && this.#run === run) this.#run = undefined;
+      if (!isOutcome(error) && this.#run === run) this.#run = undefined;
       throw error;
     }
   }
 
   /**
-   * Waits until the roster has confirmed the operation.
+   * Waits until the roster has confirmed the operation. That takes as long as Graph and the roster do: by default at most
+   * a minute for Graph to accept it, and 30 seconds (`confirmWithinSeconds`) for the roster to show it.
    *
    * @throws {ModerationError} with the type of the failure; see `ModerationErrorType`
    */
@@ -87,7 +100,7 @@ export class OperationHandle<R = ModerationResult> {
       try {
         return (await handle.result()) as R;
       } catch (error) {
-        const next = error instanceof WorkflowContinuedAsNewError ? await continuationOf(handle) : undefined;
+        const next = error instanceof WorkflowContinuedAsNewError ? await readContinuation(handle) : undefined;
         if (next === undefined) throw await toModerationError(error, this.callId, handle);
         handle = next;
       }
@@ -97,12 +110,12 @@ export class OperationHandle<R = ModerationResult> {
   /** The run that carries the operation out now: an operation with a long history continues as another run. */
   async #current(): Promise<WorkflowHandle> {
     let { handle } = await this.run();
-    for (let next = await continuationOf(handle); next !== undefined; next = await continuationOf(handle))
+    for (let next = await readContinuation(handle); next !== undefined; next = await readContinuation(handle))
       handle = next;
     return handle;
   }
 
-  /** The state of the operation; a worker answers, also after the operation has ended. */
+  /** The state of the operation. A worker answers, also after the operation has ended; without a worker the query fails. */
   async status(): Promise<OperationStatus> {
     const handle = await this.#current();
     return await handle.query<OperationStatus>(QUERY.operation);

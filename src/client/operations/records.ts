@@ -31,6 +31,7 @@ export interface OperationRecord {
   closedAt?: string;
 }
 
+/** Which operations are listed: those that match every field. */
 export interface ListFilter {
   callId?: string;
   action?: Action;

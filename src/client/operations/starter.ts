@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
-  isGrpcServiceError,
-  ServiceError,
   WorkflowContinuedAsNewError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { attributesOf } from '../../contract/attributes.ts';
+import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import {
   CONTINUES_MEMO,
@@ -20,13 +18,14 @@ import {
   WISHED_AT_MEMO,
   type Action,
 } from '../../contract/names.ts';
-import { JOINABLE_PHASES } from '../../contract/operation.ts';
+import { ATTACHABLE_PHASES } from '../../contract/operation.ts';
 import { priorityOf, type Priority } from '../../contract/priority.ts';
 import type { ModerationRequest, OnConflict } from '../../contract/request.ts';
-import { detailsOf, summaryOf } from '../../contract/summary.ts';
+import { operationDescription, operationSummary } from '../../contract/summary.ts';
 import type { Successor, Watch } from '../../contract/signals.ts';
 import { sameTarget } from '../../contract/target.ts';
-import { ModerationError, NotSetUpError } from '../errors.ts';
+import { ModerationError } from '../errors.ts';
+import { orNotSetUp } from '../not-set-up.ts';
 import { readWorkflowInput } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
@@ -60,9 +59,6 @@ import { sameStart } from './start-id.ts';
 
 /** Starts that meet a conflict which is gone when looked at: more in a row than this is no accident. */
 const MAX_STARTS = 20;
-
-/** gRPC's `INVALID_ARGUMENT`. */
-const INVALID_ARGUMENT = 3;
 
 export interface Running {
   handle: WorkflowHandle;
@@ -187,9 +183,9 @@ export class Starter {
         requestEagerStart: this.#eagerStart,
         args: [request],
         priority: marks?.priority ?? priorityOf(action, request.tenantId),
-        typedSearchAttributes: attributesOf(action, request),
-        staticSummary: summaryOf(action, request),
-        staticDetails: detailsOf(action, request),
+        typedSearchAttributes: operationAttributes(action, request),
+        staticSummary: operationSummary(action, request),
+        staticDetails: operationDescription(action, request),
         ...(marks !== undefined && { memo: memoOf(marks) }),
         ...sameStart(marks?.startId ?? request.requestId),
       });
@@ -198,8 +194,7 @@ export class Starter {
       return { handle: this.#runs.of(workflowId, runId), runId, attached: false };
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      if (isUnknownAttribute(error)) throw new NotSetUpError(this.#runs.client.options.namespace, error);
-      throw error;
+      throw orNotSetUp(error, this.#runs.client);
     }
   }
 
@@ -237,7 +232,7 @@ export class Starter {
     if (isBeingCancelled) return false;
     const status = await this.#runs.statusOf(handle);
     if (status === undefined) return !isRestoring && !(await this.#runs.isSuperseded(handle, runId));
-    return status.supersededBy === undefined && JOINABLE_PHASES.includes(status.phase);
+    return status.supersededBy === undefined && ATTACHABLE_PHASES.includes(status.phase);
   }
 
   /** Whether the running operation has taken the signal; if it has, it hands over, whatever it comes to. */
@@ -268,14 +263,6 @@ export class Starter {
     if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, attached: !isOurs };
   }
-}
-
-/** The server knows no search attribute of a name that was given. It has no code of its own for that, only words. */
-function isUnknownAttribute(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : undefined;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
 }
 
 /** The run ID that a run has continued as, or nothing where it has ended for good. */

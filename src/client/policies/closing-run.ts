@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { keyword } from '../../contract/attributes.ts';
-import { POLICY_CHANGED, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
-import { APPLY_POLICY, CHANGE_WITHIN_MS, scheduleIdOf, type Closing, type Policy } from '../../contract/policy.ts';
+import { POLICY_CHANGED, SEARCH_ATTRIBUTE, WORKFLOW } from '../../contract/names.ts';
+import { CHANGE_WITHIN_MS, scheduleIdOf, type Closing, type Policy } from '../../contract/policy.ts';
 import { policyPriority } from '../../contract/priority.ts';
 import { tenantOf } from './policy-schedule.ts';
 
@@ -20,7 +20,7 @@ export async function changeClosing(
   if (policy.when.quietHours === undefined) return await change();
   const { id } = policy;
   const closing: Closing = { closing: true };
-  const run = await client.workflow.start(APPLY_POLICY, {
+  const run = await client.workflow.start(WORKFLOW.applyPolicy, {
     workflowId: `${scheduleIdOf(id)}-closing-${randomUUID()}`,
     taskQueue,
     args: [policy, closing],

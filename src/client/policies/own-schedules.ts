@@ -79,10 +79,13 @@ export class OwnSchedules {
       'OtherDeployment',
       `Policy ${id} belongs to another deployment in this namespace, which works on task queue ${taskQueue}, and this one on ${this.#taskQueue}. ` +
         'Use a client of that task queue (MODERATION_TASK_QUEUE), or another ID.',
+      { policyId: id },
     );
   }
 }
 
 function notFound(id: string): ModerationError {
-  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`);
+  return new ModerationError('PolicyNotFound', `There is no policy ${id}. 'policy list' shows those that there are.`, {
+    policyId: id,
+  });
 }

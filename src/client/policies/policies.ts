@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, type Client } from '@temporalio/client';
-import { faultsOfNote } from '../../contract/policy-check.ts';
+import { noteIssues } from '../../contract/policy-check.ts';
 import { scheduleIdOf, type Policy, type PolicyOverlap } from '../../contract/policy.ts';
 import { UnreadablePayload } from '../../contract/unreadable.ts';
 import { lastChangeOf, quietAt } from '../../schedule/quiet-hours.ts';
@@ -37,6 +37,7 @@ export class Policies {
   readonly #schedules: OwnSchedules;
   readonly #leftBehind: LeftBehindFinder;
 
+  /** @internal */
   constructor(client: Client, taskQueue: string, leftBehind: LeftBehindFinder) {
     this.#client = client;
     this.#taskQueue = taskQueue;
@@ -45,14 +46,23 @@ export class Policies {
   }
 
   /**
-   * In the middle of quiet hours, the calls of the target are muted at once.
+   * Stores a policy as a Temporal Schedule, which runs it without this process. In the middle of quiet hours, the calls of
+   * the target are muted at once.
    *
-   * @throws {ModerationError} `InvalidRequest` if something is wrong, `PolicyExists` if there is one with this ID,
-   *   `OtherDeployment` if that is another deployment's
+   * @example
+   * await moderation.policies.create({
+   *   id: 'quiet-night',
+   *   action: 'mute',
+   *   target: { live: { label: 'sales' } },
+   *   when: { quietHours: { from: '22:00', to: '06:00' }, timeZone: 'Europe/Berlin' },
+   * });
+   *
+   * @throws {ModerationError} `InvalidRequest` with every issue; `PolicyExists` if there is one with this ID;
+   *   `OtherDeployment` if that belongs to another task queue
    */
   async create(input: Policy, { paused = false, note = '' }: PolicyState = {}): Promise<PolicyDescription> {
     const { policy, options } = scheduleFor(input, this.#taskQueue);
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const triggerImmediately = !paused && quietAt(policy.when, new Date()).isQuiet;
     try {
       await this.#client.schedule.create({
@@ -66,6 +76,7 @@ export class Policies {
         throw new ModerationError(
           'PolicyExists',
           `There is a policy ${policy.id} already. Update it, or choose another ID.`,
+          { policyId: policy.id },
         );
       }
       throw refusedByServer(error);
@@ -74,12 +85,17 @@ export class Policies {
   }
 
   /**
-   * Changes a policy. Whether it is paused stays as it is. If its quiet hours have muted calls and say something else
-   * now, those calls are unmuted, also if it is paused, and the calls that the new terms want muted are muted, unless
-   * it is paused.
+   * Changes a policy: each given field replaces the old one. Whether it is paused stays as it is. If its quiet hours have
+   * muted calls that the new terms do not mute now, those calls are unmuted, also if it is paused. Calls that the new
+   * terms mute now are muted, unless it is paused.
+   *
+   * @example
+   * await moderation.policies.update('quiet-night', { when: { quietHours: { from: '21:00', to: '07:00' } } });
+   *
+   * @throws {ModerationError} `InvalidRequest`; `PolicyNotFound`; `OtherDeployment`
    */
   async update(id: string, { note, ...change }: PolicyChange): Promise<PolicyDescription> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     while (!(await this.#updated(id, change, note)));
     return await this.describe(id);
   }
@@ -112,14 +128,24 @@ export class Policies {
     return true;
   }
 
-  /** Those of this deployment. */
+  /**
+   * The policies of this client's task queue, as many as the caller takes.
+   *
+   * @example
+   * for await (const { id, paused, nextTimes } of moderation.policies.list()) console.log(id, paused, nextTimes[0]);
+   */
   async *list(): AsyncIterable<PolicySummary> {
     for await (const { id, schedule } of this.#schedules.list()) yield summaryOf(id, schedule, schedule.nextTimes);
   }
 
   /**
-   * The policy itself, without its runs; `undefined` if there is no such policy, or if it belongs to another
-   * deployment.
+   * The policy itself, without its runs; `undefined` if there is no such policy, or if it belongs to another task queue.
+   *
+   * @example
+   * const policy = await moderation.policies.get('quiet-night');
+   * console.log(policy?.when);
+   *
+   * @throws {ModerationError} `InvalidRequest` if the schedule contains no valid policy
    */
   async get(id: string): Promise<Policy | undefined> {
     const schedule = await this.#schedules.read(id);
@@ -127,7 +153,15 @@ export class Policies {
     return policyOf(id, schedule.workflowType, await argumentOf(this.#client, schedule));
   }
 
-  /** @throws {ModerationError} `PolicyNotFound` */
+  /**
+   * The policy with its next times and its last run.
+   *
+   * @example
+   * const { lastRun } = await moderation.policies.describe('quiet-night');
+   * console.log(lastRun?.status, lastRun?.report?.outcomes);
+   *
+   * @throws {ModerationError} `PolicyNotFound`; `OtherDeployment`; `InvalidRequest` if the schedule contains no valid policy
+   */
   async describe(id: string): Promise<PolicyDescription> {
     const description = await this.#schedules.ask(id, async (handle) => await handle.describe());
     const { action, state, info } = description;
@@ -147,20 +181,32 @@ export class Policies {
   /**
    * Stops it until it is resumed. The calls that its last run has muted stay muted, and the mutes on entry that it
    * has started continue; both are returned.
+   *
+   * @example
+   * const { muted, message } = await moderation.policies.pause('quiet-night', 'maintenance');
+   * console.log(message);
+   * for (const callId of muted) await moderation.unmute({ callId });
+   *
+   * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async pause(id: string, note?: string): Promise<LeftBehind> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const before = await this.#readable(id);
     await this.#schedules.ask(id, async (handle) => await handle.pause(note ?? 'paused'));
     return await this.#leftBehind.find(id, before);
   }
 
   /**
-   * Runs that were due while it was paused are skipped; but quiet hours are applied: the calls are muted, or unmuted,
-   * at once.
+   * Lets a paused policy run again. Runs that were due while it was paused are skipped, but quiet hours are applied: the
+   * calls are muted, or unmuted, at once.
+   *
+   * @example
+   * await moderation.policies.resume('quiet-night');
+   *
+   * @throws {ModerationError} `InvalidRequest` if the note is invalid; `PolicyNotFound`; `OtherDeployment`
    */
   async resume(id: string, note?: string): Promise<PolicyDescription> {
-    refuse(faultsOfNote(note));
+    refuse(noteIssues(note));
     const { policy, paused, lastRun } = await this.describe(id);
     const resume = async (): Promise<void> =>
       await this.#schedules.ask(id, async (handle) => await handle.unpause(note ?? 'resumed'));
@@ -170,20 +216,41 @@ export class Policies {
     return await this.describe(id);
   }
 
-  /** Runs it now, also if it is paused, unless `overlap` or the policy prevents it. */
+  /**
+   * Runs it now, also if it is paused, unless `overlap` or the policy prevents it.
+   *
+   * @example
+   * await moderation.policies.trigger('quiet-night');
+   *
+   * @throws {ModerationError} `InvalidRequest` if `overlap` is invalid; `PolicyNotFound`; `OtherDeployment`
+   */
   async trigger(id: string, { overlap }: { overlap?: PolicyOverlap } = {}): Promise<void> {
     refuse(faultsOfOverlap(overlap));
     await this.#schedules.ask(id, async (handle) => await handle.trigger(overlap && OVERLAP[overlap]));
   }
 
-  /** Runs it now, as often as it was due in a past period. */
+  /**
+   * Runs it now, as often as it was due in a past period. Not for quiet hours.
+   *
+   * @example
+   * await moderation.policies.backfill('evening', { start: '2026-11-24T18:00', end: '2026-11-24T20:00' });
+   *
+   * @throws {ModerationError} `InvalidRequest` if the period is invalid; `PolicyNotFound`; `OtherDeployment`
+   */
   async backfill(id: string, { start, end, overlap = 'bufferAll' }: BackfillRange): Promise<void> {
     const { policy } = await this.describe(id);
     const period = backfillPeriod(policy, { start, end, overlap });
     await this.#schedules.ask(id, async (handle) => await handle.backfill(period));
   }
 
-  /** Deletes it; a running run continues. Returns what stays muted, as `pause` does. */
+  /**
+   * Deletes it; a running run continues. Returns what stays muted, as `pause` does.
+   *
+   * @example
+   * console.log((await moderation.policies.delete('quiet-night')).message);
+   *
+   * @throws {ModerationError} `PolicyNotFound`; `OtherDeployment`
+   */
   async delete(id: string): Promise<LeftBehind> {
     const before = await this.#readable(id);
     await this.#schedules.ask(id, async (handle) => await handle.delete());

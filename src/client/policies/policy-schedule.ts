@@ -2,16 +2,9 @@ import type { ScheduleSpec } from '@temporalio/client';
 import { keyword } from '../../contract/attributes.ts';
 import { DURATION_RULE } from '../../contract/duration.ts';
 import { isByRules, muteOnEntryRuleOf } from '../../contract/mute-on-entry-check.ts';
-import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { SEARCH_ATTRIBUTE, WORKFLOW } from '../../contract/names.ts';
 import { checkPolicy } from '../../contract/policy-check.ts';
-import {
-  APPLY_POLICY,
-  catchupSecondsOf,
-  overlapOf,
-  scheduleIdOf,
-  type Policy,
-  type PolicyOverlap,
-} from '../../contract/policy.ts';
+import { catchupSecondsOf, overlapOf, scheduleIdOf, type Policy, type PolicyOverlap } from '../../contract/policy.ts';
 import { policyPriority } from '../../contract/priority.ts';
 import { isNever, readWhen } from '../../schedule/spec.ts';
 import { invalidPolicy as invalid, ModerationError } from '../errors.ts';
@@ -52,7 +45,7 @@ function optionsFor(policy: Policy, taskQueue: string, spec: ScheduleSpec, catch
     spec,
     action: {
       type: 'startWorkflow' as const,
-      workflowType: APPLY_POLICY,
+      workflowType: WORKFLOW.applyPolicy,
       workflowId: scheduleIdOf(id),
       taskQueue,
       args: [policy],
@@ -73,8 +66,8 @@ function catchupOf(policy: Policy): number | string {
 
 /** The policy that a schedule contains. */
 export function policyOf(id: string, workflowType: string, given: unknown): Policy {
-  if (workflowType !== APPLY_POLICY) {
-    const fault = `it starts the workflow ${workflowType} instead of ${APPLY_POLICY}`;
+  if (workflowType !== WORKFLOW.applyPolicy) {
+    const fault = `it starts the workflow ${workflowType} instead of ${WORKFLOW.applyPolicy}`;
     const message = `Schedule ${scheduleIdOf(id)} contains no policy (${fault}). Delete it and create it again.`;
     throw new ModerationError('InvalidRequest', message, { issues: [fault] });
   }

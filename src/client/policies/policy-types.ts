@@ -1,7 +1,12 @@
 import type { Policy, PolicyOverlap, PolicyReport } from '../../contract/policy.ts';
 
+/** What a policy has besides its terms. */
 export interface PolicyState {
-  /** Stored, but not run until it is resumed. */
+  /**
+   * Stored, but not run until it is resumed.
+   *
+   * @default false
+   */
   paused?: boolean;
   /** For people: why it is there, or why it is paused. */
   note?: string;
@@ -19,8 +24,10 @@ export interface PolicySummary {
   nextTimes: string[];
 }
 
+/** A policy with its runs. Times are ISO 8601 in UTC. */
 export interface PolicyDescription extends PolicySummary {
   policy: Policy;
+  /** Runs that were started. */
   runs: number;
   /** Runs skipped because an outage lasted longer than the catch-up window. */
   missed: number;
@@ -31,10 +38,13 @@ export interface PolicyDescription extends PolicySummary {
   lastRun?: PolicyRunRecord;
 }
 
+/** One run of a policy. Times are ISO 8601 in UTC. */
 export interface PolicyRunRecord {
   workflowId: string;
   runId: string;
+  /** When it was due. */
   scheduledAt: string;
+  /** When it was started. */
   takenAt: string;
   /** As Temporal has it: `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or another end. */
   status: string;
@@ -51,7 +61,7 @@ export interface LeftBehind {
   muted: string[];
   /**
    * Calls with a running mute on entry that the policy has started, in any run or when they were established:
-   * the first 2,000, where there are any. One that was running already, and was given the policy's terms, is its
+   * the first 2,000, if there are any. One that was running already, and was given the policy's terms, is its
    * starter's.
    */
   mutingOnEntry?: string[];
@@ -59,6 +69,7 @@ export interface LeftBehind {
   message: string;
 }
 
+/** A past period. */
 export interface BackfillRange {
   /** Dates, as in a policy. */
   start: string;

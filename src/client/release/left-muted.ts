@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { PENDING } from '../../contract/names.ts';
 import { grpcStatusOf } from '../any-error.ts';
+import type { AnyErrorDetails } from '../errors.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
 import { pastRuns, type PastRun } from '../operations/past-runs.ts';
 import type { OperationRecord } from '../operations/records.ts';
@@ -90,7 +91,8 @@ async function isDecisiveEnd(runs: Runs, { workflowId, runId, callId, outcome }:
   const error: unknown = await run.result().catch((failure: unknown) => failure);
   if (grpcStatusOf(error) !== undefined) throw error;
   try {
-    return (await toModerationError(error, callId, run)).details.restored === false;
+    const { details }: { details: AnyErrorDetails } = await toModerationError(error, callId, run);
+    return details.restored === false;
   } catch {
     return true;
   }

@@ -9,7 +9,11 @@ export class ReleaseRun implements AsyncIterable<ReleasedCall> {
   #isEnded = false;
   readonly #waiting = new Set<() => void>();
 
-  /** `work` hands over each result as it comes, and never rejects. */
+  /**
+   * `work` emits each result as it comes, and never rejects.
+   *
+   * @internal
+   */
   constructor(work: (emit: (result: ReleasedCall) => void) => Promise<void>) {
     const emit = (result: ReleasedCall): void => {
       this.#results.push(result);

@@ -6,8 +6,13 @@ import type { ModerationErrorType } from '../errors.ts';
  */
 export type ReleaseScope = { callId: string } | { tenantId: string } | { everywhere: true };
 
+/** Options of a release. */
 export interface ReleaseOptions {
-  /** Report what would be done, and do nothing. It does not check whether a call has ended. */
+  /**
+   * Report what would be done, and do nothing. It does not check whether a call has ended.
+   *
+   * @default false
+   */
   dryRun?: boolean;
   /**
    * Time limit per call in seconds, 1 to 3,600. Whatever has not ended by then continues on its own, and the result is
@@ -16,12 +21,15 @@ export interface ReleaseOptions {
    * @default 120
    */
   withinSeconds?: number;
-  /** For the audit trail of the unmutes. */
+  /** Who asked, for the audit trail of the unmutes: an opaque ID, at most 128 characters. */
   requestedBy?: string;
+  /** Why, for the audit trail, at most 256 characters. */
   reason?: string;
 }
 
 /**
+ * What became of a call:
+ *
  * - `released`: its mute lock has unmuted it, `unmuted`: an operation has
  * - `wouldRelease`, `wouldUnmute`: the same, with `dryRun`
  * - `callEnded`: there was nothing to unmute any more
@@ -39,6 +47,7 @@ export type ReleaseOutcome =
   | 'failed'
   | 'incomplete';
 
+/** The result of a release for one call. */
 export interface ReleasedCall {
   /** `*` with the outcome `incomplete`. */
   callId: string;
@@ -53,7 +62,8 @@ export interface ReleasedCall {
    * the call itself has failed. Participants who were muted stay muted; they can unmute themselves.
    */
   muteOnEntry?: 'ended' | 'wouldEnd' | 'failed';
-  /** Of a failure. */
+  /** Of a failure: its type, as in a `ModerationError`. */
   type?: ModerationErrorType;
+  /** Of a failure: what happened, to which call, and what to do. */
   message?: string;
 }

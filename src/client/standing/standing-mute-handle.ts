@@ -1,37 +1,40 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { STANDING_MUTE_SIGNAL, type CheckedFields } from '../../contract/standing-mute.ts';
+import { STANDING_MUTE_SIGNAL } from '../../contract/names.ts';
+import type { StandingMuteDefinition } from '../../contract/standing-mute.ts';
 import { invalid } from '../errors.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
-
-/** The parts of a handle that differ between mute locks and mutes on entry. */
-export interface Spoken<Terms> {
-  query: string;
-  checkTerms: (input: unknown) => CheckedFields<Terms>;
-}
 
 /**
  * A standing mute on a call: a mute lock, a timed mute or a mute on entry. It continues without this handle, and ends
  * by itself.
+ *
+ * @example
+ * const lock = await moderation.keepMuted({ callId, forSeconds: 600 });
+ * await lock.extend({ forSeconds: 1_200 });
+ * await lock.release();
+ * const { endedBy } = await lock.result();
  */
 export class StandingMuteHandle<Terms extends object, Status, Result> {
+  /** In canonical form. */
   readonly callId: string;
   readonly workflowId: string;
   /** Whether it was already running, and got the new terms. */
   readonly attached: boolean;
   readonly #handle: WorkflowHandle;
-  readonly #spoken: Spoken<Terms>;
+  readonly #kind: Pick<StandingMuteDefinition<never, Terms>, 'query' | 'checkTerms'>;
   readonly #wish: () => Promise<number>;
 
+  /** @internal */
   constructor(
     { callId, handle, wish }: { callId: string; handle: WorkflowHandle; wish: () => Promise<number> },
     attached: boolean,
-    spoken: Spoken<Terms>,
+    kind: Pick<StandingMuteDefinition<never, Terms>, 'query' | 'checkTerms'>,
   ) {
     this.callId = callId;
     this.workflowId = handle.workflowId;
     this.attached = attached;
     this.#handle = handle;
-    this.#spoken = spoken;
+    this.#kind = kind;
     this.#wish = wish;
   }
 
@@ -44,27 +47,26 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   }
 
   /**
-   * Other terms, from now on.
+   * Other terms, from now on. They replace the earlier ones: a field that is left out has its default again.
    *
-   * @throws {ModerationError} `InvalidRequest`
+   * @throws {ModerationError} `InvalidRequest` if a term is invalid
    */
   async extend(terms: Terms): Promise<void> {
-    const checked = this.#spoken.checkTerms(terms);
+    const checked = this.#kind.checkTerms(terms);
     if (!checked.ok) throw invalid(checked.issues);
     await this.#handle.signal(STANDING_MUTE_SIGNAL.extend, { ...checked.request, wishedAt: await this.#wish() });
   }
 
-  /** Its state; a worker answers. */
+  /** Its state. A worker answers, also after its end; without a worker the query fails. */
   async status(): Promise<Status> {
-    return await this.#handle.query<Status>(this.#spoken.query);
+    return await this.#handle.query<Status>(this.#kind.query);
   }
 
   /**
    * Waits until it has ended.
    *
-   * @throws {ModerationError} with the type of the failure: of a mute lock, if its first mute, or the unmute at its
-   * end, has failed; of a
-   *   mute on entry, if the call could not be read at its start, or nobody may be muted
+   * @throws {ModerationError} with the type of the failure: of a mute lock, if its first mute, or the unmute at its end,
+   *   has failed; of a mute on entry, if the call could not be read at its start, or nobody may be muted
    */
   async result(): Promise<Result> {
     try {

@@ -7,30 +7,18 @@ import {
 import { keyword } from '../../contract/attributes.ts';
 import { canonicalId, workflowIdOf as operationIdOf } from '../../contract/call-id.ts';
 import { quote } from '../../contract/list-filter.ts';
-import type { CheckedFields, StandingMuteTerms, OfCall } from '../../contract/standing-mute.ts';
+import type { OfCall, StandingMuteDefinition, StandingMuteTerms } from '../../contract/standing-mute.ts';
 import { PENDING, POLICY_MEMO, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
 import { standingPriority } from '../../contract/priority.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
 import { invalid, ModerationError } from '../errors.ts';
-import { StandingMuteHandle, type Spoken } from './standing-mute-handle.ts';
+import { StandingMuteHandle } from './standing-mute-handle.ts';
 import { listedRuns } from '../listed-runs.ts';
+import { orNotSetUp } from '../not-set-up.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
 import { andTenant } from '../operations/records.ts';
 import type { Runs } from '../operations/runs.ts';
 import { sameStart } from '../operations/start-id.ts';
-
-/** The definition of a kind of standing mute. */
-export interface StandingMuteDefinition<Request, Terms> extends Spoken<Terms> {
-  workflowType: string;
-  workflowIdOf: (callId: string) => string;
-  check: (input: unknown) => CheckedFields<Request>;
-  /** The fields of a request that a running one can accept. */
-  termsOf: (request: Request) => Terms;
-  /** The line in Temporal's lists. */
-  summaryOf: (request: Request) => string;
-  /** The message if one is already running. */
-  takenOf: (callId: string) => string;
-}
 
 /** What to do if one is already running on the call: give it the new terms, or throw `OperationInProgress`. */
 export type OnStandingConflict = 'extend' | 'reject';
@@ -76,8 +64,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
     onConflict: OnStandingConflict,
     marks?: StartMarks,
   ): Promise<StandingMuteHandle<Terms, Status, Result>> {
-    const { check, termsOf, takenOf } = this.#kind;
-    const checked = check(input);
+    const checked = this.#kind.check(input);
     if (!checked.ok) throw invalid(checked.issues);
     const { request } = checked;
     if (request.until !== undefined && Date.parse(request.until) <= Date.now()) {
@@ -88,7 +75,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
       if (started !== undefined) return started;
       const running = await this.running(request.callId);
       if (onConflict === 'reject') break;
-      if (running !== undefined && (await isTaken(running.extend(termsOf(request))))) {
+      if (running !== undefined && (await isTaken(running.extend(this.#termsOf(request))))) {
         // One that has ended since then is started anew with the same terms.
         return this.#startAs === undefined
           ? running
@@ -96,7 +83,8 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
       }
     }
     const { callId } = request;
-    throw new ModerationError('OperationInProgress', takenOf(callId), { callId });
+    const message = `A ${this.#kind.name} is already active on call ${callId}. Release it, or update its terms.`;
+    throw new ModerationError('OperationInProgress', message, { callId });
   }
 
   /**
@@ -130,6 +118,11 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
   /** The calls where one runs that a policy has started, as Temporal's lists show them. */
   async *callsOfPolicy(policyId: string): AsyncIterable<string> {
     for await (const { callId, memo } of this.#listed()) if (memo?.[POLICY_MEMO] === policyId) yield callId;
+  }
+
+  #termsOf(request: Request): Terms {
+    const given = this.#kind.terms.filter((field) => request[field] !== undefined);
+    return Object.fromEntries(given.map((field) => [field, request[field]])) as Terms;
   }
 
   async *#listed(): AsyncIterable<{ callId: string; memo: Record<string, unknown> | undefined }> {
@@ -168,7 +161,7 @@ export class StandingMutes<Request extends OfCall & StandingMuteTerms, Terms ext
       return this.#handle(callId, handle, false);
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      throw error;
+      throw orNotSetUp(error, client);
     }
   }
 

@@ -7,6 +7,7 @@ import { withTimeout } from '../../lib/with-timeout.ts';
  * as well, unchanged: by HTTP (`forward.ts`) or, if the bot has mounted the webhook, by a function call.
  */
 
+/** A valid request of Graph's, for the bot. */
 export interface BotRequest {
   /** Path and query, as requested. */
   url: string;
@@ -19,6 +20,7 @@ export interface BotRequest {
   body: Buffer;
 }
 
+/** The bot's answer to Graph. */
 export interface Answer {
   statusCode: number;
   headers?: Readonly<Record<string, string | string[]>>;

@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { itemsOfPages } from '../../lib/pages.ts';
-import { MUTE_LOCK, muteLockIdOf } from '../../contract/mute-lock.ts';
+import { muteLockIdOf } from '../../contract/mute-lock.ts';
 import { quote } from '../../contract/list-filter.ts';
-import { MUTE_ON_ENTRY, muteOnEntryIdOf } from '../../contract/mute-on-entry.ts';
+import { muteOnEntryIdOf } from '../../contract/mute-on-entry.ts';
+import { WORKFLOW } from '../../contract/names.ts';
 import { withTimeout } from '../../lib/with-timeout.ts';
 
 /**
@@ -58,7 +59,7 @@ export class Listeners {
     try {
       await this.#client.withDeadline(Date.now() + FETCH_WITHIN_MS, async () => {
         const found = new Set<string>();
-        const query = `WorkflowType IN ('${MUTE_LOCK}', '${MUTE_ON_ENTRY}') AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}`;
+        const query = `WorkflowType IN ('${WORKFLOW.keepMuted}', '${WORKFLOW.muteOnEntry}') AND ExecutionStatus = 'Running' AND TaskQueue = ${quote(this.#taskQueue)}`;
         for await (const workflowId of this.#list(query)) {
           if (found.add(workflowId).size > MAX_LISTENERS) break;
         }

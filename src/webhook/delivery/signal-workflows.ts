@@ -2,7 +2,7 @@ import { isGrpcServiceError, ServiceError, WorkflowNotFoundError, type Client } 
 import { liveWorkflowIdOf, workflowIdOf } from '../../contract/call-id.ts';
 import { withTimeout } from '../../lib/with-timeout.ts';
 import { liveCallStart } from '../../contract/live-call.ts';
-import { DEFAULT_TASK_QUEUE, LIVE_CALL, LIVE_CALL_SIGNAL, SIGNAL } from '../../contract/names.ts';
+import { DEFAULT_TASK_QUEUE, LIVE_CALL_SIGNAL, SIGNAL, WORKFLOW } from '../../contract/names.ts';
 import { Listeners } from './listeners.ts';
 import type { Notification } from '../parse/notification.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
@@ -83,7 +83,7 @@ export function deliverTo(client: Client, taskQueue = DEFAULT_TASK_QUEUE): Deliv
   const toLiveCall = async ({ kind, callId, payload }: ToLiveCall): Promise<DeliveryOutcome> => {
     const tenantId = 'tenantId' in payload ? payload.tenantId : undefined;
     try {
-      await client.workflow.signalWithStart(LIVE_CALL, {
+      await client.workflow.signalWithStart(WORKFLOW.liveCall, {
         ...liveCallStart({ callId, ...(tenantId !== undefined && { tenantId }) }, taskQueue),
         signal: LIVE_CALL_SIGNAL[kind],
         signalArgs: [payload],

@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import { bounded } from '../../contract/check.ts';
-import { isFailureType, type FailureDetails, type FailureType } from '../../contract/failure.ts';
+import { isFailureType, type AnyFailureDetails, type FailureType } from '../../contract/failure.ts';
 import { wantedIsMuted, type Action } from '../../contract/names.ts';
 import type { MuteState, ParticipantResult } from '../../contract/operation.ts';
 import type { CallEnd } from '../../contract/signals.ts';
@@ -9,7 +9,7 @@ import type { CallEnd } from '../../contract/signals.ts';
 export interface Failure {
   type: FailureType | 'Cancelled';
   message: string;
-  details: FailureDetails;
+  details: AnyFailureDetails;
   /** No worker has answered, so nothing is known of Graph. */
   isUnheard?: boolean;
 }
@@ -150,7 +150,7 @@ export function fromActivity(error: unknown): Failure {
   };
 }
 
-function detailsOf(failure: ApplicationFailure): FailureDetails {
+function detailsOf(failure: ApplicationFailure): AnyFailureDetails {
   const details: unknown = failure.details?.[0];
   return typeof details === 'object' && details !== null ? details : {};
 }

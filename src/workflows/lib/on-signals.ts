@@ -1,10 +1,20 @@
-import { defineSignal, log, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import { log, setDefaultSignalHandler, setHandler, type SignalDefinition } from '@temporalio/workflow';
 
-type On<Name extends string> = <T>(
-  name: Name,
+/** A signal, with whatever payload its sender has chosen. */
+type AnySignal = SignalDefinition<[unknown?]>;
+
+type On = <T>(
+  signal: AnySignal,
+  description: string,
   parse: (payload: unknown) => T | undefined,
   take: (value: T) => void,
 ) => void;
+
+interface Handler {
+  signal: AnySignal;
+  description: string;
+  handle: (payload?: unknown) => void;
+}
 
 /**
  * Sets the handlers of all signals at once. Signals that came before the first workflow task are taken in the order
@@ -13,22 +23,18 @@ type On<Name extends string> = <T>(
  *
  * Anyone may send a signal: an invalid one is ignored, and the log does not contain its content.
  */
-export function onSignals<Name extends string>(
-  descriptions: Readonly<Record<Name, string>>,
-  declare: (on: On<Name>) => void,
-): void {
-  const handlers = new Map<Name, (payload?: unknown) => void>();
-  declare((name, parse, take) => {
-    handlers.set(name, (payload) => {
+export function onSignals(declare: (on: On) => void): void {
+  const handlers = new Map<string, Handler>();
+  declare((signal, description, parse, take) => {
+    const handle = (payload?: unknown): void => {
       const value = parse(payload);
-      if (value === undefined) log.warn('Ignored a signal with an invalid payload', { signal: name });
+      if (value === undefined) log.warn('Ignored a signal with an invalid payload', { signal: signal.name });
       else take(value);
-    });
+    };
+    handlers.set(signal.name, { signal, description, handle });
   });
   // What has come by now goes here, in its order.
-  setDefaultSignalHandler((name, payload) => handlers.get(name as Name)?.(payload));
-  for (const [name, handle] of handlers) {
-    setHandler(defineSignal<[unknown?]>(name), handle, { description: descriptions[name] });
-  }
+  setDefaultSignalHandler((name, payload) => handlers.get(name)?.handle(payload));
+  for (const { signal, description, handle } of handlers.values()) setHandler(signal, handle, { description });
   setDefaultSignalHandler(undefined);
 }

@@ -2,7 +2,6 @@ import {
   ActivityFailure,
   ApplicationFailure,
   condition,
-  defineQuery,
   makeContinueAsNewFunc,
   setHandler,
   upsertSearchAttributes,
@@ -21,12 +20,13 @@ import {
   type LiveCallInput,
   type LiveCallStatus,
 } from '../../contract/live-call.ts';
-import { LIVE_CALL_SIGNAL, QUERY, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
+import { SEARCH_ATTRIBUTE } from '../../contract/names.ts';
 import { toCallEnd } from '../../contract/signals.ts';
 import { reads } from '../activity-proxies.ts';
 import { delayOf } from '../call/polling.ts';
 import { invalidRequest } from '../lib/failures.ts';
 import { LiveCallPolicies, type PoliciesState } from './live-call-policies.ts';
+import { callEndedSignal, callEstablishedSignal, labelSignal, liveCallQuery } from '../messages.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
 import { ensureAttributes } from '../lib/visibility.ts';
@@ -160,27 +160,25 @@ class LiveCall {
         take(payload);
       };
     };
-    setHandler(defineQuery<LiveCallStatus>(QUERY.liveCall), () => this.#status(), {
+    setHandler(liveCallQuery, () => this.#status(), {
       description: 'What is known about the call',
     });
-    const descriptions = {
-      [LIVE_CALL_SIGNAL.callEstablished]: 'The call is established (sent by the webhook)',
-      [LIVE_CALL_SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
-      [LIVE_CALL_SIGNAL.label]: 'Labels the call: { add: [], remove: [] }',
-    };
-    onSignals(descriptions, (on) => {
+    onSignals((on) => {
       on(
-        LIVE_CALL_SIGNAL.callEstablished,
+        callEstablishedSignal,
+        'The call is established (sent by the webhook)',
         toCallEstablished,
         heard(({ tenantId }) => this.#established(tenantId)),
       );
       on(
-        LIVE_CALL_SIGNAL.callEnded,
+        callEndedSignal,
+        'The call has ended (sent by the webhook)',
         toCallEnd,
         heard(() => this.#end('notification')),
       );
       on(
-        LIVE_CALL_SIGNAL.label,
+        labelSignal,
+        'Labels the call: { add: [], remove: [] }',
         toLabelling,
         heard((labelling) => this.#label(labelling)),
       );

@@ -1,4 +1,4 @@
-import type { FailureDetails } from '../../contract/failure.ts';
+import type { GraphAnswer } from '../../contract/failure.ts';
 import type { ModerationResult, MuteState, ParticipantsMuteResult } from '../../contract/operation.ts';
 import type { OperationUpdate, Successor } from '../../contract/signals.ts';
 import type { KnownCall } from '../call/graph-call.ts';
@@ -17,7 +17,7 @@ export interface Progress {
   acceptedAt?: number;
   /** Graph's ID of the operation, and its answer. */
   operationId: string;
-  answer: FailureDetails;
+  answer: GraphAnswer;
   /** A read has shown the wanted state before Graph was asked. */
   isAlreadyAsWanted: boolean;
   /** The deadline of the confirmation, and the number of reads so far. */

@@ -2,33 +2,25 @@ import {
   type ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  defineQuery,
   makeContinueAsNewFunc,
   setHandler,
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import { attributesOf } from '../../contract/attributes.ts';
+import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import { CANCELLED } from '../../contract/failure.ts';
 import {
   CONTINUES_MEMO,
   PARTIAL,
-  QUERY,
-  SIGNAL,
   STARTER_ID_MEMO,
   WATCHER_MEMO,
   WISHED_AT_MEMO,
   type Action,
 } from '../../contract/names.ts';
-import {
-  isEveryoneMuted,
-  type ModerationResult,
-  type OperationStatus,
-  type ParticipantsMuteResult,
-} from '../../contract/operation.ts';
+import { isEveryoneMuted, type ModerationResult, type ParticipantsMuteResult } from '../../contract/operation.ts';
 import { checkRequest, type ModerationRequest, type ParticipantsMuteRequest } from '../../contract/request.ts';
-import { kindOf } from '../../contract/target.ts';
+import { targetKind } from '../../contract/target.ts';
 import {
   toCallEnd,
   toOperationUpdate,
@@ -38,6 +30,14 @@ import {
   type Successor,
 } from '../../contract/signals.ts';
 import { wishedAtOf } from '../../contract/wish.ts';
+import {
+  callEndedSignal,
+  operationQuery,
+  operationUpdatedSignal,
+  rosterUpdatedSignal,
+  supersedeSignal,
+  watchSignal,
+} from '../messages.ts';
 import { invalidRequest, type Failure } from '../lib/failures.ts';
 import { Events } from '../events.ts';
 import type { HandOver, Inheritance, Outcome } from './inheritance.ts';
@@ -62,7 +62,7 @@ export async function moderate(
   const { workflowId, runId } = workflowInfo();
   const events = new Events();
   const checked = checkRequest(input, action);
-  if (checked.ok) ensureAttributes(attributesOf(action, checked.request));
+  if (checked.ok) ensureAttributes(operationAttributes(action, checked.request));
   const issues = checked.ok ? faultsOfRun(checked.request, rest) : checked.issues;
   if (!checked.ok || issues.length > 0) {
     const failure = invalidRequest(issues, checked.ok ? checked.request.callId : undefined);
@@ -131,7 +131,7 @@ function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): s
 }
 
 function isOfOthers(request: ModerationRequest): request is ParticipantsMuteRequest {
-  return kindOf(request.target) !== 'self';
+  return targetKind(request.target) !== 'self';
 }
 
 /** Who ordered the run, and who waited for the one that it superseded. */
@@ -144,29 +144,29 @@ function watchersOf(inheritance: Inheritance | undefined): Watchers {
   return watchers;
 }
 
-const descriptions = {
-  [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
-  [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
-  [SIGNAL.operationUpdated]: 'A mute or unmute went on after Graph had answered (sent by the webhook)',
-  [SIGNAL.supersede]: 'Another operation takes over: { action, request }',
-  [SIGNAL.watch]: 'Somebody joins this operation, or wants to hear when it ends: { workflowId?, wishedAt? }',
-};
+const OPERATION_UPDATED = 'A mute or unmute continued after Graph had answered (sent by the webhook)';
+const SUPERSEDE = 'Another operation takes over: { action, request }';
+const WATCH = 'Somebody attaches to this operation, or wants a signal when it ends: { workflowId?, wishedAt? }';
 
 function listen(saga: Saga | ParticipantsMute, watchers: Watchers, workflowId: string): void {
   CancellationScope.current().cancelRequested.catch(() => saga.interruptions.cancel());
-  setHandler(defineQuery<OperationStatus>(QUERY.operation), () => saga.status(), {
-    description: 'Where the operation stands, and what it has seen',
+  setHandler(operationQuery, () => saga.status(), {
+    description: 'State of the operation, and what it has seen',
   });
   const toOwnSuccessor = (payload: unknown): Successor | undefined => {
     const successor = toSuccessor(payload);
     return successor !== undefined && workflowIdOf(successor.request.callId) === workflowId ? successor : undefined;
   };
-  onSignals(descriptions, (on) => {
-    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => saga.rosterUpdated(update));
-    on(SIGNAL.callEnded, toCallEnd, (end) => saga.interruptions.endCall(end));
-    on(SIGNAL.operationUpdated, toOperationUpdate, (update) => saga.operationUpdated(update));
-    on(SIGNAL.supersede, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
-    on(SIGNAL.watch, toWatch, (watch) => {
+  onSignals((on) => {
+    on(rosterUpdatedSignal, 'The roster of the call has changed (sent by the webhook)', toRosterUpdate, (update) =>
+      saga.rosterUpdated(update),
+    );
+    on(callEndedSignal, 'The call has ended (sent by the webhook)', toCallEnd, (end) =>
+      saga.interruptions.endCall(end),
+    );
+    on(operationUpdatedSignal, OPERATION_UPDATED, toOperationUpdate, (update) => saga.operationUpdated(update));
+    on(supersedeSignal, SUPERSEDE, toOwnSuccessor, (successor) => saga.interruptions.supersede(successor));
+    on(watchSignal, WATCH, toWatch, (watch) => {
       watchers.add(watch.workflowId);
       if (watch.wishedAt !== undefined) saga.interruptions.wish(watch.wishedAt);
     });
@@ -205,7 +205,7 @@ async function continueAs({ successor, inheritance }: HandOver): Promise<never> 
   const { action, request, id, wishedAt, watcher } = successor;
   const continueAsNew = makeContinueAsNewFunc<(...args: [ModerationRequest, Inheritance]) => Promise<never>>({
     workflowType: action,
-    typedSearchAttributes: attributesOf(action, request),
+    typedSearchAttributes: operationAttributes(action, request),
     // Given also without an ID, because a memo that is not given is carried over.
     memo: { [STARTER_ID_MEMO]: id ?? '', [WISHED_AT_MEMO]: wishedAt ?? Date.now() },
   });

@@ -1,5 +1,5 @@
 import type { Acceptance } from '../../activities/types.ts';
-import type { FailureDetails } from '../../contract/failure.ts';
+import type { GraphAnswer } from '../../contract/failure.ts';
 import type { OperationStatus } from '../../contract/operation.ts';
 import type { Failure } from '../lib/failures.ts';
 import { iso } from '../lib/iso.ts';
@@ -12,7 +12,7 @@ export class OperationProgress implements Progress {
   attempts = 0;
   acceptedAt?: number;
   operationId = '';
-  answer: FailureDetails = {};
+  answer: GraphAnswer = {};
   isAlreadyAsWanted = false;
   deadline?: number;
   round = 0;

@@ -1,5 +1,5 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import { detailsOf } from '../../contract/summary.ts';
+import { operationDescription } from '../../contract/summary.ts';
 import type { Action } from '../../contract/names.ts';
 import type { MuteState } from '../../contract/operation.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
@@ -14,7 +14,7 @@ export class UiDetails {
 
   constructor(action: Action, request: ModerationRequest, lines: readonly string[] = []) {
     this.#lines = [...lines];
-    this.#head = detailsOf(action, request);
+    this.#head = operationDescription(action, request);
     this.#show();
   }
 

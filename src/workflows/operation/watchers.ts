@@ -1,6 +1,6 @@
 import { getExternalWorkflowHandle } from '@temporalio/workflow';
-import { OPERATION_ENDED } from '../../contract/names.ts';
 import type { OperationEnded } from '../../contract/signals.ts';
+import { operationEndedSignal } from '../messages.ts';
 
 /** More than this are not kept: a workflow that waits also reads the run by itself. */
 const MAX_WATCHERS = 32;
@@ -33,6 +33,6 @@ export class Watchers {
 /** A workflow that has ended meanwhile needs no signal. */
 async function signalEnd(workflowId: string, ended: OperationEnded): Promise<void> {
   await getExternalWorkflowHandle(workflowId)
-    .signal(OPERATION_ENDED, ended)
+    .signal(operationEndedSignal, ended)
     .catch(() => undefined);
 }

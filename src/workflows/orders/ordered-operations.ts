@@ -1,12 +1,12 @@
-import { ActivityFailure, defineSignal, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { OperationOrder, OperationOutcome, OperationReading, OperationStart } from '../../activities/types.ts';
 import { DEFAULT_CONFIRM_WITHIN_SECONDS } from '../../contract/request.ts';
-import { OPERATION_ENDED } from '../../contract/names.ts';
 import type { Priority } from '../../contract/priority.ts';
 import { toOperationEnded } from '../../contract/signals.ts';
 import { operationReads, operationStarts } from '../activity-proxies.ts';
 import { waitFor } from '../call/attempt.ts';
 import { delayOf } from '../call/polling.ts';
+import { operationEndedSignal } from '../messages.ts';
 
 /**
  * Operations that a workflow orders: how it starts them, and waits until they end.
@@ -82,8 +82,8 @@ export class Operations {
   constructor(priorityOf: PriorityOfOrder = () => ({})) {
     this.#priorityOf = priorityOf;
     setHandler(
-      defineSignal<[unknown?]>(OPERATION_ENDED),
-      (payload) => {
+      operationEndedSignal,
+      (payload: unknown) => {
         const ended = toOperationEnded(payload);
         if (ended !== undefined && this.#ended.size < MAX_REMEMBERED_ENDS) this.#ended.add(ended.runId);
       },

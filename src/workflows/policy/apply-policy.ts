@@ -1,13 +1,5 @@
-import {
-  defineQuery,
-  defineSignal,
-  makeContinueAsNewFunc,
-  setHandler,
-  sleep,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { makeContinueAsNewFunc, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type { PolicyCall } from '../../activities/types.ts';
-import { POLICY_CHANGED, QUERY } from '../../contract/names.ts';
 import { checkPolicy } from '../../contract/policy-check.ts';
 import {
   catchupSecondsOf,
@@ -23,6 +15,7 @@ import { delayOf } from '../call/polling.ts';
 import { invalidRequest } from '../lib/failures.ts';
 import { iso } from '../lib/iso.ts';
 import { carriedOf, closing } from '../lib/own-run.ts';
+import { policyChangedSignal, policyQuery } from '../messages.ts';
 import { Pace } from './pace.ts';
 import { Patience } from './patience.ts';
 import { CALL_MS, PolicyActions, type Unfinished } from './policy-actions.ts';
@@ -167,8 +160,8 @@ class PolicyRun {
     const made = (): void => {
       this.#isChangeMade = true;
     };
-    setHandler(defineSignal(POLICY_CHANGED), made, { description: 'The change is made (sent by the client)' });
-    setHandler(defineQuery<PolicyReport>(QUERY.policy), () => this.#report, {
+    setHandler(policyChangedSignal, made, { description: 'The change is made (sent by the client)' });
+    setHandler(policyQuery, () => this.#report, {
       description: 'Report of the run so far',
     });
   }

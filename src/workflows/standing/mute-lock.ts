@@ -1,32 +1,35 @@
 import {
-  checkMuteLock,
-  checkTerms,
-  MUTE_LOCK_QUERY,
-  muteLockIdOf,
+  MUTE_LOCK,
   type MuteLockRequest,
   type MuteLockResult,
   type MuteLockStatus,
   type MuteLockTerms,
 } from '../../contract/mute-lock.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
+import { extendMuteLockSignal, keepMutedQuery } from '../messages.ts';
 import { MuteLockLoop } from './mute-lock-loop.ts';
 import type { MuteLockState } from './mute-lock-state.ts';
 import { countMuteLock } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * The workflow of a mute lock; `mute-lock-loop.ts` has its logic. Only a run that continues as new sets `state`.
+ * A mute lock or a timed mute, until it ends. Its failures are those of an operation. Only a run that continues as new
+ * sets `state`. `mute-lock-loop.ts` has its logic.
+ *
+ * @example
+ * await client.workflow.start<typeof keepMuted>(WORKFLOW.keepMuted, {
+ *   workflowId: muteLockIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId, forSeconds: 600 }],
+ * });
  */
 export async function keepMuted(input: MuteLockRequest, ...state: unknown[]): Promise<MuteLockResult> {
   return await runStandingMute(KIND, input, state);
 }
 
 const KIND: StandingMuteKind<MuteLockRequest, MuteLockTerms, MuteLockState, MuteLockStatus, MuteLockResult> = {
-  name: 'mute lock',
-  workflowIdOf: muteLockIdOf,
-  check: checkMuteLock,
-  checkTerms,
-  query: MUTE_LOCK_QUERY,
+  ...MUTE_LOCK,
+  messages: { query: keepMutedQuery, extend: extendMuteLockSignal },
   descriptions: {
     query: 'State of the mute lock, and what it has seen',
     release: 'Unmute now, and end',

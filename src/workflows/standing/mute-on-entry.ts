@@ -1,21 +1,26 @@
 import {
-  checkMuteOnEntryTerms,
-  checkMuteOnEntry,
-  MUTE_ON_ENTRY_QUERY,
-  muteOnEntryIdOf,
+  MUTE_ON_ENTRY,
   type MuteOnEntryRequest,
   type MuteOnEntryResult,
   type MuteOnEntryStatus,
   type MuteOnEntryTerms,
 } from '../../contract/mute-on-entry.ts';
 import { code, lastsUntil } from '../../contract/summary.ts';
+import { extendMuteOnEntrySignal, muteOnEntryQuery } from '../messages.ts';
 import { MuteOnEntryLoop, type MuteOnEntryState } from './mute-on-entry-loop.ts';
 import { countMuteOnEntry } from '../lib/metrics.ts';
 import { runStandingMute, type StandingMuteKind } from './standing-mute.ts';
 
 /**
- * What Temporal sees of a mute on entry. How it mutes is told in `mute-on-entry-loop.ts`. `state` is set by a run
- * that continues as new, and by nothing else.
+ * A mute on entry, until it ends. Its failures are those of an operation. Only a run that continues as new sets `state`.
+ * `mute-on-entry-loop.ts` has its logic.
+ *
+ * @example
+ * await client.workflow.start<typeof muteOnEntry>(WORKFLOW.muteOnEntry, {
+ *   workflowId: muteOnEntryIdOf(callId),
+ *   taskQueue: 'call-moderation',
+ *   args: [{ callId, except: [chairId] }],
+ * });
  */
 export async function muteOnEntry(input: MuteOnEntryRequest, ...state: unknown[]): Promise<MuteOnEntryResult> {
   return await runStandingMute(KIND, input, state);
@@ -28,11 +33,8 @@ const KIND: StandingMuteKind<
   MuteOnEntryStatus,
   MuteOnEntryResult
 > = {
-  name: 'mute on entry',
-  workflowIdOf: muteOnEntryIdOf,
-  check: checkMuteOnEntry,
-  checkTerms: checkMuteOnEntryTerms,
-  query: MUTE_ON_ENTRY_QUERY,
+  ...MUTE_ON_ENTRY,
+  messages: { query: muteOnEntryQuery, extend: extendMuteOnEntrySignal },
   descriptions: {
     query: 'Where it stands, who was there and what became of those who came, as numbers',
     release: 'Mute nobody more, and end; who is muted stays so',

@@ -2,24 +2,21 @@ import {
   CancellationScope,
   CancelledFailure,
   continueAsNew,
-  defineQuery,
   setCurrentDetails,
   setHandler,
+  type QueryDefinition,
+  type SignalDefinition,
 } from '@temporalio/workflow';
 import { keyword } from '../../contract/attributes.ts';
 import { isFailureType } from '../../contract/failure.ts';
 import type { MuteLockResult } from '../../contract/mute-lock.ts';
-import {
-  STANDING_MUTE_SIGNAL,
-  outcomeOf,
-  takeWish,
-  type CheckedFields,
-  type OfCall,
-} from '../../contract/standing-mute.ts';
+import { endOutcome, takeWish, type OfCall, type StandingMuteDefinition } from '../../contract/standing-mute.ts';
 import type { MuteOnEntryResult } from '../../contract/mute-on-entry.ts';
-import { PENDING, SEARCH_ATTRIBUTE, SIGNAL } from '../../contract/names.ts';
+import { PENDING, SEARCH_ATTRIBUTE } from '../../contract/names.ts';
 import type { StandingMuteEvent } from '../../contract/event.ts';
 import { toCallEnd, toRosterUpdate, type RosterUpdate } from '../../contract/signals.ts';
+import type { Wish } from '../../contract/wish.ts';
+import { callEndedSignal, releaseSignal, rosterUpdatedSignal } from '../messages.ts';
 import { invalidRequest, type Failure } from '../lib/failures.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { carriedOf, closing, faultsOfStart } from '../lib/own-run.ts';
@@ -30,13 +27,11 @@ import { ensureAttributes, recordOutcome } from '../lib/visibility.ts';
  * The Temporal side of a standing mute: the check of its input, its signals and query, its search attributes, and how
  * it closes or continues as new.
  */
-export interface StandingMuteKind<Request, Terms, State, Status, Result> {
-  /** Its name in a sentence, such as "mute lock". */
-  name: string;
-  workflowIdOf: (callId: string) => string;
-  check: (input: unknown) => CheckedFields<Request>;
-  checkTerms: (input: unknown) => CheckedFields<Terms>;
-  query: string;
+export interface StandingMuteKind<Request, Terms, State, Status, Result> extends StandingMuteDefinition<
+  Request,
+  Terms
+> {
+  messages: { query: QueryDefinition<Status>; extend: SignalDefinition<[Terms & Wish]> };
   descriptions: { query: string; release: string; extend: string };
   /** `state` is that of the run which continues as this one. `tell` updates the details in Temporal's UI. */
   begin: (
@@ -155,7 +150,7 @@ export async function runStandingMute<
   }
   if (outcome.kind === 'failed') return fail(outcome.failure);
   const { endedBy } = outcome.result;
-  record(outcomeOf(endedBy));
+  record(endOutcome(endedBy));
   // Everything is cleaned up by then: the cancellation was a release.
   if (it.isCancelled) throw new CancelledFailure(`The ${name} of call ${callId} was cancelled (${endedBy}).`);
   return outcome.result;
@@ -170,34 +165,26 @@ function isUnreported(value: unknown): value is Unreported {
 }
 
 function listen<Request, Terms, State, Status extends StandingStatus, Result>(
-  { query, descriptions, checkTerms }: StandingMuteKind<Request, Terms, State, Status, Result>,
+  { messages: { query, extend }, descriptions, checkTerms }: StandingMuteKind<Request, Terms, State, Status, Result>,
   it: StandingMuteOnCall<Terms, State, Status, Result>,
   tell: (status: Status) => void,
   extended: () => void,
 ): void {
   tell(it.status());
   CancellationScope.current().cancelRequested.catch(() => it.cancel());
-  setHandler(defineQuery<Status>(query), () => it.status(), { description: descriptions.query });
+  setHandler(query, () => it.status(), { description: descriptions.query });
   const toTerms = (payload: unknown) => {
     const { wishedAt, rest } = takeWish(payload);
     const checked = checkTerms(rest);
     return checked.ok ? { terms: checked.request, wishedAt } : undefined;
   };
-  const described = {
-    [SIGNAL.rosterUpdated]: 'The roster of the call has changed (sent by the webhook)',
-    [SIGNAL.callEnded]: 'The call has ended (sent by the webhook)',
-    [STANDING_MUTE_SIGNAL.release]: descriptions.release,
-    [STANDING_MUTE_SIGNAL.extend]: descriptions.extend,
-  };
-  onSignals(described, (on) => {
-    on(SIGNAL.rosterUpdated, toRosterUpdate, (update) => it.rosterUpdated(update));
-    on(SIGNAL.callEnded, toCallEnd, () => it.callEnded());
-    on(
-      STANDING_MUTE_SIGNAL.release,
-      (payload) => takeWish(payload),
-      ({ wishedAt }) => it.release(wishedAt),
+  onSignals((on) => {
+    on(rosterUpdatedSignal, 'The roster of the call has changed (sent by the webhook)', toRosterUpdate, (update) =>
+      it.rosterUpdated(update),
     );
-    on(STANDING_MUTE_SIGNAL.extend, toTerms, ({ terms, wishedAt }) => {
+    on(callEndedSignal, 'The call has ended (sent by the webhook)', toCallEnd, () => it.callEnded());
+    on(releaseSignal, descriptions.release, takeWish, ({ wishedAt }) => it.release(wishedAt));
+    on(extend, descriptions.extend, toTerms, ({ terms, wishedAt }) => {
       it.extend(terms, wishedAt);
       extended();
       tell(it.status());

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { STANDING_MUTE_SIGNAL } from '../../../src/contract/standing-mute.ts';
+import { STANDING_MUTE_SIGNAL } from '../../../src/contract/names.ts';
 import { scopes, type Clock, type Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { Activity, msOf } from './activity.ts';
