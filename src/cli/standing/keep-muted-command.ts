@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { count } from '../flag-values.ts';
 import { audit, json, oneCall, optionalSeconds, tenant } from '../shared-flags.ts';
 import type { KeepMutedFlags } from './keep-muted.ts';
-import { lifetime, onConflict } from './standing-flags.ts';
+import { lifetime, onConflict, wait } from './standing-flags.ts';
 
 export const keepMutedCommand = buildCommand<KeepMutedFlags, [string], Context>({
   loader: async () => (await import('./keep-muted.ts')).keepMuted,
@@ -23,6 +23,7 @@ export const keepMutedCommand = buildCommand<KeepMutedFlags, [string], Context>(
       ),
       tenantId: tenant,
       ...audit,
+      wait,
       json,
     },
   },

@@ -2,7 +2,7 @@ import { buildCommand } from '@stricli/core';
 import type { Context } from '../context.ts';
 import { audit, json, oneCall, optionalMany, tenant } from '../shared-flags.ts';
 import type { MuteOnEntryFlags } from './mute-on-entry.ts';
-import { lifetime, onConflict } from './standing-flags.ts';
+import { lifetime, onConflict, wait } from './standing-flags.ts';
 
 export const muteOnEntryCommand = buildCommand<MuteOnEntryFlags, [string], Context>({
   loader: async () => (await import('./mute-on-entry.ts')).muteOnEntry,
@@ -14,6 +14,7 @@ export const muteOnEntryCommand = buildCommand<MuteOnEntryFlags, [string], Conte
       onConflict: onConflict('What to do if one runs on the call already: give it these terms, or refuse'),
       tenantId: tenant,
       ...audit,
+      wait,
       json,
     },
   },
