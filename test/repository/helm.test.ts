@@ -425,6 +425,7 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     }
     // The jobs' names come from a label of the Services.
     for (const job of ['worker', 'webhook', 'gateway']) {
+      expect(read('files/alerts.yml')).toContain(`up{job="${job}"}`);
       const monitored = job === 'gateway' ? of('gateway') : objects;
       const { jobLabel, selector, endpoints } = one(monitored, 'ServiceMonitor', job).spec;
       const service = monitored.find(({ metadata }) => metadata.name === `cm-call-moderation-${job}-health`);
@@ -433,7 +434,6 @@ describe.skipIf(schemas === undefined)('the chart', () => {
       expect(endpoints).toEqual([{ port: 'health', path: '/metrics', interval: '30s' }]);
       expect(service?.spec).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
     }
-    for (const job of ['worker', 'webhook']) expect(read('files/alerts.yml')).toContain(`up{job="${job}"}`);
   });
 
   test('selects the pods that it makes', () => {
