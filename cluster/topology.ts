@@ -146,7 +146,7 @@ export class Topology {
     });
     await this.#add(temporal);
     this.temporalAddress = `127.0.0.1:${frontend}`;
-    await setUpNamespace(cli, this.temporalAddress, NAMESPACE);
+    await setUpNamespace(cli, this.temporalAddress, NAMESPACE, this.#options.env);
     if (uiPrograms !== undefined) await this.#startUi(uiPrograms);
 
     onProgress('Starting the webhooks and the workers …');
