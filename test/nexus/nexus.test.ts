@@ -292,7 +292,7 @@ test('an order has the priority of what it orders, and the tenant as its fairnes
   );
   const found = await Promise.all(orders.map(priorityOf));
   const keys = found.map((priority) => priority as { priorityKey?: number; fairnessKey?: string });
-  expect(keys.map(({ priorityKey }) => priorityKey).toSorted()).toEqual([1, 2]);
+  expect(new Set(keys.map(({ priorityKey }) => priorityKey))).toEqual(new Set([1, 2]));
   for (const { fairnessKey } of keys) expect(fairnessKey).toBe(tenantId);
 });
 

@@ -1,14 +1,21 @@
 import { WorkflowContinuedAsNewError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { endedAs } from '../../contract/ended-as.ts';
 import { CANCELLED, isFailureType, type FailureDetails } from '../../contract/failure.ts';
 import { ModerationError, type ModerationErrorType } from '../errors.ts';
 import type { OperationRecord } from './records.ts';
+import { resultOf } from './run-result.ts';
 
 /**
  * The typed error for an error of a run's `result()`; an error that is not an outcome of the run is thrown unchanged.
  */
 export async function toModerationError(error: unknown, callId: string, run: WorkflowHandle): Promise<ModerationError> {
   if (error instanceof WorkflowContinuedAsNewError) {
+    const ended = endedAs((await run.describe()).memo);
+    if (ended !== undefined && 'failure' in ended) {
+      const { type, message, details } = ended.failure;
+      return new ModerationError(type, message, details, error);
+    }
     return new ModerationError(
       'Superseded',
       `Another operation on call ${callId} has superseded this one.`,
@@ -55,7 +62,7 @@ export async function failureOf(
 ): Promise<FailedOperation | undefined> {
   if (closedAt === undefined) return undefined;
   try {
-    await run.result();
+    await resultOf(run);
     return undefined;
   } catch (error) {
     try {

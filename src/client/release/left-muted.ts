@@ -4,6 +4,7 @@ import { grpcStatusOf } from '../any-error.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
 import { pastRuns, type PastRun } from '../operations/past-runs.ts';
 import type { OperationRecord } from '../operations/records.ts';
+import { resultOf } from '../operations/run-result.ts';
 import type { Runs } from '../operations/runs.ts';
 
 /**
@@ -87,7 +88,7 @@ async function isDecisiveEnd(runs: Runs, { workflowId, runId, callId, outcome }:
   if (DECISIVE.has(outcome)) return true;
   if (WITHOUT_EFFECT.has(outcome)) return false;
   const run = runs.of(workflowId, runId);
-  const error: unknown = await run.result().catch((failure: unknown) => failure);
+  const error: unknown = await resultOf(run).catch((failure: unknown) => failure);
   if (grpcStatusOf(error) !== undefined) throw error;
   try {
     return (await toModerationError(error, callId, run)).details.restored === false;

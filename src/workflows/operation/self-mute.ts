@@ -56,6 +56,8 @@ import { UiDetails, timeOfDay } from './ui-details.ts';
  *     is long (`limits.ts`), with all that it knows and the same deadline. The other phases end within minutes.
  * S8. The first attempt reads and POSTs in one activity, unless the operation supersedes another one. Temporal has what was read
  *     before the POST is sent, so S1 is kept. What that attempt has not done, the steps above do.
+ * S9. What the saga has come to is final, because somebody may have heard of it. A successor that is signalled after that takes
+ *     over the call, and leaves the outcome as it is.
  */
 
 /** OperationFailed operations that are kept until Graph has named our own; with more than that in a call, none is missed for long. */
@@ -155,12 +157,17 @@ export class Saga {
     }
   }
 
-  /** Who takes over, if anybody does; asked last, whatever the saga came to (S5). */
-  handOver(): HandOver | undefined {
+  /**
+   * Who takes over, if anybody does; asked last, whatever the saga came to (S5). `isAfterEnd` if the saga had ended when it was
+   * asked to: then the successor begins on its own, and restores the call as this operation has left it (S9).
+   */
+  handOver(isAfterEnd: boolean): HandOver | undefined {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
-    this.#uiDetails.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
-    return { successor, inheritance: this.#inheritance() };
+    const how = isAfterEnd ? 'After that' : 'Superseded';
+    this.#uiDetails.tell(`${how}: the call is to be ${successor.action}d instead, and goes on as another run.`);
+    const { before: _, ...inheritance } = this.#inheritance();
+    return { successor, inheritance: isAfterEnd ? { ...inheritance, isPosted: false } : this.#inheritance() };
   }
 
   // reading and requesting in one activity (S8)
