@@ -1,6 +1,5 @@
 import { isFields } from './check.ts';
-import type { FailureDetails, FailureType } from './failure.ts';
-import { CANCELLED } from './failure.ts';
+import type { CANCELLED, FailureDetails, FailureType } from './failure.ts';
 import { ENDED_MEMO } from './names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from './operation.ts';
 
