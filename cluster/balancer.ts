@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * What stands before the webhooks in a deployment: Graph knows one address a call. Each connection goes to the next
- * webhook in turn, or to one of the others where that one does not listen; with a webhook die the connections to it.
+ * What stands before the webhooks in a deployment, because Graph knows one address a call, and before the gateways. Each
+ * connection goes to the next of them in turn, or to one of the others if that one does not listen. If one dies, the
+ * connections to it break.
  */
 export class Balancer {
   readonly #server: Server;
@@ -16,7 +17,7 @@ export class Balancer {
     this.#server = createServer((socket) => this.#take(socket));
   }
 
-  /** Listens on `port`, of a loopback address, for the webhooks that listen on `ports`. */
+  /** Listens on `port`, of a loopback address, and passes on to `ports`. */
   static async start(port: number, ports: readonly number[]): Promise<Balancer> {
     const balancer = new Balancer(ports);
     balancer.#server.listen(port, '127.0.0.1');
@@ -45,15 +46,15 @@ export class Balancer {
       client.destroy();
       return;
     }
-    const webhook = connect(port, '127.0.0.1');
+    const server = connect(port, '127.0.0.1');
     const refused = (): void => this.#pass(client, others);
-    webhook.once('error', refused);
-    webhook.once('connect', () => {
-      webhook.off('error', refused);
-      this.#keep(webhook);
-      client.pipe(webhook).pipe(client);
-      client.once('close', () => webhook.destroy());
-      webhook.once('close', () => client.destroy());
+    server.once('error', refused);
+    server.once('connect', () => {
+      server.off('error', refused);
+      this.#keep(server);
+      client.pipe(server).pipe(client);
+      client.once('close', () => server.destroy());
+      server.once('close', () => client.destroy());
     });
   }
 

@@ -19,6 +19,7 @@ const HELP = `npm run cluster [-- OPTIONS]
   --postgres-port N   of PostgreSQL
   --webhook-port N    where Graph's notifications go
   --graph-port N      of the Graph simulator
+  --gateway           with two gateways, which take the requests of Graph's SDKs; --gateway-port N
   --no-simulator      with your own Graph: AZURE_* and MODERATION_* as a deployment sets them
   --no-ui             without Temporal's UI
   --data FOLDER       keeps everything in FOLDER, and goes on with what is there; without it nothing is left
@@ -39,6 +40,8 @@ async function main(): Promise<void> {
       'postgres-port': port,
       'webhook-port': port,
       'graph-port': port,
+      'gateway-port': port,
+      gateway: { type: 'boolean', default: false },
       simulator: { type: 'boolean', default: true },
       ui: { type: 'boolean', default: true },
       data: { type: 'string' },
@@ -61,6 +64,7 @@ async function main(): Promise<void> {
       ports,
       env: ownVariables(),
       ui: values.ui,
+      gateways: values.gateway ? 2 : 0,
       simulator: values.simulator ? {} : undefined,
       onProgress: say,
     });
@@ -87,12 +91,13 @@ function ownVariables(): Record<string, string | undefined> {
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
-async function describe({ parts, graph, temporalAddress, uiUrl, callbackUrl }: Topology): Promise<void> {
+async function describe({ parts, graph, temporalAddress, uiUrl, callbackUrl, gatewayUrl }: Topology): Promise<void> {
   const command = `TEMPORAL_ADDRESS=${temporalAddress} npx call-moderation`;
   say(`
 Temporal          ${temporalAddress}
 Temporal UI       ${uiUrl ?? 'not started'}
 Webhook           ${callbackUrl}   (a balancer before both)
+Gateway           ${gatewayUrl ?? 'not started'}
 Graph simulator   ${graph?.url ?? 'not started'}
 
 ${parts.map(({ name, pid, log }) => `${name.padEnd(12)} process ${String(pid).padEnd(8)} ${log}`).join('\n')}

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
+import type { Environment } from '../src/lib/environment.ts';
 import { goModuleFolder, TEMPORAL_SERVER } from './go-programs.ts';
 import { Part, PartFailed } from './part.ts';
 import type { Postgres } from './postgres.ts';
@@ -68,13 +69,20 @@ export async function setUpSchema(programs: string, folder: string, { port, user
   });
 }
 
-/** The namespace with our search attributes, where it is not there yet. */
-export async function setUpNamespace(cli: string, address: string, namespace: string): Promise<void> {
+/** The namespace with our search attributes, and the Nexus endpoint if `env` names one, where they are not there yet. */
+export async function setUpNamespace(
+  cli: string,
+  address: string,
+  namespace: string,
+  env: Environment = {},
+): Promise<void> {
   await setUp('namespace', {
     PATH: `${dirname(cli)}:${process.env['PATH']}`,
     HOME: process.env['HOME'],
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: namespace,
+    MODERATION_NEXUS_ENDPOINT: env['MODERATION_NEXUS_ENDPOINT'],
+    MODERATION_TASK_QUEUE: env['MODERATION_TASK_QUEUE'],
   });
 }
 

@@ -16,8 +16,8 @@ import { temporalUi } from './temporal-ui.ts';
 
 /**
  * What docker-compose.yml starts, without Docker: PostgreSQL, the full Temporal server with its schema, namespace and
- * search attributes, its UI, two workers, two webhooks with a balancer before them, and the Graph simulator where asked.
- * Each is a process of its own, but for the balancer and the simulator. All are on loopback addresses.
+ * search attributes, its UI, two workers, two webhooks with a balancer before them, and the Graph simulator and gateways with
+ * a balancer of their own where asked. Each is a process of its own, but for the balancer and the simulator. All are on loopback addresses.
  *
  * They start in the order of who needs whom, and end in the opposite one, so that nobody waits for what is gone.
  */
@@ -28,10 +28,12 @@ export interface TopologyOptions {
   dist: string;
   /** 0 for any free one. */
   ports?: Partial<Record<PortName, number>>;
-  /** The variables of the workers and the webhooks; those of the topology come on top. */
+  /** The variables of workers, webhooks and gateways; those of the topology come on top. */
   env?: Environment;
   workers?: number;
   webhooks?: number;
+  /** 0 where absent. */
+  gateways?: number;
   /** Starts the Graph simulator and wires everything to it. */
   simulator?: SimulatorOptions | undefined;
   /** Whether Temporal's UI is started. */
@@ -43,7 +45,7 @@ export interface TopologyOptions {
   onProgress?: (message: string) => void;
 }
 
-export const PORT_NAMES = ['temporal', 'ui', 'postgres', 'graph', 'webhook'] as const;
+export const PORT_NAMES = ['temporal', 'ui', 'postgres', 'graph', 'webhook', 'gateway'] as const;
 export type PortName = (typeof PORT_NAMES)[number];
 
 /** Good for the simulator alone: the configuration takes a fixed token for a Graph on this machine only. */
@@ -59,12 +61,15 @@ export class Topology {
   readonly parts: Part[] = [];
   readonly workers: Part[] = [];
   readonly webhooks: Part[] = [];
+  readonly gateways: Part[] = [];
   graph: GraphSimulator | undefined;
   postgres: Postgres | undefined;
   temporalAddress = '';
   uiUrl: string | undefined;
   /** Where Graph's notifications go. */
   callbackUrl = '';
+  /** What callers of the gateways have in place of Graph's root. */
+  gatewayUrl: string | undefined;
   #env: Environment = {};
 
   private constructor(options: TopologyOptions) {
@@ -82,7 +87,7 @@ export class Topology {
     }
   }
 
-  /** What the workers and the webhooks are given; a client needs of it `TEMPORAL_ADDRESS`. */
+  /** What workers, webhooks and gateways are given; a client needs of it `TEMPORAL_ADDRESS`. */
   get env(): Environment {
     return this.#env;
   }
@@ -106,7 +111,7 @@ export class Topology {
   }
 
   async #start(): Promise<void> {
-    const { folder, ui = true, onProgress = () => undefined, workers = 2, webhooks = 2 } = this.#options;
+    const { folder, ui = true, onProgress = () => undefined, workers = 2, webhooks = 2, gateways = 0 } = this.#options;
     await mkdir(join(folder, 'logs'), { recursive: true });
     const server = await goPrograms(TEMPORAL_SERVER, onProgress);
     const searchPath = process.env['PATH'];
@@ -141,12 +146,14 @@ export class Topology {
     });
     await this.#add(temporal);
     this.temporalAddress = `127.0.0.1:${frontend}`;
-    await setUpNamespace(cli, this.temporalAddress, NAMESPACE);
+    await setUpNamespace(cli, this.temporalAddress, NAMESPACE, this.#options.env);
     if (uiPrograms !== undefined) await this.#startUi(uiPrograms);
 
     onProgress('Starting the webhooks and the workers …');
     await this.#startGraph();
-    await this.#startWebhooks(webhooks);
+    const callbacks = await this.#startBalanced('webhook', webhooks, this.webhooks);
+    this.callbackUrl = `${callbacks}${this.#env['MODERATION_WEBHOOK_PATH'] ?? '/api/calls'}`;
+    if (gateways > 0) this.gatewayUrl = await this.#startBalanced('gateway', gateways, this.gateways);
     for (let number = 1; number <= workers; number += 1) await this.startWorker(`worker-${number}`);
   }
 
@@ -172,24 +179,26 @@ export class Topology {
       MODERATION_GRAPH_TOKEN: simulator.fixedToken ?? TOKEN,
       MODERATION_WEBHOOK_AUDIENCE: graph.addresses.appId,
       MODERATION_WEBHOOK_OPENID_URL: graph.openIdUrl,
+      AZURE_AUTHORITY_HOST: graph.authorityUrl,
     };
   }
 
-  async #startWebhooks(count: number): Promise<void> {
+  /** So many of them, added to `started`, and the root of the balancer before them. */
+  async #startBalanced(what: 'webhook' | 'gateway', count: number, started: Part[]): Promise<string> {
     const ports: number[] = [];
     for (let number = 1; number <= count; number += 1) {
       const port = await lastingPort();
-      this.webhooks.push(await this.#service('webhook', `webhook-${number}`, port));
+      started.push(await this.#service(what, `${what}-${number}`, port));
       ports.push(port);
     }
-    const port = await this.#port('webhook');
+    const port = await this.#port(what);
     const balancer = await Balancer.start(port, ports);
     this.#ends.push(async () => await balancer.close());
-    this.callbackUrl = `http://127.0.0.1:${port}${this.#env['MODERATION_WEBHOOK_PATH'] ?? '/api/calls'}`;
+    return `http://127.0.0.1:${port}`;
   }
 
   async #service(
-    what: 'worker' | 'webhook',
+    what: 'worker' | 'webhook' | 'gateway',
     name: string,
     port: number,
     { dist, env }: { dist?: string | undefined; env?: Environment | undefined } = {},

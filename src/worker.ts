@@ -36,6 +36,7 @@ import { seldom } from './lib/outbound.ts';
 import { exitOnFault } from './lib/exit-on-error.ts';
 import { stopSignal } from './lib/stop-signal.ts';
 import { TemporalUnreachable } from './temporal/connect.ts';
+import { requireEncryptedInput } from './nexus/encrypted-input.ts';
 import { moderationService } from './nexus/service.ts';
 import { currentBuildOf } from './temporal/deployment-version.ts';
 import { dataConverterOf, describeKeys, marking } from './temporal/payload-codec.ts';
@@ -120,6 +121,7 @@ export async function startWorker({ config, log, coreMetrics, bundle }: WorkerPr
       ...dataConverterOf(
         payloadKeys,
         marking(({ message, missingKey }) => log.error({ key: missingKey }, message)),
+        nexusEndpoint === undefined ? undefined : requireEncryptedInput,
       ),
       // Temporal holds all workers of the queue to it. Set on its side alone it would be passed by: a worker that runs the
       // workflow gets an activity handed eagerly, past the queue, unless it knows of a limit.

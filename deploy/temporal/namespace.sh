@@ -1,5 +1,6 @@
 #!/bin/sh
-# Creates the namespace TEMPORAL_NAMESPACE at TEMPORAL_ADDRESS, with the search attributes of the operations. Skips what exists.
+# Creates the namespace TEMPORAL_NAMESPACE at TEMPORAL_ADDRESS, with the search attributes of the operations, and the Nexus endpoint
+# MODERATION_NEXUS_ENDPOINT, if it is set. Skips what exists.
 set -eu
 
 attempts=0
@@ -33,3 +34,11 @@ until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE
   fi
   sleep 1
 done
+
+# As `call-moderation setup --nexus-endpoint` does.
+endpoint="${MODERATION_NEXUS_ENDPOINT:-}"
+if [ -n "$endpoint" ]; then
+  temporal operator nexus endpoint get --name "$endpoint" > /dev/null 2>&1 ||
+    temporal operator nexus endpoint create --name "$endpoint" \
+      --target-namespace "$TEMPORAL_NAMESPACE" --target-task-queue "${MODERATION_TASK_QUEUE:-call-moderation}"
+fi

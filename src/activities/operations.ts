@@ -12,6 +12,7 @@ import { requireOwnDeployment } from '../client/own-deployment.ts';
 import { Runs } from '../client/operations/runs.ts';
 import { Starter, type Marks } from '../client/operations/starter.ts';
 import { workflowIdOf } from '../contract/call-id.ts';
+import { endedAs } from '../contract/ended-as.ts';
 import { CANCELLED, EFFECTIVE } from '../contract/failure.ts';
 import { CONTINUES_MEMO, PENDING, SEARCH_ATTRIBUTE, START_ID_MEMO, STARTER_ID_MEMO } from '../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
@@ -125,7 +126,7 @@ const TOLD_WITHIN_MS = 8_000;
 
 export async function readOperation(target: OperationTarget): Promise<OperationReading> {
   const { client } = Context.current();
-  const { callId, runId, as, attached, isEnding } = target;
+  const { callId, runId, as, isEnding } = target;
   const run = new Runs(client).of(workflowIdOf(callId), runId);
   let deadline = Date.now() + TOLD_WITHIN_MS;
   let isOpen = true;
@@ -137,10 +138,14 @@ export async function readOperation(target: OperationTarget): Promise<OperationR
     if (isOpen) deadline = Math.min(deadline, Date.now() + CLOSES_WITHIN_MS);
     const result = await client.withDeadline(deadline, () => run.result());
     if (as !== 'running') return { kind: 'free' };
-    const confirmed = result as ModerationResult | ParticipantsMuteResult;
-    return { kind: 'ended', outcome: { outcome: 'Confirmed', runId, attached, result: confirmed } };
+    return confirmed(target, result as ModerationResult | ParticipantsMuteResult);
   } catch (error) {
-    if (error instanceof WorkflowContinuedAsNewError) return await readNext(target, error.newExecutionRunId);
+    if (error instanceof WorkflowContinuedAsNewError) {
+      // Another operation may have taken over only after its end.
+      const end = as === 'running' ? endedAs((await run.describe()).memo) : undefined;
+      if (end === undefined) return await readNext(target, error.newExecutionRunId);
+      return 'result' in end ? confirmed(target, end.result) : ended(await toModerationError(error, callId, run));
+    }
     if (error instanceof WorkflowNotFoundError) return forgotten(target);
     if (error instanceof WorkflowFailedError) {
       return as === 'running' ? ended(await failureOf(error, callId, run)) : { kind: 'free' };
@@ -148,6 +153,13 @@ export async function readOperation(target: OperationTarget): Promise<OperationR
     if (isOpen && isEnding && Date.now() >= deadline) return { kind: 'running' }; // It has not closed yet.
     throw error;
   }
+}
+
+function confirmed(
+  { runId, attached }: OperationTarget,
+  result: ModerationResult | ParticipantsMuteResult,
+): OperationReading {
+  return { kind: 'ended', outcome: { outcome: 'Confirmed', runId, attached, result } };
 }
 
 async function failureOf(error: WorkflowFailedError, callId: string, run: WorkflowHandle): Promise<ModerationError> {

@@ -109,6 +109,12 @@ export const WATCHER_MEMO = 'watcher';
 /** Memo of a run that continues the same operation because its history became long. */
 export const CONTINUES_MEMO = 'continues';
 
+/**
+ * Memo of a run from which another operation took over after it had come to its end: that end, which its callers get. Such a run
+ * closes as continued, and cannot carry a result.
+ */
+export const ENDED_MEMO = 'ended';
+
 /** Memo of a mute on entry that a policy has started: the policy's ID. */
 export const POLICY_MEMO = 'policy';
 

@@ -1,13 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Environment } from '../lib/environment.ts';
+import { loadClientConfig } from '../config/common.ts';
 import { loadGatewayConfig } from '../config/gateway.ts';
 import { loadWebhookConfig } from '../config/webhook.ts';
 import { loadWorkerConfig } from '../config/worker.ts';
 import { startGateway, type RunningGateway } from '../gateway.ts';
 import { createLogger } from '../lib/logger.ts';
 import { GraphSimulator, type LogEntry } from '../simulator/index.ts';
+import { closeClient, connectClient } from '../temporal/connect.ts';
 import { startDevServer, type DevServer } from '../temporal/dev-server.ts';
+import { ensureEndpoint } from '../temporal/nexus-endpoint.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { startWebhook, type RunningWebhook } from '../webhook.ts';
 import { startWorker, type RunningWorker } from '../worker.ts';
@@ -36,6 +39,8 @@ export interface StackOptions {
   env: Environment;
   temporalCli?: string | undefined;
   dbFilename?: string | undefined;
+  /** The Nexus endpoint that leads to the worker, made if it is not there. */
+  nexusEndpoint?: string;
   onProgress?: (message: string) => void;
   onGraphEvent?: (callId: string, entry: LogEntry) => void;
 }
@@ -44,7 +49,7 @@ export interface StackOptions {
 const TOKEN = 'token-of-the-simulator';
 
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { ports, env, dbFilename, onProgress = () => {}, onGraphEvent } = options;
+  const { ports, env, dbFilename, nexusEndpoint, onProgress = () => {}, onGraphEvent } = options;
   const ends: Partial<Record<'gateway' | 'worker' | 'graph' | 'webhook' | 'temporal', () => Promise<void>>> = {};
   const stop = async (): Promise<void> => {
     // The simulator goes before the webhook, for the connections that it keeps open would be waited for.
@@ -94,7 +99,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ends.webhook = webhook.stop;
     const log = createLogger(webhookConfig.logLevel, 'worker');
     const coreMetrics = await installRuntime(log);
-    const workerConfig = loadWorkerConfig({ ...settings, MODERATION_HEALTH_PORT: '0' });
+    if (nexusEndpoint !== undefined) await makeEndpoint(nexusEndpoint, surroundings);
+    const workerConfig = loadWorkerConfig({
+      ...settings,
+      MODERATION_HEALTH_PORT: '0',
+      MODERATION_NEXUS_ENDPOINT: nexusEndpoint,
+    });
     const worker = await startWorker({ config: workerConfig, log, coreMetrics });
     ends.worker = worker.stop;
     let gateway: RunningGateway | undefined;
@@ -112,5 +122,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** As `setup --nexus-endpoint` does. */
+async function makeEndpoint(name: string, env: Environment): Promise<void> {
+  const config = loadClientConfig(env);
+  const client = await connectClient(config);
+  try {
+    const { namespace } = client.options;
+    await ensureEndpoint(client.connection, name, { namespace, taskQueue: config.taskQueue });
+  } finally {
+    await closeClient(client);
   }
 }

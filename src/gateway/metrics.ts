@@ -30,6 +30,8 @@ export class GatewayMetrics {
   });
 
   constructor() {
+    // There from the start, so that the first one is seen as an increase.
+    for (const asked of ['mute', 'unmute', 'participantMute', 'operation']) this.answers.inc({ asked, status: 503 }, 0);
     for (const outcome of ['fetched', 'failed']) this.keyFetches.inc({ outcome }, 0);
   }
 }

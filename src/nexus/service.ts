@@ -1,12 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import {
-  getClient,
-  operationInfo,
-  startWorkflow,
-  WorkflowRunOperationHandler,
-  type WorkflowHandle as NexusRun,
-} from '@temporalio/nexus';
+import { getClient, operationInfo, startWorkflow, type WorkflowStartOptions } from '@temporalio/nexus';
+import type { Workflow } from '@temporalio/common';
 import {
   HandlerError,
   HandlerStartOperationResult,
@@ -27,10 +22,13 @@ import { isFields } from '../contract/check.ts';
 import { MUTE_LOCK } from '../contract/mute-lock.ts';
 import { MUTE_ON_ENTRY } from '../contract/mute-on-entry.ts';
 import { SEARCH_ATTRIBUTE, WORKFLOW } from '../contract/names.ts';
-import type { NexusOrder, OrderedOperation } from '../contract/nexus-order.ts';
+import { readNexusOrder, type NexusOrder, type OrderedOperation } from '../contract/nexus-order.ts';
+import { priorityOf, type Priority } from '../contract/priority.ts';
 import type { OfCall, StandingMuteDefinition, StandingMuteTerms } from '../contract/standing-mute.ts';
 import { moderation, type CallStatus } from './contract.ts';
+import { handle } from './encrypted-input.ts';
 import { standingMuteOf, releaseOf, statusOf } from './inputs.ts';
+import { firstRunOf, namedBy, tokenOf, type Named } from './operation-token.ts';
 
 /**
  * What the worker does for Nexus callers. Every operation is started by code that the client and the policies use as well:
@@ -44,6 +42,8 @@ import { standingMuteOf, releaseOf, statusOf } from './inputs.ts';
  *   server knows as the ID of the start.
  * - **A refusal fails by a workflow too** (`refusal`). So the caller finds it where it finds every other failure: as the cause
  *   of its `NexusOperationFailure`. A handler could only return it one level deeper.
+ * - **A cancellation ends no newer workflow.** It reaches the workflow that the operation was answered with, and none that
+ *   has the same workflow ID since (`operation-token.ts`).
  * - **No answer of Temporal is no outcome.** The server repeats the request. Such errors are described in our own words,
  *   because they become part of the caller's history.
  */
@@ -91,7 +91,7 @@ async function callStatus(client: ModerationClient, callId: string): Promise<Cal
 }
 
 function ordered<I, O>(operation: OrderedOperation): OperationHandler<I, O> {
-  return answering<I, O>(async (ctx, input) => await startOrder<O>(ctx, { operation, input }));
+  return answering<I, O>(async (ctx, input) => await startOrder(ctx, { operation, input }));
 }
 
 function standingMute<I, O, Request extends OfCall & StandingMuteTerms, Terms extends object>(
@@ -103,20 +103,23 @@ function standingMute<I, O, Request extends OfCall & StandingMuteTerms, Terms ex
   return answering<I, O>(async (ctx, input) => {
     const { request, onConflict } = standingMuteOf(input, operation, refused);
     const client = getClient();
-    let run: NexusRun<O> | undefined;
+    let named: Named | undefined;
     const runs = new StandingMutes<Request, Terms, unknown, O>(
       new Runs(client),
       operationInfo().taskQueue,
       kind,
       async (type, options): Promise<WorkflowHandle> => {
-        run = (await startWorkflow(ctx, type, options)) as NexusRun<O>;
+        const run = await startRun(ctx, type, options);
+        // One that ran already may have continued since its start.
+        const isNew = options.workflowIdConflictPolicy !== 'USE_EXISTING';
+        named = { workflowId: run.workflowId, firstRunId: isNew ? run.runId : await firstRunOf(client, run) };
         return client.workflow.getHandle(run.workflowId, run.runId);
       },
     );
     // The kind checks it, whatever it is.
     await runs.start((isFields(request) ? { ...request, ...fixed } : request) as Request, onConflict);
-    if (run === undefined) throw new HandlerError('INTERNAL', 'The workflow that was started has no handle.');
-    return run;
+    if (named === undefined) throw new HandlerError('INTERNAL', 'No workflow was started.');
+    return named;
   });
 }
 
@@ -130,51 +133,71 @@ function prompt<I, O>(
   });
 }
 
-async function startOrder<O>(ctx: StartOperationContext, order: NexusOrder): Promise<NexusRun<O>> {
+async function startOrder(ctx: StartOperationContext, order: NexusOrder): Promise<Named> {
   const callId = 'input' in order && isFields(order.input) ? order.input['callId'] : undefined;
   const about = isCallId(callId) ? canonicalId(callId) : undefined;
   const what = 'operation' in order ? order.operation : 'refusal';
-  return (await startWorkflow(ctx, WORKFLOW.nexusOrder, {
+  const { workflowId, runId } = await startRun(ctx, WORKFLOW.nexusOrder, {
     workflowId: `call-moderation/nexus/${ctx.requestId}`, // **A repeated request starts nothing twice.**
     args: [order],
+    priority: priorityOfOrder(order),
     staticSummary: about === undefined ? `Nexus: ${what}` : `Nexus: ${what} call ${about}`,
     ...(about !== undefined && { typedSearchAttributes: [keyword(SEARCH_ATTRIBUTE.callId, about)] }),
-  })) as NexusRun<O>;
+  });
+  return { workflowId, firstRunId: runId };
 }
 
-type Started<O> = NexusRun<O> | HandlerStartOperationResult<O>;
+/** That of the operation, as if the client had started it: the order gives it to the operation, or raises the one that runs. */
+function priorityOfOrder(order: NexusOrder): Priority {
+  const read = readNexusOrder(order);
+  return 'order' in read ? priorityOf(read.order.action, read.order.request.tenantId) : priorityOf('mute');
+}
+
+/** With the caller attached to it. */
+async function startRun(
+  ctx: StartOperationContext,
+  type: string,
+  options: WorkflowStartOptions<Workflow>,
+): Promise<{ workflowId: string; runId: string }> {
+  const { workflowId, runId } = await startWorkflow(ctx, type, options);
+  if (runId === undefined) throw new HandlerError('INTERNAL', 'Temporal has not named the run that was started.');
+  return { workflowId, runId };
+}
+
+type Started<O> = Named | HandlerStartOperationResult<O>;
 
 function answering<I, O>(work: (ctx: StartOperationContext, input: I) => Promise<Started<O>>): OperationHandler<I, O> {
-  const answered = async (ctx: StartOperationContext, started: NexusRun<O>): Promise<HandlerStartOperationResult<O>> =>
-    await new WorkflowRunOperationHandler<undefined, O>(async () => started).start(ctx, undefined);
-  return {
-    async start(ctx, input) {
+  const start = async (ctx: StartOperationContext, input: I): Promise<HandlerStartOperationResult<O>> => {
+    try {
+      const started = await work(ctx, input);
+      return 'workflowId' in started ? HandlerStartOperationResult.async(tokenOf(started)) : started;
+    } catch (error) {
+      if (!isOutcome(error)) throw toHandlerError(error, ctx);
+      const { type, message, details } = error;
       try {
-        const started = await work(ctx, input);
-        return 'workflowId' in started ? await answered(ctx, started) : started;
-      } catch (error) {
-        if (!isOutcome(error)) throw toHandlerError(error, ctx);
-        const { type, message, details } = error;
-        try {
-          // **A refusal fails by a workflow too.**
-          return await answered(ctx, await startOrder<O>(ctx, { refusal: { type, message, details } }));
-        } catch (other) {
-          throw toHandlerError(other, ctx);
-        }
+        // **A refusal fails by a workflow too.**
+        const refusal = await startOrder(ctx, { refusal: { type, message, details } });
+        return HandlerStartOperationResult.async(tokenOf(refusal));
+      } catch (other) {
+        throw toHandlerError(other, ctx);
       }
-    },
-    async cancel(ctx, token) {
-      try {
-        await new WorkflowRunOperationHandler(async () => await Promise.reject(new Error('only cancels'))).cancel(
-          ctx,
-          token,
-        );
-      } catch (error) {
-        // It has ended by itself.
-        if (!(error instanceof WorkflowNotFoundError)) throw toHandlerError(error, ctx);
-      }
-    },
+    }
   };
+  return {
+    start: async (ctx, input) => await handle(async () => await start(ctx, input)),
+    cancel: async (ctx, token) => await handle(async () => await cancel(ctx, token)),
+  };
+}
+
+/** **A cancellation ends no newer workflow.** */
+async function cancel(ctx: CancelOperationContext, token: string): Promise<void> {
+  const { workflowId, firstRunId } = namedBy(token);
+  try {
+    await getClient().workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId }).cancel();
+  } catch (error) {
+    // It has ended by itself.
+    if (!(error instanceof WorkflowNotFoundError)) throw toHandlerError(error, ctx);
+  }
 }
 
 /** What the server refuses because of the request, and would refuse again. */

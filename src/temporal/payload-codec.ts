@@ -11,7 +11,7 @@ import { decodePayload, encodePayload, type Payload, type PayloadCodec } from '.
  *
  * - **The first key encrypts.** All keys decrypt. `plain` in the first place encrypts nothing, so that every process
  *   can read a key before any process writes with it.
- * - **Plain payloads pass.** A payload that is not encrypted is returned as it is. So plain and encrypted payloads
+ * - **Plain payloads pass**, unless `onPlain` refuses them. A payload that is not encrypted is returned as it is. So plain and encrypted payloads
  *   may coexist while encryption is turned on or off, and clients without the key can still signal.
  * - **An unreadable payload is never data.** A client throws. A worker marks the payload, because the codec receives
  *   a whole workflow task at once and does not know what each payload is: if it threw, a signal from anyone could
@@ -74,15 +74,21 @@ export class EncryptionCodec implements PayloadCodec {
   readonly #first: CheckedKey | undefined;
   readonly #keys: ReadonlyMap<string, CheckedKey>;
   readonly #onUnreadable: OnUnreadable;
+  readonly #onPlain: () => void;
 
-  /** @throws {TypeError} if there is nothing in the list, or a key is invalid */
-  constructor(keys: PayloadKeys, onUnreadable: OnUnreadable = refuse) {
+  /**
+   * `onPlain` is called with each payload that is not encrypted although this process encrypts.
+   *
+   * @throws {TypeError} if there is nothing in the list, or a key is invalid
+   */
+  constructor(keys: PayloadKeys, onUnreadable: OnUnreadable = refuse, onPlain: () => void = () => {}) {
     const [first] = keys;
     if (first === undefined) throw new TypeError(`the codec needs at least one key, or '${PLAIN}'`);
     const checked = keys.filter((key) => key !== PLAIN).map(withCheck);
     this.#keys = new Map(checked.map((key) => [key.id, key]));
     this.#first = first === PLAIN ? undefined : this.#keys.get(first.id);
     this.#onUnreadable = onUnreadable;
+    this.#onPlain = onPlain;
   }
 
   /** Encrypts with the first key. */
@@ -104,7 +110,10 @@ export class EncryptionCodec implements PayloadCodec {
   }
 
   #decode(payload: Payload): Payload {
-    if (textOf(payload.metadata?.[ENCODING]) !== ENCRYPTED) return payload; // **Plain payloads pass.**
+    if (textOf(payload.metadata?.[ENCODING]) !== ENCRYPTED) {
+      if (this.#first !== undefined) this.#onPlain();
+      return payload; // **Plain payloads pass.**
+    }
     try {
       return this.#decrypt(payload);
     } catch (error) {
@@ -152,8 +161,9 @@ function textOf(bytes: Uint8Array | undefined): string {
 export function dataConverterOf(
   keys: PayloadKeys | undefined,
   onUnreadable: OnUnreadable = refuse,
+  onPlain?: () => void,
 ): { dataConverter: DataConverter } {
-  return { dataConverter: { payloadCodecs: [new EncryptionCodec(keys ?? [PLAIN], onUnreadable)] } };
+  return { dataConverter: { payloadCodecs: [new EncryptionCodec(keys ?? [PLAIN], onUnreadable, onPlain)] } };
 }
 
 /** What a process writes and what it can read, for its log: the phase of a change of keys that it is in. */

@@ -1,5 +1,7 @@
 import type { Client } from '@temporalio/client';
+import { resultOf } from '../../src/client/operations/run-result.ts';
 import { sameId } from '../../src/contract/call-id.ts';
+import { endedAs } from '../../src/contract/ended-as.ts';
 import type { ModerationRequest } from '../../src/contract/request.ts';
 import type { TestCall } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -48,17 +50,20 @@ async function runOf(
     handle.describe(),
   ]);
   const outcome = description.typedSearchAttributes.get({ name: 'ModerationOutcome', type: 'KEYWORD' }) ?? 'unknown';
-  const result = outcome === 'Confirmed' ? ((await handle.result()) as NonNullable<JudgedRun['result']>) : undefined;
+  const result = outcome === 'Confirmed' ? ((await resultOf(handle)) as NonNullable<JudgedRun['result']>) : undefined;
   const signals = (events ?? []).flatMap((event): JudgedSignal[] => {
     const { signalName, input } = event.workflowExecutionSignaledEventAttributes ?? {};
     if (typeof signalName !== 'string') return [];
     const at = Number(event.eventTime?.seconds ?? 0) * 1_000 + (event.eventTime?.nanos ?? 0) / 1e6;
     return [{ name: signalName, at, ...told(input?.payloads?.[0]?.data, participantId) }];
   });
-  const cancelled = description.memo?.['Cancelled'] as JudgedRun['details'];
+  const ended = endedAs(description.memo);
+  const inMemo = ended !== undefined && 'failure' in ended ? ended.failure.details : description.memo?.['Cancelled'];
   const failed = events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure?.applicationFailureInfo;
   const data = failed?.details?.payloads?.[0]?.data;
-  const details = data ? (JSON.parse(Buffer.from(data).toString()) as JudgedRun['details']) : cancelled;
+  const details = data
+    ? (JSON.parse(Buffer.from(data).toString()) as JudgedRun['details'])
+    : (inMemo as JudgedRun['details']);
   const neighbours = [
     events?.at(0)?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId,
     events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId,

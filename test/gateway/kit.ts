@@ -66,6 +66,9 @@ export async function ask(
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
 }
 
-export async function tokenOf(service: Service, request: Partial<ApiTokenRequest> = {}): Promise<string> {
+export async function tokenOf(
+  service: Pick<Service, 'graph'>,
+  request: Partial<ApiTokenRequest> = {},
+): Promise<string> {
   return await service.graph.issueApiToken({ audience: AUDIENCE, appId: CALLER, ...request });
 }

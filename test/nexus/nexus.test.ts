@@ -6,6 +6,8 @@ import { costOf } from '../../bench/counts.ts';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { Environment } from '../../src/lib/environment.ts';
 import { WORKFLOW } from '../../src/contract/names.ts';
+import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
+import { policyPriority } from '../../src/contract/priority.ts';
 import type { Finding } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import { BIN, Command, killCommands, type Ended } from '../support/command-kit.ts';
@@ -217,6 +219,81 @@ test('the Python example of the documents mutes a call', async ({ skip }) => {
   await run(call.id);
   expect(call.self.isMuted).toBe(true);
   await expect(run(callId)).rejects.toMatchObject({ cause: { cause: { type: 'CallNotFound' } } });
+});
+
+/** A lock and its successor have one workflow ID: that of the call. */
+test('a cancellation that comes late ends no newer mute lock', async () => {
+  const { id: callId } = service.call();
+  const caller = await team.call('TypeScript', 'keepMuted', { callId });
+  await untilLocked(callId);
+  // The cancellation is on its way, and nobody takes it until the lock has ended and another one runs.
+  await service.stopWorker();
+  await caller.cancel();
+  await expect
+    .poll(async () => {
+      const { events } = await caller.fetchHistory();
+      return (events ?? []).some((event) => event.nexusOperationCancelRequestedEventAttributes);
+    })
+    .toBe(true);
+  await service.client.workflow.getHandle(muteLockIdOf(callId)).terminate();
+  const newer = await service.moderation.keepMuted({ callId });
+  expect(newer.attached).toBe(false);
+  await service.startWorker();
+  await expect(caller.result()).rejects.toThrow();
+  await untilLocked(callId);
+  // It comes after the cancellation, which has waited for longer.
+  expect(await team.ended('TypeScript', 'status', { callId })).toMatchObject({ result: { callId } });
+  const { raw } = await service.client.workflow.getHandle(muteLockIdOf(callId)).describe();
+  expect(raw.workflowExtendedInfo?.cancelRequested).toBeFalsy();
+  await newer.release();
+  await newer.result();
+});
+
+test('a cancellation by a caller who has joined a mute lock ends it for all', async () => {
+  const call = service.call();
+  const { id: callId } = call;
+  const first = await team.call('TypeScript', 'keepMuted', { callId });
+  await untilLocked(callId);
+  const attached = await team.call('TypeScript', 'keepMuted', { callId, forSeconds: 3_600 });
+  const lock = service.client.workflow.getHandle(muteLockIdOf(callId));
+  const until3600 = async () => (await (await service.moderation.getMuteLock(callId))?.status())?.until;
+  await expect.poll(until3600).toBeDefined();
+  await attached.cancel();
+  expect(await attached.result()).toMatchObject({ cancelled: true });
+  expect(await first.result()).toMatchObject({ cancelled: true });
+  expect((await lock.describe()).status.name).toBe('CANCELLED');
+  expect(call.self.isMuted).toBe(false);
+});
+
+test('an order has the priority of what it orders, and the tenant as its fairness key', async () => {
+  const tenantId = randomUUID();
+  const call = service.call({ faults: undecided });
+  const { id: callId } = call;
+  // The run of a policy, which waits behind everything else.
+  await service.client.workflow.start('mute', {
+    workflowId: call.workflowId,
+    taskQueue: service.taskQueue,
+    args: [{ callId, tenantId }],
+    priority: policyPriority('mute', tenantId),
+  });
+  await call.untilAsked('mute');
+  const muted = await team.call('TypeScript', 'mute', { callId, tenantId });
+  const priorityOf = async (workflowId: string): Promise<unknown> =>
+    (await service.client.workflow.getHandle(workflowId).describe()).priority;
+  // It has joined that run, which is urgent from then on.
+  await expect.poll(async () => await priorityOf(call.workflowId)).toMatchObject({ priorityKey: 2 });
+  service.graph.setFaults(callId, {});
+  expect(await muted.result()).toMatchObject({ result: { isMuted: true } });
+  expect(await team.ended('TypeScript', 'unmute', { callId, tenantId })).toMatchObject({ result: { isMuted: false } });
+  expect(await priorityOf(call.workflowId)).toMatchObject({ priorityKey: 1, fairnessKey: tenantId });
+  const orders = await until(
+    async () => await listed(`WorkflowType = '${WORKFLOW.nexusOrder}' AND ModerationCallId = '${callId}'`),
+    (found) => found.length === 2,
+  );
+  const found = await Promise.all(orders.map(priorityOf));
+  const keys = found.map((priority) => priority as { priorityKey?: number; fairnessKey?: string });
+  expect(new Set(keys.map(({ priorityKey }) => priorityKey))).toEqual(new Set([1, 2]));
+  for (const { fairnessKey } of keys) expect(fairnessKey).toBe(tenantId);
 });
 
 /** The workflow that stands between a Nexus caller and an operation, beside what the operation itself costs. */

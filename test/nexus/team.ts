@@ -11,6 +11,8 @@ import { expect, inject } from 'vitest';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { ensureEndpoint } from '../../src/temporal/nexus-endpoint.ts';
 import { loadClientConfig } from '../../src/config/common.ts';
+import type { PayloadKeys } from '../../src/contract/payload-keys.ts';
+import { dataConverterOf } from '../../src/temporal/payload-codec.ts';
 import { pythonPackage } from '../support/python.ts';
 import { silenceTemporal } from '../support/service.ts';
 import { temporal } from '../support/temporal.ts';
@@ -28,20 +30,30 @@ const beside = (name: string): string => fileURLToPath(new URL(name, import.meta
 export class Team {
   readonly client: Client;
   readonly endpoint: string;
+  readonly #payloadKeys: PayloadKeys | undefined;
   readonly #stops: (() => Promise<void>)[] = [];
 
-  private constructor(client: Client, endpoint: string) {
+  private constructor(client: Client, endpoint: string, payloadKeys: PayloadKeys | undefined) {
     this.client = client;
     this.endpoint = endpoint;
+    this.#payloadKeys = payloadKeys;
   }
 
-  /** With an endpoint of this name, which leads to the task queue in the namespace `default`. */
-  static async start(endpoint: string, taskQueue: string): Promise<Team> {
+  /**
+   * With an endpoint of this name, which leads to the task queue in the namespace `default`. `keys` are those that its client and
+   * its worker in TypeScript encrypt with, as `MODERATION_PAYLOAD_KEYS` has them.
+   */
+  static async start(endpoint: string, taskQueue: string, keys?: string): Promise<Team> {
     const namespace = `team-${randomUUID()}`;
     const { code, stderr } = await temporal('operator', 'namespace', 'create', '--namespace', namespace);
     expect(code, stderr).toBe(0);
     const address = inject('temporalAddress');
-    const client = await connectClient(loadClientConfig({ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace }));
+    const config = loadClientConfig({
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: namespace,
+      MODERATION_PAYLOAD_KEYS: keys,
+    });
+    const client = await connectClient(config);
     await ensureEndpoint(client.connection, endpoint, { namespace: 'default', taskQueue });
     // The frontend learns of a namespace a little later.
     const isThere = client.workflowService.describeNamespace.bind(client.workflowService);
@@ -53,7 +65,7 @@ export class Team {
         ),
       Boolean,
     );
-    return new Team(client, endpoint);
+    return new Team(client, endpoint, config.payloadKeys);
   }
 
   /** Starts the worker of a language. False if there is no Python. */
@@ -69,6 +81,7 @@ export class Team {
       namespace: this.client.options.namespace,
       taskQueue: 'TypeScript',
       workflowsPath: beside('caller.ts'),
+      ...(this.#payloadKeys !== undefined && dataConverterOf(this.#payloadKeys)),
     });
     const ended = worker.run();
     this.#stops.push(async () => {

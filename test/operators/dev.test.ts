@@ -75,6 +75,7 @@ describe('dev', { timeout: 180_000 }, () => {
     await dev.untilSaid(/Ctrl-C ends it/);
     const [, ui = ''] = /^Temporal UI +(http:\/\/127\.0\.0\.1:\d+)$/m.exec(dev.stdout) ?? [];
     const [, address = ''] = /^Temporal +(127\.0\.0\.1:\d+) +\(kept in .*temporal\.db\)$/m.exec(dev.stdout) ?? [];
+    const [, endpoint = ''] = /^Nexus endpoint +(\S+) /m.exec(dev.stdout) ?? [];
     const [, graph = ''] = /^Graph simulator +(http:\S+) /m.exec(dev.stdout) ?? [];
     const [, webhook = ''] = /^Webhook +(http:\S+)$/m.exec(dev.stdout) ?? [];
     expect((await fetch(ui)).status).toBe(200);
@@ -91,6 +92,16 @@ describe('dev', { timeout: 180_000 }, () => {
     expect(setting).toBe(address);
     const mute = await start(BIN, ['mute', callId], { TEMPORAL_ADDRESS: setting }).ended;
     expect(mute).toMatchObject({ code: 0, stdout: `muted ${callId}\n` });
+
+    // A workflow of another team finds the worker.
+    const doctor = await start(BIN, ['doctor', '--json'], {
+      TEMPORAL_ADDRESS: address,
+      MODERATION_NEXUS_ENDPOINT: endpoint,
+      MODERATION_GRAPH_URL: graph,
+      MODERATION_GRAPH_TOKEN: 'token',
+    }).ended;
+    const { findings } = JSON.parse(doctor.stdout) as { findings: { check: string; state: string }[] };
+    expect(findings.find(({ check }) => check === 'nexus')).toMatchObject({ state: 'ok' });
 
     const children = await childrenOf(dev.pid);
     expect(children.length).toBeGreaterThan(0);

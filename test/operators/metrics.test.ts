@@ -8,11 +8,12 @@ import type { Faults } from '../../src/simulator/index.ts';
 import { until } from '../support/until.ts';
 import { Deployment } from '../support/deployment.ts';
 import type { LogLine, Process } from '../support/process.ts';
+import { EventReceiver } from '../support/event-receiver.ts';
 import { findProgram, missing } from '../support/programs.ts';
 import { expectFires, Prometheus, type Sample, type Scenario } from '../support/prometheus.ts';
 
 /**
- * What both processes tell Prometheus, as a real Prometheus reads it: every query of the dashboard and of the alert
+ * What the processes tell Prometheus, as a real Prometheus reads it: every query of the dashboard and of the alert
  * rules must find something there, and every rule must be able to fire.
  */
 
@@ -43,12 +44,23 @@ if (prometheusProgram === undefined || promtool === undefined) missing('test/ope
 
 let service: Deployment;
 let worker: Process;
+let receiver: EventReceiver;
+let gatewayUrl: string;
 beforeAll(async () => {
-  service = await Deployment.start();
+  [service, receiver] = await Promise.all([Deployment.start(), EventReceiver.start()]);
   await service.webhook();
-  worker = await service.worker();
+  worker = await service.worker(receiver.env);
+  const gateway = await service.gateway({
+    MODERATION_GATEWAY_AUDIENCE: '7d1f0f0c-1d5e-4c2b-9c0a-9f6f5f0f3c11',
+    AZURE_TENANT_ID: service.graph.addresses.tenantId,
+    AZURE_AUTHORITY_HOST: service.graph.authorityUrl,
+  });
+  gatewayUrl = String((await gateway.untilLogged('gateway is listening'))['url']);
 });
-afterAll(async () => await service.stop());
+afterAll(async () => {
+  await service.stop();
+  await receiver.close();
+});
 
 const untold: Faults['notifications'] = [{ on: 'roster', drop: true, times: 'forever' }];
 const without = { on: 'mute', effect: false } as const;
@@ -81,7 +93,9 @@ async function traffic(): Promise<void> {
   });
   const stranger = { authorization: 'Bearer not.a.token', 'content-type': 'application/json' };
   const refused = fetch(service.callbackUrl, { method: 'POST', headers: stranger, body: '{"value":[]}' });
-  await Promise.all([...operations, refused]);
+  const muteUrl = `${gatewayUrl}/v1.0/communications/calls/57dab8b1-894c-409a-b240-bd8beae78896/mute`;
+  const refusedByGateway = fetch(muteUrl, { method: 'POST', headers: stranger });
+  await Promise.all([...operations, refused, refusedByGateway]);
 }
 
 async function scrape(url: string): Promise<string> {
@@ -186,14 +200,18 @@ describe.skipIf(prometheusProgram === undefined || promtool === undefined)('Prom
   let prometheus: Prometheus;
   beforeAll(async () => {
     const hostOf = (url: string): string => new URL(url).host;
-    const jobs = { worker: hostOf(worker.healthUrl), webhook: hostOf(service.webhookUrl) };
+    const jobs = {
+      worker: hostOf(worker.healthUrl),
+      webhook: hostOf(service.webhookUrl),
+      gateway: hostOf(gatewayUrl),
+    };
     prometheus = await Prometheus.start(prometheusProgram ?? '', jobs, RULES);
     // A workflow type that no worker knows: its task fails, again and again.
     const workflowId = randomUUID();
     const taskQueue = service.env['MODERATION_TASK_QUEUE'] ?? '';
     const stuck = await service.client.workflow.start('unknown', { workflowId, taskQueue });
     // Rates are told by what changes between two scrapes.
-    await untilFound('count(up == 1) == 2');
+    await untilFound('count(up == 1) == 3');
     await traffic();
     await untilFound('temporal_workflow_task_execution_failed');
     await traffic();
@@ -248,6 +266,7 @@ describe.skipIf(prometheusProgram === undefined || promtool === undefined)('Prom
   const scenarios: Record<string, Scenario> = {
     CallModerationNoWorker: { series: { 'up{job="worker"}': '0x10' }, minutes: 5 },
     CallModerationNoWebhook: { series: { 'up{job="worker"}': '1x10' }, minutes: 5 },
+    CallModerationNoGateway: { series: { 'up{job="gateway"}': '1 1 1 _x20' }, minutes: 12 },
     CallModerationTasksWait: {
       series: {
         'temporal_workflow_task_schedule_to_start_latency_bucket{le="1"}': '0x20',
@@ -311,6 +330,32 @@ describe.skipIf(prometheusProgram === undefined || promtool === undefined)('Prom
       series: { 'call_moderation_mute_locks_total{outcome="GaveUp"}': '0 0 1x10' },
       minutes: 4,
     },
+    CallModerationGatewayFails: {
+      series: {
+        'call_moderation_gateway_answers_total{asked="mute",status="503"}': '0+1x20',
+        'call_moderation_gateway_answers_total{asked="mute",status="200"}': '0+5x20',
+      },
+      minutes: 12,
+    },
+    CallModerationGatewayTokensRefused: {
+      series: { 'call_moderation_gateway_tokens_refused_total{fault="role-missing"}': '0+60x30' },
+      minutes: 25,
+    },
+    CallModerationGatewaySigningKeysMissing: {
+      series: { 'call_moderation_gateway_signing_key_fetches_total{outcome="failed"}': '0 1x10' },
+      minutes: 4,
+    },
+    CallModerationEventsNotTaken: {
+      series: {
+        'call_moderation_event_posts_total{status="500"}': '0+3x40',
+        'call_moderation_event_posts_total{status="204"}': '0+2x40',
+      },
+      minutes: 35,
+    },
+    CallModerationEventsLost: {
+      series: { 'call_moderation_events_total{outcome="GaveUp"}': '0 0 1x10' },
+      minutes: 4,
+    },
   };
 
   test('lets each rule fire where it must', async () => {
@@ -327,15 +372,10 @@ function selectorsOf(expression: string): string[] {
 const page = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
 
 test('every metric of ours is explained on the page, and no other', async () => {
-  const scrapes = await Promise.all([scrape(worker.healthUrl), scrape(service.webhookUrl)]);
+  const scrapes = await Promise.all([worker.healthUrl, service.webhookUrl, gatewayUrl].map(scrape));
   const served = scrapes.join('\n').matchAll(/^# TYPE (call_moderation_\w+) /gm);
   const explained = page.matchAll(/^\| `(call_moderation_\w+)` \| ([`\w, ]+) \|/gm);
-  // Those of events are served only if events are on, which they are not here.
-  const names = (found: Iterable<RegExpMatchArray>): string[] =>
-    [...found]
-      .map(([, name = '']) => name)
-      .filter((name) => !/^call_moderation_events?_/.test(name))
-      .toSorted();
+  const names = (found: Iterable<RegExpMatchArray>): string[] => [...found].map(([, name = '']) => name).toSorted();
   expect(names(explained)).toEqual(names(served));
 });
 

@@ -207,10 +207,11 @@ describe('what is mounted', () => {
     const { scrape_configs } = z
       .object({ scrape_configs: z.array(z.object({ job_name: z.string() }).loose()), rule_files: z.array(z.string()) })
       .parse(parse(await read('deploy/prometheus/prometheus.yml')));
-    expect(scrape_configs.map(({ job_name }) => job_name)).toEqual(['worker', 'webhook', 'temporal']);
+    expect(scrape_configs.map(({ job_name }) => job_name)).toEqual(['worker', 'webhook', 'gateway', 'temporal']);
     for (const [job, name] of [
       ['worker', 'worker'],
       ['webhook', 'webhook'],
+      ['gateway', 'gateway'],
       ['worker', 'simulator-worker'],
       ['webhook', 'simulator-webhook'],
     ] as const) {

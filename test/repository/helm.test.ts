@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { loadGatewayConfig } from '../../src/config/gateway.ts';
 import { loadWebhookConfig } from '../../src/config/webhook.ts';
 import { loadWorkerConfig } from '../../src/config/worker.ts';
 import {
@@ -49,6 +50,8 @@ const EVERYWHERE = [
   'worker.nexusEndpoint=call-moderation',
   'worker.podAnnotations.note=kept',
   'webhook.nodeSelector.pool=moderation',
+  'gateway.enabled=true',
+  'gateway.audience=2f0c9e5b-7d64-4a0e-9a3f-1b6f5c8d7e20',
 ];
 const CREDENTIALS: Record<string, string[]> = {
   workloadIdentity: [],
@@ -61,14 +64,18 @@ const TEMPORALS: Record<string, string[]> = {
   'API key': ['temporal.apiKeySecret.name=temporal'],
   'client certificate': ['temporal.tls.clientSecret=temporal', 'temporal.tls.caSecret.name=temporal'],
 };
-const ENTRANCES = [
-  ['webhook.ingress.enabled=true', 'webhook.ingress.host=calls.example.com'],
-  [
-    'webhook.httpRoute.enabled=true',
-    'webhook.httpRoute.parentRefs=[{"name":"public"}]',
-    'webhook.httpRoute.hostnames=["calls.example.com"]',
+const ENTRANCES = ['webhook', 'gateway'].reduce<string[][]>(
+  (entrances, name) => [
+    [...(entrances[0] ?? []), `${name}.ingress.enabled=true`, `${name}.ingress.host=${name}.example.com`],
+    [
+      ...(entrances[1] ?? []),
+      `${name}.httpRoute.enabled=true`,
+      `${name}.httpRoute.parentRefs=[{"name":"public"}]`,
+      `${name}.httpRoute.hostnames=["${name}.example.com"]`,
+    ],
   ],
-];
+  [],
+);
 
 const combinations = ['none', 'cpu', 'backlog'].flatMap((scaling) =>
   [false, true].flatMap((isControlled) =>
@@ -232,6 +239,7 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     expect(args('Deployment', 'worker')).toEqual(['worker']);
     expect(args('Deployment', 'webhook')).toEqual(['webhook']);
     expect(args('Job', 'setup')).toEqual(['setup']);
+    expect(podsIn('gateway', 'Deployment', 'gateway').spec.containers[0].args).toEqual(['gateway']);
     expect(args('Pod', 'doctor')).toEqual(['doctor', '--webhook-url=http://cm-call-moderation-webhook:80/api/calls']);
     const image = (name: string): string => podsIn(name, 'Deployment', 'worker').spec.containers[0].image;
     expect(image('minimal')).toMatch(/^registry\.example\.com\/call-moderation:\d/);
@@ -247,6 +255,13 @@ describe.skipIf(schemas === undefined)('the chart', () => {
       expect(new Set(names).size, names.join()).toBe(names.length);
       if (['webhook', 'setup'].includes(componentOf(object))) {
         expect(names.filter((name) => name.startsWith('AZURE_'))).toEqual([]);
+      }
+      // Where the callers' tokens come from, and no credential.
+      if (componentOf(object) === 'gateway') {
+        const ofEntra = names.filter((name) => name.startsWith('AZURE_'));
+        expect(['AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST']).toEqual(expect.arrayContaining(ofEntra));
+      }
+      if (!['worker', 'doctor'].includes(componentOf(object))) {
         expect(pods?.metadata.labels ?? {}).not.toHaveProperty(['azure.workload.identity/use']);
       }
     }
@@ -274,8 +289,6 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     expect(ours.filter((name) => !names.has(name) && !/TEMPORAL_(CLI|TEST)/.test(name)).toSorted()).toEqual([
       'MODERATION_BUILD_ID',
       'MODERATION_DEPLOYMENT_NAME',
-      // The gateway is not in the chart yet.
-      ...['AUDIENCE', 'HOST', 'PORT', 'REQUESTS_PER_SECOND', 'ROLE', 'URL'].map((name) => `MODERATION_GATEWAY_${name}`),
       'MODERATION_GRAPH_TOKEN',
       'MODERATION_MAX_ACTIVITIES',
     ]);
@@ -291,6 +304,24 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     expect(config.version).toEqual(
       isControlled ? { deploymentName: 'prod/cm-call-moderation-worker', buildId: 'main-5d7f' } : undefined,
     );
+    if (objects.some((object) => componentOf(object) === 'gateway')) {
+      const gateway = loadGatewayConfig(environmentOf(podsIn(name, 'Deployment', 'gateway'), planted));
+      expect(gateway).toMatchObject({
+        listen: { host: '0.0.0.0', port: 3_980 },
+        health: { host: '0.0.0.0', port: 9_465 },
+        authentication: {
+          audience: '2f0c9e5b-7d64-4a0e-9a3f-1b6f5c8d7e20',
+          role: 'CallModeration.Mute',
+          tenants: ['0d4f6d1e-3c55-4f3b-9d2b-0b8f5a4f7a10'],
+        },
+        homeTenant: '0d4f6d1e-3c55-4f3b-9d2b-0b8f5a4f7a10',
+        requestsPerSecond: 50,
+      });
+      expect(gateway.publicUrl).toMatch(/^https:\/\/(gateway|moderation)\.example\.com$/);
+      expect(gateway.temporal).toEqual(
+        loadWebhookConfig(environmentOf(podsIn(name, 'Deployment', 'webhook'), planted)).temporal,
+      );
+    }
     if (name === 'workers-only') return;
     const webhook = podsOf(one(objects, 'Deployment', 'webhook')) as PodTemplate;
     const { listen, health, path, temporal } = loadWebhookConfig(environmentOf(webhook, planted));
@@ -321,19 +352,55 @@ describe.skipIf(schemas === undefined)('the chart', () => {
   test("probes the processes' own health, and lets them end as docs/deploy.md says", () => {
     const worker = podsIn('minimal', 'Deployment', 'worker');
     const webhook = podsIn('minimal', 'Deployment', 'webhook');
-    for (const { spec } of [worker, webhook]) {
+    const gateway = podsIn('gateway', 'Deployment', 'gateway');
+    for (const { spec } of [worker, webhook, gateway]) {
       const [{ livenessProbe, readinessProbe, ports }] = spec.containers;
       expect(livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'health' });
       expect(readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'health' });
       expect(ports.find(({ name }) => name === 'health')?.containerPort).toBe(9_465);
     }
     expect(worker.spec.terminationGracePeriodSeconds).toBe(30);
-    const sleep = webhook.spec.containers[0].lifecycle?.preStop.sleep.seconds ?? 0;
-    expect(sleep).toBe(10);
-    expect(webhook.spec.terminationGracePeriodSeconds).toBeGreaterThan(sleep + 12);
+    for (const { spec } of [webhook, gateway]) {
+      const sleep = spec.containers[0].lifecycle?.preStop.sleep.seconds ?? 0;
+      expect(sleep).toBe(10);
+      expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(sleep + 12);
+    }
     // The bot is served while Temporal is away.
     const inFront = podsIn('in-front-of-the-bot', 'Deployment', 'webhook').spec.containers[0];
     expect(inFront.readinessProbe?.httpGet.path).toBe('/readyz?exclude=temporal');
+  });
+
+  test('has a gateway only if it is asked for, with the root that its callers use', async () => {
+    expect(of('minimal').filter((object) => componentOf(object) === 'gateway')).toEqual([]);
+    const kinds = of('gateway')
+      .filter((object) => componentOf(object) === 'gateway')
+      .map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual([
+      'Deployment',
+      'HorizontalPodAutoscaler',
+      'Ingress',
+      'NetworkPolicy',
+      'PodDisruptionBudget',
+      'Service',
+      'Service',
+      'ServiceAccount',
+      'ServiceMonitor',
+    ]);
+    const urlWith = async (...values: string[]): Promise<string | undefined> => {
+      const objects = await template(helm, [example('gateway'), ...values]);
+      const { env } = (podsOf(one(objects, 'Deployment', 'gateway')) as PodTemplate).spec.containers[0];
+      return env.find(({ name }) => name === 'MODERATION_GATEWAY_URL')?.value;
+    };
+    expect(await urlWith()).toBe('https://moderation.example.com');
+    expect(await urlWith('gateway.url=https://example.com/moderation')).toBe('https://example.com/moderation');
+    // The request's own `Host` then.
+    expect(await urlWith('gateway.ingress.enabled=false')).toBeUndefined();
+  });
+
+  test('runs a gateway alone', async () => {
+    const values = [example('gateway'), 'worker.enabled=false', 'webhook.enabled=false', 'setup.enabled=false'];
+    const components = (await template(helm, values)).map((object) => componentOf(object));
+    expect([...new Set(components)]).toEqual(['gateway']);
   });
 
   test('gives Node four fifths of the memory', async () => {
@@ -359,10 +426,11 @@ describe.skipIf(schemas === undefined)('the chart', () => {
       expect(compose).toContain(`./deploy/helm/call-moderation/files/${name}:`);
     }
     // The jobs' names come from a label of the Services.
-    for (const job of ['worker', 'webhook']) {
+    for (const job of ['worker', 'webhook', 'gateway']) {
       expect(read('files/alerts.yml')).toContain(`up{job="${job}"}`);
-      const { jobLabel, selector, endpoints } = one(objects, 'ServiceMonitor', job).spec;
-      const service = objects.find(({ metadata }) => metadata.name === `cm-call-moderation-${job}-health`);
+      const monitored = job === 'gateway' ? of('gateway') : objects;
+      const { jobLabel, selector, endpoints } = one(monitored, 'ServiceMonitor', job).spec;
+      const service = monitored.find(({ metadata }) => metadata.name === `cm-call-moderation-${job}-health`);
       expect(service?.metadata.labels[String(jobLabel)]).toBe(job);
       expect(service?.metadata.labels).toMatchObject((selector as { matchLabels: object }).matchLabels);
       expect(endpoints).toEqual([{ port: 'health', path: '/metrics', interval: '30s' }]);
@@ -406,7 +474,7 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     const DNS = ['UDP 53 *', 'TCP 53 *'];
 
     test('the traffic that docs/deploy.md lists, and no other', () => {
-      const objects = of('minimal');
+      const objects = [...of('minimal'), ...of('gateway').filter((object) => componentOf(object) === 'gateway')];
       const both = (component: string): string[][] => [
         portsOf(objects, component, 'ingress'),
         portsOf(objects, component, 'egress'),
@@ -414,6 +482,10 @@ describe.skipIf(schemas === undefined)('the chart', () => {
       expect(both('worker')).toEqual([['TCP 9465 *'], [...DNS, 'TCP 7233 *', 'TCP 443 *']]);
       expect(both('webhook')).toEqual([
         ['TCP 9465 *', 'TCP 3978 *'],
+        [...DNS, 'TCP 7233 *', 'TCP 443 *'],
+      ]);
+      expect(both('gateway')).toEqual([
+        ['TCP 9465 *', 'TCP 3980'],
         [...DNS, 'TCP 7233 *', 'TCP 443 *'],
       ]);
       expect(both('setup')).toEqual([[], [...DNS, 'TCP 7233 *']]);
@@ -531,6 +603,17 @@ describe.skipIf(schemas === undefined)('the chart', () => {
     expect(one(of('temporal-cloud'), 'HTTPRoute').spec['rules']).toMatchObject([
       { matches: [{ method: 'POST', path: { type: 'PathPrefix', value: '/api/calls' } }] },
     ]);
+    // Health and metrics of the gateway are its own.
+    const shown = ['/v1.0', '/beta', '/openapi.json'];
+    expect(one(of('gateway'), 'Ingress', 'gateway').spec['rules']).toMatchObject([
+      { host: 'moderation.example.com', http: { paths: shown.map((path) => ({ path, pathType: 'Prefix' })) } },
+    ]);
+    const routed = [...rendered.values()]
+      .flat()
+      .find(({ kind, metadata }) => kind === 'HTTPRoute' && metadata.name.endsWith('gateway'));
+    expect(routed?.spec['rules']).toMatchObject([
+      { matches: shown.map((value) => ({ path: { type: 'PathPrefix', value } })) },
+    ]);
     const { ports } = one(of('minimal'), 'Service', 'webhook').spec as { ports: { name: string }[] };
     expect(ports.map(({ name }) => name)).toEqual(['http']);
   });
@@ -595,6 +678,18 @@ describe.skipIf(schemas === undefined)('a value', () => {
     ['webhook.httpRoute.enabled=true', '/webhook/httpRoute/hostnames'],
     ['webhook.autoscaling.type=backlog', '/webhook/autoscaling/type'],
     ['webhook.drainSeconds=30', 'webhook.terminationGracePeriodSeconds'],
+    ['gateway.enabled=true', '/gateway/audience'],
+    ['gateway.audience=api://gateway', '/gateway/audience'],
+    ['gateway.role=Call Moderation', '/gateway/role'],
+    ['gateway.requestsPerSecond=0', '/gateway/requestsPerSecond'],
+    ['gateway.url=https://example.com/?a=b', '/gateway/url'],
+    ['gateway.ingress.enabled=true', '/gateway/ingress/host'],
+    ['gateway.httpRoute.enabled=true', '/gateway/httpRoute/hostnames'],
+    ['gateway.autoscaling.type=backlog', '/gateway/autoscaling/type'],
+    ['gateway.autoscaling.minReplicas=20', 'gateway.autoscaling.maxReplicas'],
+    ['gateway.drainSeconds=30', 'gateway.terminationGracePeriodSeconds'],
+    ['gateway.forwardUrl=https://bot.example.com', "'forwardUrl'"],
+    ['networkPolicy.gatewayFrom=[{"host":"backend"}]', '/networkPolicy/gatewayFrom/0'],
     ['podDisruptionBudget.maxUnavailable=half', '/podDisruptionBudget/maxUnavailable'],
     ['topologySpread.zone=Sometimes', '/topologySpread/zone'],
     ['security.runAsUser=0', '/security/runAsUser'],
@@ -614,6 +709,14 @@ describe.skipIf(schemas === undefined)('a value', () => {
       'temporal.apiKeySecret: the Worker Controller',
     ],
     [['worker.serviceAccount.create=false'], 'worker.serviceAccount.name: required'],
+    [
+      ['gateway.enabled=true', 'gateway.audience=2f0c9e5b-7d64-4a0e-9a3f-1b6f5c8d7e20'],
+      'tenants: required with gateway.enabled',
+    ],
+    [
+      ['gateway.enabled=true', 'gateway.audience=2f0c9e5b-7d64-4a0e-9a3f-1b6f5c8d7e20', 'azure.tenantId=contoso.com'],
+      'tenants: required with gateway.enabled',
+    ],
     [['events.url=https://backend.example.com/events'], 'events.secret.name: required'],
   ])('is refused with another that it cannot go with: %s', async (values, message) => {
     expect(await refusal(helm, [minimal, ...values])).toContain(message);
@@ -630,7 +733,7 @@ describe.skipIf(schemas === undefined)('a value', () => {
     expect(secrets).toContain('TEMPORAL_API_KEY');
     expect(secrets.length).toBeGreaterThan(3);
     for (const name of secrets) {
-      for (const where of ['extraEnv', 'worker.extraEnv', 'webhook.extraEnv']) {
+      for (const where of ['extraEnv', 'worker.extraEnv', 'webhook.extraEnv', 'gateway.extraEnv']) {
         const said = await refusal(helm, [minimal, `${where}=[{"name":"${name}","value":"planted"}]`]);
         expect(said, name).toContain(`/${where.replace('.', '/')}/0`);
         expect(said).not.toContain('planted');

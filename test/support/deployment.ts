@@ -69,6 +69,14 @@ export class Deployment {
     return webhook;
   }
 
+  /** A gateway that listens, with its health beside it. */
+  async gateway(overrides: Environment = {}): Promise<Process> {
+    const own = { MODERATION_GATEWAY_PORT: '0', MODERATION_HEALTH_PORT: undefined };
+    const gateway = this.build.start('gateway', { ...this.env, ...own, ...overrides });
+    await gateway.untilLogged('gateway is listening');
+    return gateway;
+  }
+
   /** A process that may or may not come up. */
   process(what: 'worker' | 'webhook', env: Environment): Process {
     return this.build.start(what, env);

@@ -65,7 +65,7 @@ export class Build {
   }
 
   /** A process that may or may not come up. */
-  start(what: 'worker' | 'webhook', env: Environment): Process {
+  start(what: 'worker' | 'webhook' | 'gateway', env: Environment): Process {
     const started = new Process(join(this.dist, `${what}.js`), env);
     this.#processes.push(started);
     return started;

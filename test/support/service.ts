@@ -22,6 +22,7 @@ import {
 } from '../../src/simulator/index.ts';
 import { closeClient, connectClient } from '../../src/temporal/connect.ts';
 import { startWebhook, type RunningWebhook } from '../../src/webhook.ts';
+import type { WorkflowBundle } from '../../src/temporal/workflow-bundle.ts';
 import { startWorker, type RunningWorker } from '../../src/worker.ts';
 
 /** Variables of one part alone: where it finds the others, say. */
@@ -69,9 +70,9 @@ export class Service {
     return new Service(graph, env, client, webhook, await workerOf({ ...env, ...apart.worker }));
   }
 
-  /** Another worker takes the place of one that was stopped; `overrides` are its own variables. */
-  async startWorker(overrides: Environment = {}): Promise<void> {
-    this.#worker = await workerOf({ ...this.env, ...overrides });
+  /** Another worker takes the place of one that was stopped; `overrides` are its own variables, `bundle` its own workflows. */
+  async startWorker(overrides: Environment = {}, bundle?: WorkflowBundle): Promise<void> {
+    this.#worker = await workerOf({ ...this.env, ...overrides }, bundle);
   }
 
   async stopWorker(): Promise<void> {
@@ -181,10 +182,10 @@ export function environmentFor(graph: GraphSimulator): Record<string, string> {
   };
 }
 
-async function workerOf(env: Environment): Promise<RunningWorker> {
+async function workerOf(env: Environment, own?: WorkflowBundle): Promise<RunningWorker> {
   const config = loadWorkerConfig(env);
   // One that records call stacks makes a bundle of its own.
-  const bundle = config.callStacks ? undefined : { codePath: inject('workflowBundle') };
+  const bundle = own ?? (config.callStacks ? undefined : { codePath: inject('workflowBundle') });
   return await startWorker({ config, log, bundle });
 }
 

@@ -9,11 +9,14 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import { liveWorkflowIdOf } from '../../src/contract/call-id.ts';
+import { eventWorkflowIdOf } from '../../src/contract/event.ts';
 import { CANCELLED, FAILURE_TYPES } from '../../src/contract/failure.ts';
 import type { Faults } from '../../src/simulator/index.ts';
+import { WORKFLOW } from '../../src/contract/names.ts';
 import { VERSION } from '../../src/lib/version.ts';
+import { EventReceiver } from '../support/event-receiver.ts';
 import { triggered } from '../support/policy-run.ts';
-import { Service, untilPhase } from '../support/service.ts';
+import { Service, undecided, untilPhase } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 /**
@@ -151,7 +154,9 @@ const ways: readonly Way[] = [
 /** The workflows beside the application's own operations. */
 interface FakeNotification {
   name: string;
-  closes: 'Confirmed' | 'open';
+  closes: 'Confirmed' | typeof CANCELLED | 'open';
+  /** The worker sends events. */
+  withEvents?: boolean;
   /** Gives the ID of the workflow, once it has nothing more to do. */
   run: (service: Service) => Promise<string>;
 }
@@ -207,6 +212,73 @@ const tales: readonly FakeNotification[] = [
       await entry.release();
       await entry.result();
       return entry.workflowId;
+    },
+  },
+  {
+    // As a Nexus handler starts it.
+    name: 'nexus-order-confirmed',
+    closes: 'Confirmed',
+    run: async (service) => {
+      const { client, taskQueue } = service;
+      const workflowId = `call-moderation/nexus/${randomUUID()}`;
+      const args = [{ operation: 'mute', input: { callId: service.call().id } }];
+      await client.workflow.execute(WORKFLOW.nexusOrder, { workflowId, taskQueue, args });
+      return workflowId;
+    },
+  },
+  {
+    name: 'nexus-order-cancelled',
+    closes: CANCELLED,
+    run: async (service) => {
+      const { client, taskQueue } = service;
+      const call = service.call({ faults: undecided });
+      const workflowId = `call-moderation/nexus/${randomUUID()}`;
+      const args = [{ operation: 'mute', input: { callId: call.id } }];
+      const order = await client.workflow.start(WORKFLOW.nexusOrder, { workflowId, taskQueue, args });
+      await call.untilAsked('mute');
+      await order.cancel();
+      await call.untilAsked('unmute');
+      service.graph.setFaults(call.id, {});
+      await order.result().catch(() => undefined);
+      return workflowId;
+    },
+  },
+  {
+    name: 'confirmed-with-events',
+    closes: 'Confirmed',
+    withEvents: true,
+    run: async (service) => {
+      const handle = await service.moderation.mute({ callId: service.call().id });
+      await handle.result();
+      return handle.workflowId;
+    },
+  },
+  {
+    name: 'hold-released-with-events',
+    closes: 'Confirmed',
+    withEvents: true,
+    run: async (service) => {
+      const lock = await service.moderation.keepMuted({ callId: service.call().id });
+      await until(
+        async () => await lock.status(),
+        ({ phase }) => phase === 'keepingMuted',
+      );
+      await lock.release();
+      await lock.result();
+      return lock.workflowId;
+    },
+  },
+  {
+    name: 'event-delivered',
+    closes: 'Confirmed',
+    withEvents: true,
+    run: async (service) => {
+      const { id } = service.call();
+      await (await service.moderation.mute({ callId: id })).result();
+      const [event] = await receiver.untilOf(id, 1);
+      const workflowId = eventWorkflowIdOf(event?.id ?? '');
+      await service.client.workflow.getHandle(workflowId).result();
+      return workflowId;
     },
   },
   {
@@ -278,14 +350,21 @@ const tales: readonly FakeNotification[] = [
 ];
 
 let service: Service;
+let receiver: EventReceiver;
+let telling: Service;
 beforeAll(async () => {
-  service = await Service.start();
+  receiver = await EventReceiver.start();
+  [service, telling] = await Promise.all([Service.start(), Service.start(receiver.env)]);
 });
-afterAll(async () => await service.stop());
+afterAll(async () => {
+  await Promise.all([service.stop(), telling.stop()]);
+  await receiver.close();
+});
 
 describe.concurrent('a workflow beside the operations that has just run is replayed', () => {
-  test.each(tales)('$name', async ({ name, closes, run }) => {
-    const history = await service.client.workflow.getHandle(await run(service)).fetchHistory();
+  test.each(tales)('$name', async ({ name, closes, withEvents = false, run }) => {
+    const of = withEvents ? telling : service;
+    const history = await of.client.workflow.getHandle(await run(of)).fetchHistory();
     expect(closingOf(history)).toBe(closes);
     await replay(history);
     if (isRecording) await record(name, history);

@@ -15,6 +15,9 @@ export interface DevFlags {
 
 const COMMAND = 'npx call-moderation';
 
+/** The Nexus endpoint if MODERATION_NEXUS_ENDPOINT is not set. */
+const DEFAULT_ENDPOINT = 'call-moderation';
+
 /** The port of Temporal if TEMPORAL_ADDRESS is not set. */
 const DEFAULT_PORT = 7_233;
 
@@ -26,11 +29,13 @@ export async function dev(this: Context, flags: DevFlags): Promise<void> {
   };
   await reporting(this, false, async () => {
     const stopped = stopSignal();
+    const nexusEndpoint = this.process.env['MODERATION_NEXUS_ENDPOINT'] || DEFAULT_ENDPOINT;
     const stack = await startStack({
       ports: { temporal: temporalPort, ui: uiPort, graph: graphPort, webhook: webhookPort, gateway: gatewayPort },
       env: this.process.env,
       temporalCli,
       dbFilename,
+      nexusEndpoint,
       onProgress: say,
     });
     try {
@@ -45,6 +50,7 @@ Temporal          ${temporal.address}   (kept in ${dbFilename})
 Graph simulator   ${graph.url}   (with a group call of 4 participants: ${id})
 Webhook           ${webhook.callbackUrl}
 Gateway           ${gateway?.url}   (Graph's own requests, as in ${gateway?.url}/openapi.json)
+Nexus endpoint    ${nexusEndpoint}   (for workflows of other namespaces: docs/nexus.md)
 
 In another terminal:
   ${command} mute ${id}

@@ -8,15 +8,24 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { isFields } from '../../contract/check.ts';
+import { endedAs } from '../../contract/ended-as.ts';
 import { CANCELLED, isFailureType, type FailureDetails, type FailureType } from '../../contract/failure.ts';
 import { ModerationError, type ModerationErrorDetails, type ModerationErrorType } from '../errors.ts';
 import type { OperationRecord } from './records.ts';
+import { resultOf } from './run-result.ts';
 
 /**
  * The typed error for an error of a run's `result()`; an error that is not an outcome of the run is thrown unchanged.
  */
 export async function toModerationError(error: unknown, callId: string, run: WorkflowHandle): Promise<ModerationError> {
   if (error instanceof WorkflowContinuedAsNewError) {
+    const ended = endedAs((await run.describe()).memo);
+    if (ended !== undefined && 'failure' in ended) {
+      const { type, message, details } = ended.failure;
+      return type === CANCELLED
+        ? new ModerationError(type, message, { callId, ...details }, error)
+        : new ModerationError(type, message, toDetails(type, callId, details), error);
+    }
     return new ModerationError(
       'Superseded',
       `Another operation on call ${callId} has superseded this one.`,
@@ -82,7 +91,7 @@ export async function readFailure(
 ): Promise<FailedOperation | undefined> {
   if (closedAt === undefined) return undefined;
   try {
-    await run.result();
+    await resultOf(run);
     return undefined;
   } catch (error) {
     try {

@@ -13,6 +13,7 @@ import { requireOwnDeployment } from '../own-deployment.ts';
 import { readContinuation } from './continued.ts';
 import { failedOperation, toModerationError, type FailedOperation } from './failed-operation.ts';
 import { operationFromWorkflow, type OperationRecord } from './records.ts';
+import { resultOf } from './run-result.ts';
 import type { Runs } from './runs.ts';
 import { readWorkflowInput } from './workflow-input.ts';
 
@@ -56,7 +57,7 @@ export async function readOperation(
     const known = { record, ...(request !== undefined && { request }) };
     if (record.closedAt === undefined) return known;
     try {
-      return { ...known, result: (await run.result()) as ModerationResult | ParticipantsMuteResult };
+      return { ...known, result: await resultOf(run) };
     } catch (error) {
       const isOutcome = error instanceof WorkflowFailedError || error instanceof WorkflowContinuedAsNewError;
       if (!isOutcome) throw error;

@@ -5,6 +5,7 @@ import type { ModerationResult, OperationStatus } from '../../contract/operation
 import { readContinuation } from './continued.ts';
 import { isOutcome, ModerationError } from '../errors.ts';
 import { toModerationError } from './failed-operation.ts';
+import { resultOf } from './run-result.ts';
 
 /** The run of an operation in Temporal, and whether somebody else had started it. */
 export interface Run {
@@ -98,7 +99,7 @@ export class OperationHandle<R = ModerationResult> {
     let { handle } = await this.run();
     for (;;) {
       try {
-        return (await handle.result()) as R;
+        return (await resultOf(handle)) as R;
       } catch (error) {
         const next = error instanceof WorkflowContinuedAsNewError ? await readContinuation(handle) : undefined;
         if (next === undefined) throw await toModerationError(error, this.callId, handle);

@@ -5,6 +5,7 @@ import type { AnyErrorDetails } from '../errors.ts';
 import { toModerationError } from '../operations/failed-operation.ts';
 import { pastRuns, type PastRun } from '../operations/past-runs.ts';
 import type { OperationRecord } from '../operations/records.ts';
+import { resultOf } from '../operations/run-result.ts';
 import type { Runs } from '../operations/runs.ts';
 
 /**
@@ -88,7 +89,7 @@ async function isDecisiveEnd(runs: Runs, { workflowId, runId, callId, outcome }:
   if (DECISIVE.has(outcome)) return true;
   if (WITHOUT_EFFECT.has(outcome)) return false;
   const run = runs.of(workflowId, runId);
-  const error: unknown = await run.result().catch((failure: unknown) => failure);
+  const error: unknown = await resultOf(run).catch((failure: unknown) => failure);
   if (grpcStatusOf(error) !== undefined) throw error;
   try {
     const { details }: { details: AnyErrorDetails } = await toModerationError(error, callId, run);

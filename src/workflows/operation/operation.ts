@@ -9,9 +9,11 @@ import {
 } from '@temporalio/workflow';
 import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
+import type { EndedAs } from '../../contract/ended-as.ts';
 import { CANCELLED } from '../../contract/failure.ts';
 import {
   CONTINUES_MEMO,
+  ENDED_MEMO,
   PARTIAL,
   STARTER_ID_MEMO,
   WATCHER_MEMO,
@@ -68,7 +70,8 @@ export async function moderate(
     const failure = invalidRequest(issues, checked.ok ? checked.request.callId : undefined);
     reportRefusal(failure);
     await events.tell(failed(action, checked.ok ? checked.request : undefined, failure));
-    throw fail(action, failure);
+    recordFailure(action, failure);
+    throw failureOf(failure);
   }
 
   const { request } = checked;
@@ -79,32 +82,47 @@ export async function moderate(
     : new Saga(action, request, runId, inheritance);
   // Before the first await, so that a signal that came with the start finds its handler.
   listen(saga, watchers, workflowId);
-  const outcome = await CancellationScope.nonCancellable(async () => {
-    const came = await saga.run();
-    await tellEnd(action, saga, came, { request, watchers, events });
-    return came;
+  const { came, isSuperseded } = await CancellationScope.nonCancellable(async () => {
+    const outcome = await saga.run();
+    const isTakenOver = saga.interruptions.successor !== undefined;
+    await tellEnd(action, saga, outcome, { request, watchers, events });
+    return { came: outcome, isSuperseded: isTakenOver };
   });
-  const handOver = saga.handOver();
+  const handOver = saga.handOver(!isSuperseded);
+  if (isSuperseded) recordOperation(action, 'Superseded', { by: handOver?.successor.action });
+  else if (came.kind !== 'continued') record(action, came);
   if (handOver !== undefined) {
-    recordOperation(action, 'Superseded', { by: handOver.successor.action });
+    if (!isSuperseded && came.kind !== 'continued') upsertMemo({ [ENDED_MEMO]: endOfRun(came) });
     return await continueAs(handOver);
   }
-  if (outcome.kind === 'continued') return await goOn(action, request, outcome.inheritance, watchers);
-  if (outcome.kind === 'failed') throw fail(action, outcome.failure);
-  const { result } = outcome;
-  if (!('participants' in result)) {
-    const { confirmedBy, operationId } = result;
-    recordOperation(action, 'Confirmed', { confirmedBy, operationId });
+  if (came.kind === 'continued') return await goOn(action, request, came.inheritance, watchers);
+  if (came.kind === 'failed') throw failureOf(came.failure);
+  return came.result;
+}
+
+/** What the run has come to, with nothing left to do. */
+type End = Exclude<Outcome, { kind: 'continued' }>;
+
+function record(action: Action, came: End): void {
+  if (came.kind === 'failed') {
+    recordFailure(action, came.failure);
+  } else if ('participants' in came.result) {
+    const { participants } = came.result;
+    const outcome = isEveryoneMuted(came.result) ? 'Confirmed' : PARTIAL;
+    recordOperation(action, outcome, { participants: participants.length });
   } else {
-    const { participants } = result;
-    recordOperation(action, isEveryoneMuted(result) ? 'Confirmed' : PARTIAL, { participants: participants.length });
+    const { confirmedBy, operationId } = came.result;
+    recordOperation(action, 'Confirmed', { confirmedBy, operationId });
   }
-  return result;
+}
+
+function endOfRun(came: End): EndedAs {
+  return came.kind === 'failed' ? { failure: came.failure } : { result: came.result };
 }
 
 /**
- * Tells everyone of the end. That waits for Temporal, and meanwhile another operation may take over, or somebody may join: then
- * there is more to tell.
+ * Tells everyone of the end. That waits for Temporal, and meanwhile another operation may take over, or somebody may join: they hear
+ * of it, too. What the operation has come to stays as it is, because it may have been told.
  */
 async function tellEnd(
   action: Action,
@@ -112,18 +130,15 @@ async function tellEnd(
   came: Outcome,
   { request, watchers, events }: { request: ModerationRequest; watchers: Watchers; events: Events },
 ): Promise<void> {
-  let told: string | undefined;
-  for (;;) {
-    const end = endOf(action, request, came, interruptions.successor);
-    if (end === undefined) return; // It goes on.
-    if (end.type !== told) {
-      told = end.type;
-      watchers.add(interruptions.successor?.watcher);
-      await Promise.all([events.tell(end), watchers.notify(workflowInfo().runId)]);
-    } else if (watchers.waiting.length > 0) {
-      await watchers.notify(workflowInfo().runId);
-    } else return;
-  }
+  const end = endOf(action, request, came, interruptions.successor);
+  if (end === undefined) return; // It goes on.
+  const told = events.tell(end);
+  let heard: Successor | undefined;
+  do {
+    heard = interruptions.successor;
+    watchers.add(heard?.watcher);
+    await Promise.all([told, watchers.notify(workflowInfo().runId)]);
+  } while (interruptions.successor !== heard || watchers.waiting.length > 0);
 }
 
 function faultsOfRun({ callId }: ModerationRequest, rest: readonly unknown[]): string[] {
@@ -173,14 +188,17 @@ function listen(saga: Saga | ParticipantsMute, watchers: Watchers, workflowId: s
   });
 }
 
-/**
- * The failure that closes the run, after the outcome was recorded. A run that closes as cancelled cannot carry details in
- * Temporal's TypeScript SDK, so they stand in its memo.
- */
-function fail(action: Action, { type, message, details }: Failure): ApplicationFailure | CancelledFailure {
+function recordFailure(action: Action, { type, details }: Failure): void {
   // What was wrong with a request may quote it.
   const { issues: _, ...told } = details;
   recordOperation(action, type, told);
+}
+
+/**
+ * The failure that closes the run. A run that closes as cancelled cannot carry details in Temporal's TypeScript SDK, so they are
+ * in its memo.
+ */
+function failureOf({ type, message, details }: Failure): ApplicationFailure | CancelledFailure {
   if (type !== CANCELLED) return closing({ type, message, details });
   upsertMemo({ [CANCELLED]: { message, ...details } });
   return new CancelledFailure(message, [details]);

@@ -136,12 +136,17 @@ export class ParticipantsMute {
     }
   }
 
-  /** The successor, if there is one; looked for last, whatever the outcome. */
-  handOver(): HandOver | undefined {
+  /**
+   * The successor, if there is one; looked for last, whatever the outcome. `isAfterEnd` if it was signalled after that: then it
+   * begins on its own.
+   */
+  handOver(isAfterEnd: boolean): HandOver | undefined {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
-    this.#uiDetails.tell('Superseded: another operation on the call continues in another run.');
-    return { successor, inheritance: this.#inheritance() };
+    const how = isAfterEnd ? 'After that' : 'Superseded';
+    this.#uiDetails.tell(`${how}: another operation on the call continues in another run.`);
+    const { before: _, ...inheritance } = this.#inheritance();
+    return { successor, inheritance: isAfterEnd ? { ...inheritance, isPosted: false } : this.#inheritance() };
   }
 
   // reading

@@ -40,8 +40,6 @@ import { inWords, UiDetails, timeOfDay } from './ui-details.ts';
  * operation is undone like one that was not confirmed. If the call has ended, there is nothing to undo. A superseded
  * operation passes on what it knows, and its successor continues.
  *
- * Invariants:
- *
  * - **Read before the POST.** A restore goes back to a state that was read before any POST of this operation, or of the
  *   one that it superseded. The history contains it before the POST is sent: the POST is scheduled only once the
  *   completion of the read is recorded.
@@ -59,6 +57,7 @@ import { inWords, UiDetails, timeOfDay } from './ui-details.ts';
  *   history is long (`limits.ts`), with its whole state and the same deadline. The other phases end within minutes.
  * - **The first attempt is one activity.** It reads and POSTs, unless the operation supersedes another one. Temporal has
  *   the reading before the POST is sent (**Read before the POST**). The steps above do what that attempt has not done.
+ * - **An outcome is final.** A successor that is signalled after it takes over the call, and leaves the outcome as it is.
  */
 
 export class Saga {
@@ -147,12 +146,14 @@ export class Saga {
     }
   }
 
-  /** The successor, if there is one; asked for last, whatever the outcome (**No successor is lost**). */
-  handOver(): HandOver | undefined {
+  /** The successor, if any; one from after the end begins on its own, and restores the call as this operation has left it. */
+  handOver(isAfterEnd: boolean): HandOver | undefined {
     const { successor } = this.interruptions;
     if (successor === undefined) return undefined;
-    this.#uiDetails.tell(`Superseded: the call is to be ${successor.action}d instead, and goes on as another run.`);
-    return { successor, inheritance: this.#inheritance() };
+    const how = isAfterEnd ? 'After that' : 'Superseded';
+    this.#uiDetails.tell(`${how}: the call is to be ${successor.action}d instead, and goes on as another run.`);
+    const { before: _, ...anew } = this.#inheritance();
+    return { successor, inheritance: isAfterEnd ? { ...anew, isPosted: false } : this.#inheritance() };
   }
 
   // reading and requesting in one activity (**The first attempt is one activity**)

@@ -7,15 +7,18 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
 {{- $component := index . 1 -}}
 {{- $isWorker := has $component (list "worker" "doctor") -}}
 {{- $isWebhook := has $component (list "webhook" "doctor") -}}
+{{- $isGateway := eq $component "gateway" -}}
 {{- $parts := list (include "call-moderation.environment.common" .) -}}
-{{- if or $isWorker $isWebhook -}}{{- $parts = append $parts (include "call-moderation.environment.process" .) -}}{{- end -}}
+{{- if ne $component "setup" -}}{{- $parts = append $parts (include "call-moderation.environment.process" .) -}}{{- end -}}
 {{- if $isWorker -}}{{- $parts = append $parts (include "call-moderation.environment.worker" $root) -}}{{- end -}}
 {{- if $isWebhook -}}{{- $parts = append $parts (include "call-moderation.environment.webhook" $root) -}}{{- end -}}
+{{- if $isGateway -}}{{- $parts = append $parts (include "call-moderation.environment.gateway" $root) -}}{{- end -}}
 {{- $entries := list -}}
 {{- range $parts -}}{{- $entries = concat $entries (fromYamlArray .) -}}{{- end -}}
 {{- $entries = concat $entries $root.Values.extraEnv -}}
 {{- if $isWorker -}}{{- $entries = concat $entries $root.Values.worker.extraEnv -}}{{- end -}}
 {{- if $isWebhook -}}{{- $entries = concat $entries $root.Values.webhook.extraEnv -}}{{- end -}}
+{{- if $isGateway -}}{{- $entries = concat $entries $root.Values.gateway.extraEnv -}}{{- end -}}
 {{- $last := dict -}}
 {{- range $entries -}}{{- $_ := set $last .name . -}}{{- end -}}
 {{- $once := list -}}
@@ -88,10 +91,10 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
 {{- end }}
 {{- end -}}
 
-{{/* What worker and webhook have in common. Their health is read by the kubelet and by Prometheus, so from outside the pod. */}}
+{{/* What the processes have in common. Their health is read by the kubelet and by Prometheus, so from outside the pod. */}}
 {{- define "call-moderation.environment.process" -}}
 {{- $root := index . 0 -}}
-{{- $values := get $root.Values (ternary "webhook" "worker" (eq (index . 1) "webhook")) -}}
+{{- $values := get $root.Values (include "call-moderation.valuesOf" (index . 1)) -}}
 {{- with $root.Values.tenants }}
 - name: MODERATION_TENANTS
   value: {{ join "," . | quote }}
@@ -169,7 +172,7 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
 - name: MODERATION_WEBHOOK_HOST
   value: {{ $.Values.listenAddress | quote }}
 - name: MODERATION_WEBHOOK_PORT
-  value: '3978'
+  value: {{ include "call-moderation.httpPort" "webhook" | quote }}
 - name: MODERATION_WEBHOOK_PATH
   value: {{ .path | quote }}
 - name: MODERATION_WEBHOOK_AUDIENCE
@@ -187,6 +190,47 @@ what stands here, because Kubernetes' server-side apply refuses a name that is t
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The gateway asks Entra ID for its public keys only, so it gets the tenant and no credential. */}}
+{{- define "call-moderation.environment.gateway" -}}
+{{- with .Values.gateway }}
+- name: MODERATION_GATEWAY_HOST
+  value: {{ $.Values.listenAddress | quote }}
+- name: MODERATION_GATEWAY_PORT
+  value: {{ include "call-moderation.httpPort" "gateway" | quote }}
+- name: MODERATION_GATEWAY_AUDIENCE
+  value: {{ .audience | quote }}
+- name: MODERATION_GATEWAY_ROLE
+  value: {{ .role | quote }}
+- name: MODERATION_GATEWAY_REQUESTS_PER_SECOND
+  value: {{ .requestsPerSecond | int | quote }}
+{{- with include "call-moderation.gatewayUrl" $ }}
+- name: MODERATION_GATEWAY_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.azure.tenantId }}
+- name: AZURE_TENANT_ID
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.azure.authorityHost }}
+- name: AZURE_AUTHORITY_HOST
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* The root that callers use: nothing if no value of the chart says. */}}
+{{- define "call-moderation.gatewayUrl" -}}
+{{- with .Values.gateway -}}
+{{- if .url -}}
+{{ .url }}
+{{- else if .ingress.enabled -}}
+https://{{ .ingress.host }}
+{{- else if .httpRoute.enabled -}}
+https://{{ first .httpRoute.hostnames }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* 80 % of the memory's limit, which docs/sizing.md advises. Nothing without a limit in Mi or Gi: Node then decides. */}}

@@ -1,6 +1,6 @@
 {{/*
-Names and labels. A component is `worker`, `webhook`, `setup` or `doctor`: the command that its container runs, too. The gateway
-will be one more.
+Names and labels. A component is `worker`, `webhook`, `gateway`, `setup` or `doctor`: the command that its container runs, too. The
+first three are processes, each with values of its own.
 */}}
 
 {{- define "call-moderation.name" -}}
@@ -17,6 +17,20 @@ will be one more.
 {{- else -}}
 {{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The processes of this release, as a YAML list. */}}
+{{- define "call-moderation.processes" -}}
+{{- $enabled := list -}}
+{{- range list "worker" "webhook" "gateway" -}}
+{{- if (get $.Values .).enabled -}}{{- $enabled = append $enabled . -}}{{- end -}}
+{{- end -}}
+{{- toYaml $enabled -}}
+{{- end -}}
+
+{{/* The name of the values that a component takes. Commands take those of the workers. */}}
+{{- define "call-moderation.valuesOf" -}}
+{{- has . (list "webhook" "gateway") | ternary . "worker" -}}
 {{- end -}}
 
 {{/* The name of a component's objects: (list $ "worker"). */}}
@@ -68,7 +82,7 @@ labels:
 {{- if eq $component "setup" -}}
 default
 {{- else -}}
-{{- $of := ternary "webhook" "worker" (eq $component "webhook") -}}
+{{- $of := include "call-moderation.valuesOf" $component -}}
 {{- $account := (get $root.Values $of).serviceAccount -}}
 {{- if $account.name -}}
 {{ $account.name }}

@@ -5,7 +5,8 @@ application's version, because each change makes a new build for the Worker Cont
 {{- define "call-moderation.podTemplate" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
-{{- $values := get $root.Values (ternary "webhook" "worker" (eq $component "webhook")) -}}
+{{- $values := get $root.Values (include "call-moderation.valuesOf" $component) -}}
+{{- $isProcess := not (has $component (list "setup" "doctor")) -}}
 {{- $usesIdentity := and (has $component (list "worker" "doctor")) (eq $root.Values.azure.credential "workloadIdentity") -}}
 metadata:
   {{- with $values.podAnnotations }}
@@ -32,7 +33,7 @@ spec:
     - name: {{ . }}
     {{- end }}
   {{- end }}
-  {{- if has $component (list "worker" "webhook") }}
+  {{- if $isProcess }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   {{- with include "call-moderation.topologySpread" . | trim }}
   topologySpreadConstraints:
@@ -84,11 +85,11 @@ spec:
         {{- include "call-moderation.environment" . | nindent 8 }}
       {{- if eq $component "worker" }}
       {{- include "call-moderation.workerProbes" $root | nindent 6 }}
-      {{- else if eq $component "webhook" }}
-      {{- include "call-moderation.webhookProbes" $root | nindent 6 }}
+      {{- else if $isProcess }}
+      {{- include "call-moderation.httpProbes" . | nindent 6 }}
       {{- end }}
       resources:
-        {{- if has $component (list "worker" "webhook") }}
+        {{- if $isProcess }}
         {{- toYaml $values.resources | nindent 8 }}
         {{- else }}
         requests: { cpu: 100m, memory: 128Mi }
@@ -131,13 +132,15 @@ readinessProbe:
 {{- end -}}
 
 {{/*
-While a pod ends it serves on, until load balancers have learned of it: its endpoint is removed as `preStop` begins. After SIGTERM
-/readyz answers 503 for another second. A webhook with a bot behind it stays ready while Temporal is away, because the bot is
-served all the same (docs/decisions/0010).
+Of the webhook and the gateway: (list $ "webhook"). While a pod ends it serves on, until load balancers have learned of it: its
+endpoint is removed as `preStop` begins. After SIGTERM /readyz answers 503 for another second. A webhook with a bot behind it stays
+ready while Temporal is away, because the bot is served all the same (docs/decisions/0010).
 */}}
-{{- define "call-moderation.webhookProbes" -}}
+{{- define "call-moderation.httpProbes" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
 ports:
-  - { name: http, containerPort: 3978, protocol: TCP }
+  - { name: http, containerPort: {{ include "call-moderation.httpPort" $component }}, protocol: TCP }
   - { name: health, containerPort: 9465, protocol: TCP }
 startupProbe:
   httpGet: { path: /livez, port: health }
@@ -151,7 +154,7 @@ livenessProbe:
   failureThreshold: 6
 readinessProbe:
   httpGet:
-    path: /readyz{{ if .Values.webhook.forwardUrl }}?exclude=temporal{{ end }}
+    path: /readyz{{ if and (eq $component "webhook") $root.Values.webhook.forwardUrl }}?exclude=temporal{{ end }}
     port: health
   periodSeconds: 5
   timeoutSeconds: 3
@@ -159,7 +162,7 @@ readinessProbe:
 lifecycle:
   preStop:
     sleep:
-      seconds: {{ .Values.webhook.drainSeconds | int }}
+      seconds: {{ (get $root.Values $component).drainSeconds | int }}
 {{- end -}}
 
 {{/* The file system is read-only, but libraries may expect /tmp. */}}
