@@ -20,12 +20,12 @@ beforeAll(async () => {
   receiver = await EventReceiver.start();
   service = await Service.start(receiver.env);
   await service.stopWorker();
-  const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-  const runtime = (name: string): string => file(`../../src/workflows/runtime/${name}.ts`);
+  const besides = (name: string): string => fileURLToPath(new URL(`../../src/workflows/${name}.ts`, import.meta.url));
+  const holding = fileURLToPath(new URL('held-events.ts', import.meta.url));
   const { code } = await bundleWorkflowCode({
-    workflowsPath: file('../../src/workflows/index.ts'),
-    payloadConverterPath: runtime('payload-converter'),
-    workflowInterceptorModules: [runtime('unreadable'), runtime('trace'), file('held-events.ts')],
+    workflowsPath: besides('index'),
+    payloadConverterPath: besides('runtime/payload-converter'),
+    workflowInterceptorModules: [besides('runtime/unreadable'), besides('runtime/trace'), holding],
     logger: new DefaultLogger('WARN'),
   });
   await service.startWorker({}, { code });
