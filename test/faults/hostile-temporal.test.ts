@@ -6,7 +6,7 @@ import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { isFailureType } from '../../src/contract/failure.ts';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { SIGNAL, WORKFLOW } from '../../src/contract/names.ts';
+import { SIGNAL, type WORKFLOW } from '../../src/contract/names.ts';
 import { Service } from '../support/service.ts';
 import { evidenceOf } from './evidence.ts';
 import { judge } from './judge.ts';
