@@ -138,3 +138,4 @@ export type { Wish } from './contract/wish.ts';
 export type { PayloadKey, PayloadKeys } from './contract/payload-keys.ts';
 export { UnreadablePayload } from './contract/unreadable.ts';
 export { EncryptionCodec, type OnUnreadable } from './temporal/payload-codec.ts';
+export type { Payload, PayloadCodec } from './temporal/payload-message.ts';

@@ -10,8 +10,10 @@ import type { DataConverter } from '@temporalio/client';
  * encoded, and read before it decodes.
  */
 
+/** What a data converter of Temporal encodes and decodes payloads with. */
 export type PayloadCodec = NonNullable<DataConverter['payloadCodecs']>[number];
 
+/** One input, result or other value as Temporal keeps it: `metadata` that names its encoding, and `data`. */
 export type Payload = Parameters<PayloadCodec['encode']>[0][number];
 
 const METADATA = 1;
