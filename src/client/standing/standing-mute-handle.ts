@@ -41,6 +41,8 @@ export class StandingMuteHandle<Terms extends object, Status, Result> {
   /**
    * Ends it; `result()` resolves when that is done. The end of a mute lock unmutes the application. After the end of
    * a mute on entry nobody else is muted; participants who were muted stay muted until they unmute themselves.
+   *
+   * A release is the newest wish for the call. So if this one has ended and another one was started since, it ends that one.
    */
   async release(): Promise<void> {
     await this.#handle.signal(STANDING_MUTE_SIGNAL.release, { wishedAt: await this.#wish() });
