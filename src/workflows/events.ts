@@ -9,14 +9,14 @@ export type NewEvent = Pick<ModerationEvent, 'type' | 'subject' | 'data'>;
 /**
  * Hands the events of a run over, each to a workflow of its own that delivers it (`publish-event.ts`).
  *
- * V1. **Off, it costs nothing**: no command and no event in the history.
- * V2. **The history decides.** Whether the worker sends events is no input of the run, and may change with its worker. So the
- *     first time that it does, the run records a patch marker. A replay follows the marker alone, whatever its worker has, and
- *     from the marker on the run sends its events to the end.
- * V3. **The run ends only once its events are handed over.** Temporal would not start the child of a run that has closed
- *     already. That takes one workflow task, and depends on Temporal alone: neither on the receiver nor on a worker. Signals may come
- *     meanwhile, so whoever waits here looks again before the run ends.
- * V4. **An event is handed over once**: its ID is made of the run and of what has happened.
+ * - **Off, it costs nothing**: no command and no event in the history.
+ * - **The history decides.** Whether the worker sends events is no input of the run, and may change with its worker. So the
+ *   first time that it does, the run records a patch marker. A replay follows the marker alone, whatever its worker has, and
+ *   from the marker on the run sends its events to the end.
+ * - **The run waits for the hand-over.** Temporal would not start the child of a run that has closed already. The wait takes
+ *   one workflow task, and depends on Temporal alone: neither on the receiver nor on a worker. Signals may come
+ *   meanwhile, so the code that waits here looks again before the run ends.
+ * - **An event is handed over once**: its ID is made of the run and of what has happened.
  */
 export class Events {
   #isOn = false;
@@ -40,7 +40,7 @@ export class Events {
     while (this.#starting.size > 0) await Promise.all(this.#starting);
   }
 
-  /** V2. Asked at any other time than a replay, `patched` records its marker. */
+  /** **The history decides.** Asked at any other time than a replay, `patched` records its marker. */
   #isWanted(): boolean {
     const isSent = workflowInfo().unsafe.isReplaying || Reflect.get(globalThis, EVENTS_FLAG) === true;
     this.#isOn ||= isSent && patched(EVENTS_PATCH);
