@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test, type TestContext } from 'vitest';
 import type { OperationHandle } from '../../src/client/operations/operation-handle.ts';
 import type { Environment } from '../../src/lib/environment.ts';
@@ -16,6 +16,7 @@ import { tell } from '../faults/tried.ts';
 import { failureOf } from '../support/expect.ts';
 import { Build } from '../support/process.ts';
 import { untilPhase, type TestCall } from '../support/service.ts';
+import { writeBundleOf } from './bundle-of.ts';
 import { Cluster } from './cluster.ts';
 
 /**
@@ -42,15 +43,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'call-moderation-'));
   cluster = await Cluster.start({ workers: 0, webhooks: 1, dynamicConfig: await impatient() });
   changedBundle = join(folder, 'changed.bundle.js');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('changed-workflows.ts', import.meta.url)),
-    payloadConverterPath: fileURLToPath(new URL('../../src/workflows/runtime/payload-converter.ts', import.meta.url)),
-    workflowInterceptorModules: ['unreadable', 'trace'].map((name) =>
-      fileURLToPath(new URL(`../../src/workflows/runtime/${name}.ts`, import.meta.url)),
-    ),
-    logger: new DefaultLogger('WARN'),
-  });
-  await writeFile(changedBundle, code);
+  await writeBundleOf(new URL('changed-workflows.ts', import.meta.url), changedBundle);
   changed = await Build.make(changedBundle);
 });
 afterAll(async () => {
