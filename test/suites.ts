@@ -13,12 +13,12 @@ export const UNIT = [
   'test/graph/{client,participant-list,resources,tokens}.test.ts',
   'test/input/{configuration,contract,input,reason}.test.ts',
   'test/operation/{first-attempt,participant-mutes,priorities,roster}.test.ts',
-  'test/policy/{dates,known-policies,quiet-hours}.test.ts',
+  'test/policy/{dates,known-policies,quiet-hours,spec}.test.ts',
   'test/repository/{compose,docs}.test.ts',
   'test/simulator/{control,faults,graph,notifications,tokens,types}.test.ts',
   'test/standing/{mute-lock-looks,newcomers}.test.ts',
   'test/temporal/codec-server.test.ts',
-  'test/webhook/{arrival-order,call-queues,forward,health,http,mount,notification,token}.test.ts',
+  'test/webhook/{arrival-order,call-queues,forward,health,http,mebibytes,mount,notification,token}.test.ts',
 ];
 
 export const FAULTS = [
