@@ -15,10 +15,18 @@ export default defineConfig({
     retry: process.env['CI'] === 'true' ? 1 : 0,
     // Forks suit Temporal's native core.
     pool: 'forks',
-    // They keep two processors busy, with the processes that they start.
-    maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: UNIT } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: UNIT,
+          // They compute and wait little, and their imports take longer than they do: files share them.
+          isolate: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         extends: true,
         test: {
@@ -26,9 +34,22 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...UNIT, ...FAULTS, ...ELSEWHERE],
           globalSetup: withServer,
+          // They wait most of their time: two processors bear four of them, with the processes that they start.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
         },
       },
-      { extends: true, test: { name: 'faults', include: FAULTS, globalSetup: withServer } },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: FAULTS,
+          globalSetup: withServer,
+          // They keep two processors busy, with the processes that they start.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });

@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, SignJWT, type JWK, type GenerateKeyPairResult } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT, type GenerateKeyPairResult } from 'jose';
 
 /**
  * Access tokens for other APIs than Graph, such as the gateway: whoever has one of those APIs verifies them, by the keys
@@ -27,31 +27,30 @@ export class ApiTokens {
   readonly #url: string;
   readonly #appId: string;
   readonly #tenantId: string;
-  readonly #keys: GenerateKeyPairResult;
-  readonly #jwk: JWK;
+  #made: Promise<GenerateKeyPairResult> | undefined;
 
-  private constructor(given: { url: string; appId: string; tenantId: string }, keys: GenerateKeyPairResult, jwk: JWK) {
+  constructor(given: { url: string; appId: string; tenantId: string }) {
     this.#url = given.url;
     this.#appId = given.appId;
     this.#tenantId = given.tenantId;
-    this.#keys = keys;
-    this.#jwk = jwk;
   }
 
-  static async create(given: { url: string; appId: string; tenantId: string }): Promise<ApiTokens> {
-    const keys = await generateKeyPair('RS256');
-    return new ApiTokens(given, keys, await exportJWK(keys.publicKey));
+  /** Made when they are first needed: it takes a tenth of a second, and most simulators issue no such token. */
+  async #keys(): Promise<GenerateKeyPairResult> {
+    this.#made ??= generateKeyPair('RS256');
+    return await this.#made;
   }
 
-  jwks(): { keys: object[] } {
-    return { keys: [{ ...this.#jwk, kid: KID, use: 'sig' }] };
+  async jwks(): Promise<{ keys: object[] }> {
+    const { publicKey } = await this.#keys();
+    return { keys: [{ ...(await exportJWK(publicKey)), kid: KID, use: 'sig' }] };
   }
 
   async issue(request: ApiTokenRequest): Promise<string> {
     const { audience, tenantId = this.#tenantId, appId = this.#appId, expiresInSeconds = 3599, version = 2 } = request;
     const { roles = ['CallModeration.Mute'], isForged = false } = request;
     const issuer = version === 2 ? `${this.#url}/${tenantId}/v2.0` : `https://sts.windows.net/${tenantId}/`;
-    const { privateKey } = isForged ? await generateKeyPair('RS256') : this.#keys;
+    const { privateKey } = isForged ? await generateKeyPair('RS256') : await this.#keys();
     const now = Math.floor(Date.now() / 1000);
     return await new SignJWT({
       tid: tenantId,

@@ -45,7 +45,7 @@ export function serveEntra(app: FastifyInstance, { url, appId, clientSecret, tok
     };
   });
 
-  app.get('/:tenant/discovery/v2.0/keys', () => apiTokens.jwks());
+  app.get('/:tenant/discovery/v2.0/keys', async () => await apiTokens.jwks());
 
   app.get('/common/discovery/instance', () => ({
     tenant_discovery_endpoint: `${url}/common/v2.0/.well-known/openid-configuration`,

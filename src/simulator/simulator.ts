@@ -96,7 +96,7 @@ export class GraphSimulator {
     const { host = '127.0.0.1', port = 0, tls, clientSecret = 'simulated-secret' } = options;
     const keys = await NotificationKeys.create(options.notificationIssuer ?? 'https://api.botframework.com', appId);
     const server = await bindServer({ host, port, ...(tls && { tls }) });
-    const apiTokens = await ApiTokens.create({ url: server.url, appId, tenantId });
+    const apiTokens = new ApiTokens({ url: server.url, appId, tenantId });
     const graph = new GraphSimulator(options, server, keys, apiTokens, { appId, tenantId });
     await graph.#serve(clientSecret);
     return graph;

@@ -9,7 +9,7 @@ import { LIVE_CALL_SIGNAL } from '../../src/contract/names.ts';
 import { loadWebhookConfig } from '../../src/config/webhook.ts';
 import { freePort } from '../../src/lib/free-port.ts';
 import { startWebhook } from '../../src/webhook.ts';
-import { Command } from '../support/command-kit.ts';
+import { BIN, Command } from '../support/command-kit.ts';
 import { log, Service, type TestCall } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -231,7 +231,7 @@ test('the commands list and label', async () => {
   const label = `cli-${randomUUID()}`;
   const call = service.call();
   await tell(call, 'established');
-  const run = async (...args: string[]) => await new Command('src/cli/bin.ts', args, service.env).ended;
+  const run = async (...args: string[]) => await new Command(BIN, args, service.env).ended;
   const labelled = await run('label', call.id, '--add', label, '--add', 'vip', '--json');
   expect(labelled).toMatchObject({ code: 0 });
   expect(JSON.parse(labelled.stdout)).toEqual({ callId: call.id, add: [label, 'vip'], remove: [] });

@@ -32,7 +32,8 @@ export class Cluster {
   }
 
   static async start(options: Partial<TopologyOptions> = {}): Promise<Cluster> {
-    const [folder, build] = await Promise.all([mkdtemp(join(tmpdir(), 'call-moderation-cluster-')), Build.make()]);
+    const folder = await mkdtemp(join(tmpdir(), 'call-moderation-cluster-'));
+    const build = Build.shared();
     const hooks = new Set<Hook>();
     const topology = await Topology.start({
       folder,

@@ -4,10 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { muteLockIdOf } from '../../src/contract/mute-lock.ts';
 import { liveWorkflowIdOf, workflowIdOf } from '../../src/contract/call-id.ts';
 import { muteOnEntryIdOf } from '../../src/contract/mute-on-entry.ts';
-import { SIGNAL } from '../../src/contract/names.ts';
-import { WORKFLOW } from '../../src/contract/names.ts';
+import { SIGNAL, WORKFLOW } from '../../src/contract/names.ts';
 import { scheduleIdOf } from '../../src/contract/policy.ts';
-import { goesBefore, standingPriority, policyPriority, priorityOf } from '../../src/contract/priority.ts';
+import { policyPriority, priorityOf } from '../../src/contract/priority.ts';
 import type { Faults, RequestEntry } from '../../src/simulator/index.ts';
 import { failureOf } from '../support/expect.ts';
 import { MadePolicies } from '../support/made-policies.ts';
@@ -16,37 +15,6 @@ import { Service, undecided, untilPhase, type TestCall } from '../support/servic
 import { until } from '../support/until.ts';
 
 /** Who goes first if there is more to do than the workers can: what each start asks for, and what comes of it. */
-
-describe('the priorities', () => {
-  const tenantId = '11111111-1111-1111-1111-111111111111';
-
-  test('are those of the table', () => {
-    expect(priorityOf('unmute', tenantId)).toEqual({ priorityKey: 1, fairnessKey: tenantId });
-    expect(priorityOf('mute', tenantId)).toEqual({ priorityKey: 2, fairnessKey: tenantId });
-    expect(standingPriority(tenantId)).toEqual({ priorityKey: 3, fairnessKey: tenantId });
-    expect(policyPriority('unmute', tenantId)).toEqual({ priorityKey: 4, fairnessKey: tenantId });
-    expect(policyPriority(undefined, tenantId)).toEqual({ priorityKey: 4, fairnessKey: tenantId });
-    expect(policyPriority('mute', tenantId)).toEqual({ priorityKey: 5, fairnessKey: tenantId });
-  });
-
-  test('have no fairness key without a tenant', () => {
-    expect(priorityOf('mute')).toEqual({ priorityKey: 2 });
-  });
-
-  test('have the tenant in its one form, and no longer than the server takes', () => {
-    expect(priorityOf('mute', 'Contoso.OnMicrosoft.com').fairnessKey).toBe('contoso.onmicrosoft.com');
-    const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.com`;
-    expect(priorityOf('mute', domain).fairnessKey).toBe(domain.slice(0, 64));
-  });
-
-  test('are in an order, in which none at all is 3', () => {
-    expect(goesBefore(priorityOf('mute'), {})).toBe(true);
-    expect(goesBefore({ priorityKey: 0 }, policyPriority('mute'))).toBe(true);
-    expect(goesBefore(standingPriority(), {})).toBe(false);
-    expect(goesBefore({}, standingPriority())).toBe(false);
-    expect(goesBefore(policyPriority('mute'), policyPriority('unmute'))).toBe(false);
-  });
-});
 
 const POLICY = { action: 'mute', target: { calls: ['x'] }, when: { once: '2099-01-01' } } as const;
 

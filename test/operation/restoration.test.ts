@@ -227,26 +227,6 @@ describe.concurrent('a cancelled operation', () => {
     expect(call.posts).toEqual(['mute']);
   });
 
-  test('waits also for a POST that the limit of all attempts cuts off', { timeout: 120_000 }, async () => {
-    const call = service.call({
-      faults: {
-        requests: [
-          { on: 'mute', answer: { status: 429, retryAfter: 52 } },
-          { on: 'mute', latencyMs: 8_900 },
-        ],
-        ...untold,
-      },
-    });
-    const handle = await service.moderation.mute({ callId: call.id });
-    await call.until(() => call.posts.length === 2, 70_000);
-    await handle.cancel();
-    expect((await failureOf(handle, 'Cancelled')).details.restored).toBe(true);
-    const [, late, undo] = call.requests.filter(({ action }) => action !== undefined);
-    expect(undo).toMatchObject({ action: 'unmute' });
-    expect(undo?.startedAt).toBeGreaterThanOrEqual(late?.endedAt ?? Infinity);
-    expect(call.self.isMuted).toBe(false);
-  });
-
   test('that is confirmed already stays confirmed', async () => {
     const call = service.call();
     const handle = await service.moderation.mute({ callId: call.id });
@@ -328,20 +308,5 @@ describe.concurrent('while Graph is unavailable', () => {
     const error = await failureOf(await service.moderation.mute({ callId: call.id }), 'OperationFailed');
     expect(error.details.restored).toBe(true);
     expect(call.self.isMuted).toBe(false);
-  });
-
-  test('and hangs, an attempt takes 10 s and all of them a minute', { timeout: 120_000 }, async () => {
-    const call = service.call({ faults: { requests: [{ on: 'mute', answer: 'hang', times: 'forever' }] } });
-    const handle = await service.moderation.mute({ callId: call.id });
-    const status = await untilPhase(handle, 'requesting');
-    const error = await failureOf(handle, 'GraphUnavailable');
-    expect(error.details.restored).toBe(true);
-    const took = Date.now() - Date.parse(status.requestedAt ?? '');
-    expect(took).toBeGreaterThan(40_000);
-    expect(took).toBeLessThan(75_000);
-    const attempts = call.requests.filter(({ action }) => action === 'mute');
-    for (const { startedAt, endedAt } of attempts) expect((endedAt ?? 0) - startedAt).toBeLessThanOrEqual(10_000);
-    const restore = call.requests.find(({ action }) => action === 'unmute');
-    for (const { endedAt } of attempts) expect(restore?.startedAt).toBeGreaterThanOrEqual(endedAt ?? Infinity);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RosterParticipant } from '../../src/contract/signals.ts';
+import type { RosterParticipant, RosterUpdate } from '../../src/contract/signals.ts';
 import { Roster } from '../../src/workflows/call/roster.ts';
 
 /** The rules of `src/workflows/call/roster.ts`. */
@@ -143,5 +143,97 @@ describe('what rosters prove about the application', () => {
         expect(roster.notified?.isMuted).toBe(Math.max(...sequences) % 2 === 0);
       }),
     );
+  });
+});
+
+describe('what a roster knows', () => {
+  const ID = 'the-application';
+  const muted = (sequence?: number): RosterUpdate => ({
+    full: false,
+    participants: [{ id: ID, isMuted: true, ...(sequence !== undefined && { sequence }) }],
+  });
+
+  test('comes from a read, and of it only what was read', () => {
+    const roster = new Roster();
+    expect([roster.participantId, roster.newest]).toEqual([undefined, undefined]);
+    roster.read({ participantId: ID, self: { isMuted: true, serverMuted: true, sequence: 4 } });
+    expect([roster.participantId, roster.newest]).toEqual([ID, 4]);
+    expect(roster.lastSeen).toEqual({ isMuted: true, serverMuted: true });
+    roster.read({});
+    roster.read();
+    expect(roster.participantId).toBe(ID);
+    expect(roster.lastSeen).toEqual({ isMuted: true, serverMuted: true });
+  });
+
+  test('is carried to the run that continues it', () => {
+    const roster = new Roster();
+    roster.read({ participantId: ID, self: { isMuted: false, sequence: 4 } });
+    roster.ask();
+    const next = new Roster(roster.state);
+    next.take(muted(4));
+    expect(next.notified).toBeUndefined();
+    next.take(muted(5));
+    expect(next.notified).toEqual({ isMuted: true });
+    expect(roster.notified).toBeUndefined();
+  });
+
+  test('is nothing of a participant before the application is known', () => {
+    const roster = new Roster();
+    roster.ask();
+    roster.take(muted(1));
+    expect([roster.lastSeen, roster.newest]).toEqual([undefined, 1]);
+  });
+
+  test('does not lose a roster that is as new as the newest', () => {
+    const roster = new Roster();
+    roster.know(ID);
+    roster.see({ isMuted: false, sequence: 3 });
+    roster.take(muted(3));
+    expect(roster.lastSeen).toEqual({ isMuted: true });
+  });
+
+  test.each([
+    [true, { isMuted: true }],
+    [false, undefined],
+  ])('of rosters that were kept confirms only if it may: %s', (mayConfirm, expected) => {
+    const roster = new Roster();
+    roster.know(ID);
+    roster.hold();
+    roster.ask();
+    roster.take(muted());
+    expect(roster.lastSeen).toBeUndefined();
+    roster.release(mayConfirm);
+    expect([roster.lastSeen, roster.notified]).toEqual([{ isMuted: true }, expected]);
+    roster.take(muted());
+    expect(roster.notified).toEqual({ isMuted: true });
+  });
+
+  test('confirms nothing that was kept before the POST, and nothing twice', () => {
+    const roster = new Roster();
+    roster.know(ID);
+    roster.release(true);
+    roster.hold();
+    roster.take(muted());
+    roster.release(true);
+    roster.release(true);
+    expect([roster.lastSeen, roster.notified]).toEqual([{ isMuted: true }, undefined]);
+  });
+
+  test('keeps the newest 256 rosters, in their order', () => {
+    const roster = new Roster();
+    roster.know(ID);
+    roster.hold();
+    // If all were kept, the first would be seen: no other shows the application.
+    roster.take(muted());
+    for (let i = 0; i < 255; i += 1) roster.take({ full: false, participants: [{ id: `p${i}`, isMuted: true }] });
+    roster.release(true);
+    expect(roster.lastSeen).toEqual({ isMuted: true });
+    const full = new Roster();
+    full.know(ID);
+    full.hold();
+    full.take(muted());
+    for (let i = 0; i < 256; i += 1) full.take({ full: false, participants: [{ id: `p${i}`, isMuted: true }] });
+    full.release(true);
+    expect(full.lastSeen).toBeUndefined();
   });
 });

@@ -167,7 +167,7 @@ describe('dev', { timeout: 180_000 }, () => {
 
 describe.concurrent('the demo', { timeout: 180_000 }, () => {
   test('shows confirmed operations, step by step, and leaves nothing', async () => {
-    const demo = start('src/dev/demo.ts', []);
+    const demo = start('dev/demo.js', []);
     await demo.untilSaid(/A group call of 4/);
     const children = await childrenOf(demo.pid);
     expect(children.length).toBeGreaterThan(0);
@@ -201,7 +201,7 @@ describe.concurrent('the demo', { timeout: 180_000 }, () => {
   });
 
   test('ends in the middle with Ctrl-C, and leaves nothing', async () => {
-    const demo = start('src/dev/demo.ts', []);
+    const demo = start('dev/demo.js', []);
     await demo.untilSaid(/Graph receives/);
     const children = await childrenOf(demo.pid);
     const asked = Date.now();

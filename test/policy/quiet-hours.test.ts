@@ -1,98 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { Client, Connection, type ScheduleSpec } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { dueLaterAt, isFirstOfTwo, lastChangeOf, lastEndOf, quietAt } from '../../src/schedule/quiet-hours.ts';
-import { changesOf, DAY_MS, instantOf, localAt, type Change } from '../../src/schedule/wall-clock.ts';
-import { readWhen } from '../../src/schedule/spec.ts';
-import type { PolicyWhen } from '../../src/contract/policy.ts';
+import { describe, expect, test } from 'vitest';
+import { dueLaterAt, lastChangeOf, lastEndOf, quietAt } from '../../src/schedule/quiet-hours.ts';
+import { iso, specOf } from './around-changes.ts';
 
-/** Quiet hours and times of day when the clock changes: as instants, and as Temporal's server fires. */
+/** Quiet hours as instants; `every-zone.test.ts` has all zones, and `firings.test.ts` has what Temporal makes of them. */
 
-const HOUR_MS = 3_600_000;
-const FIRST_YEAR = new Date().getUTCFullYear() - 1;
-
-const clock = (local: number): string => new Date(local).toISOString().slice(11, 19);
-const iso = (at: number): string => new Date(at).toISOString();
-
-/** Hours that begin, or end, or both, in the time that a change of the clock skips or repeats. */
-function hoursAround({ before, after }: Change): { from: string; to: string }[] {
-  const [low, high] = [Math.min(before, after), Math.max(before, after)];
-  const middle = Math.round((low + high) / 2_000) * 1_000;
-  const pairs = [
-    [middle, middle + 5 * HOUR_MS],
-    [middle - 5 * HOUR_MS, middle],
-    [low, high],
-    [high, low],
-    [low + 60_000, middle],
-    [middle, low + 60_000],
-  ] as const;
-  return pairs.map(([from, to]) => ({ from: clock(from), to: clock(to) }));
-}
-
-/** Begins and ends, from two days before an instant to two days after it. */
-function changesAround(when: PolicyWhen, at: number): number[] {
-  const found: number[] = [];
-  for (
-    let next = quietAt(when, new Date(at - 2 * DAY_MS)).until;
-    next !== undefined;
-    next = quietAt(when, next).until
-  ) {
-    if (next.getTime() > at + 2 * DAY_MS) break;
-    found.push(next.getTime());
-  }
-  return found;
-}
-
-function specOf(when: PolicyWhen, now?: Date): ScheduleSpec {
-  const read = readWhen(when, false, now);
-  if (!read.ok) throw new Error(read.issues.join('; '));
-  return read.spec;
-}
-
-/** One zone of each kind: those whose clocks change alike are the same here. */
-function zonesOfAllKinds(): string[] {
-  const kinds = new Map<string, string>();
-  for (const zone of Intl.supportedValuesOf('timeZone')) {
-    const offsets = Array.from({ length: 104 }, (_, week) => {
-      const at = Date.UTC(FIRST_YEAR, 0, 1) + week * 7 * DAY_MS;
-      return localAt(at, zone) - at;
-    });
-    const kind = offsets.join();
-    if (!kinds.has(kind) && new Set(offsets).size > 1) kinds.set(kind, zone);
-  }
-  return [...kinds.values()];
-}
-
-describe('in every zone whose clock changes', () => {
-  const zones = zonesOfAllKinds();
-
-  test('each begin has an end, the schedule fires at both, and the hours agree', () => {
-    const now = new Date(Date.UTC(FIRST_YEAR, 0, 1));
-    const issues: string[] = [];
-    let checked = 0;
-    for (const timeZone of zones) {
-      for (const change of changesOf(timeZone).slice(0, 6)) {
-        for (const quietHours of hoursAround(change)) {
-          const when = { quietHours, timeZone };
-          const intervals = new Set(specOf(when, now).intervals?.map(({ every }) => Number(every)));
-          const times = changesAround(when, change.instant);
-          if (times.length < 6) issues.push(`${JSON.stringify(when)} has ${times.length} changes`);
-          for (const at of times) {
-            const isTurn = quietAt(when, new Date(at)).isQuiet !== quietAt(when, new Date(at - 1_000)).isQuiet;
-            const isFired = intervals.has(at) || firesByCalendar(when, at);
-            const isLast = lastChangeOf(when, new Date(at))?.getTime() === at;
-            const isDue = isLast && !isFirstOfTwo(when, new Date(at)) && dueLaterAt(when, new Date(at)) === undefined;
-            checked += 1;
-            if (!isTurn || !isFired || !isDue) issues.push(`${JSON.stringify(when)} ${iso(at)}`);
-          }
-        }
-      }
-    }
-    expect(issues).toEqual([]);
-    expect(zones.length).toBeGreaterThan(20);
-    expect(checked).toBeGreaterThan(3_000);
-  });
-
+describe('quiet hours', () => {
   test('a run that another table of zones starts early waits, and one that is late or triggered does not', () => {
     const when = { quietHours: { from: '22:00', to: '06:00', days: ['fri'] }, timeZone: 'Europe/Berlin' };
     const later = (scheduledAt: string): string | undefined => dueLaterAt(when, new Date(scheduledAt))?.toISOString();
@@ -109,34 +21,6 @@ describe('in every zone whose clock changes', () => {
     expect(lastChangeOf(ended, new Date('2028-01-01T00:00:00Z'))?.toISOString()).toBe('2027-02-05T23:00:00.000Z');
   });
 
-  test('a local has one instant, and a later one has no earlier instant', () => {
-    const issues: string[] = [];
-    for (const timeZone of zones) {
-      for (const { instant, before, after } of changesOf(timeZone).slice(0, 6)) {
-        let last = Number.NEGATIVE_INFINITY;
-        const [from, to] = [Math.min(before, after) - HOUR_MS, Math.max(before, after) + HOUR_MS];
-        for (let local = from; local <= to; local += 15 * 60_000) {
-          const at = instantOf(local, timeZone);
-          const shown = localAt(at, timeZone);
-          // From then on, the clock shows nothing earlier.
-          if (at < last || shown < local || (shown !== local && at !== instant))
-            issues.push(`${timeZone} ${iso(local)}`);
-          last = at;
-        }
-      }
-    }
-    expect(issues).toEqual([]);
-  });
-});
-
-/** A calendar fires at a time that the clock shows once. */
-function firesByCalendar({ quietHours, timeZone = 'UTC' }: PolicyWhen, at: number): boolean {
-  const local = localAt(at, timeZone);
-  const isShownOnce = [-2, -1, -0.5, 0.5, 1, 2].every((hours) => localAt(at + hours * HOUR_MS, timeZone) !== local);
-  return isShownOnce && [quietHours?.from, quietHours?.to].includes(clock(local));
-}
-
-describe('quiet hours', () => {
   test.each([
     [
       'end at the end of the gap',
@@ -216,46 +100,5 @@ describe('quiet hours', () => {
     const friday = new Date('2027-01-08T22:00:00Z');
     expect(quietAt(when, new Date('2027-01-02T07:00:00Z'))).toEqual({ isQuiet: false, until: friday });
     expect(quietAt(when, friday)).toEqual({ isQuiet: true, until: new Date('2027-01-09T06:00:00Z') });
-  });
-});
-
-describe("on Temporal's server", () => {
-  let connection: Connection;
-  beforeAll(async () => {
-    connection = await Connection.connect({ address: inject('temporalAddress') });
-  });
-  afterAll(async () => await connection.close());
-
-  async function firingsOf(spec: ScheduleSpec): Promise<number[]> {
-    const { schedule } = new Client({ connection });
-    const action = { type: 'startWorkflow', workflowType: 'x', taskQueue: 'none' } as const;
-    const handle = await schedule.create({ scheduleId: `fires-${randomUUID()}`, spec, action });
-    const { info } = await handle.describe();
-    await handle.delete();
-    return info.nextActionTimes.map((time) => time.getTime());
-  }
-
-  test.each(['Europe/Berlin', 'America/New_York', 'Africa/Cairo', 'America/Santiago', 'Australia/Lord_Howe'])(
-    'quiet hours of %s fire at every begin and end',
-    async (timeZone) => {
-      const next = changesOf(timeZone).filter(({ instant }) => instant > Date.now() + 5 * DAY_MS);
-      for (const change of next.slice(0, 2)) {
-        for (const quietHours of hoursAround(change)) {
-          const when = { quietHours, timeZone, start: iso(change.instant - 36 * HOUR_MS) };
-          const fired = await firingsOf(specOf(when));
-          const last = fired.at(-1) ?? 0;
-          const expected = changesAround(when, change.instant).filter((at) => at <= last);
-          expect(expected.length).toBeGreaterThanOrEqual(3);
-          expect(fired.map(iso), JSON.stringify(when)).toEqual(expect.arrayContaining(expected.map(iso)));
-        }
-      }
-    },
-  );
-
-  test('a time of day that is skipped comes at the end of the gap', async () => {
-    const fired = await firingsOf(
-      specOf({ at: '02:30', timeZone: 'Europe/Berlin', start: '2027-03-27T12:00', end: '2027-03-29T12:00' }),
-    );
-    expect(fired.map(iso)).toEqual(['2027-03-28T01:00:00.000Z', '2027-03-29T00:30:00.000Z']);
   });
 });

@@ -1,59 +1,17 @@
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { run } from '@stricli/core';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/cli/app.ts';
 import type { Context } from '../../src/cli/context.ts';
 import { configWarnings } from '../../src/config/warnings.ts';
 import { GraphSimulator } from '../../src/simulator/index.ts';
+import { current, fencesOf, filesBelow, pages, ROOT, type Page } from './pages.ts';
 
 /**
- * What the documents name exists: links and headings, npm scripts, commands with their flags, and variables. Their
- * TypeScript compiles.
+ * What the documents name exists: links and headings, npm scripts, commands with their flags, and variables. That their
+ * TypeScript compiles is in `examples.test.ts`.
  */
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-interface Page {
-  /** From the repository's root. */
-  path: string;
-  text: string;
-}
-
-function filesBelow(folder: string, isWanted: (path: string) => boolean): string[] {
-  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter(isWanted)
-    .toSorted();
-}
-
-const pages: Page[] = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'test/simulation/README.md',
-  ...filesBelow('docs', (path) => path.endsWith('.md')),
-].map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
-
-const isChangelog = ({ path }: Page): boolean => path === 'CHANGELOG.md';
-
-/** The CHANGELOG names what there was at the time. */
-const current = pages.filter((page) => !isChangelog(page));
-
-interface Fence {
-  page: string;
-  language: string;
-  code: string;
-}
-
-function fencesOf({ path, text }: Page): Fence[] {
-  const found = text.matchAll(/^ *```(\w*)\n([\s\S]*?)^ *```$/gm);
-  return [...found].map(([, language = '', code = '']) => ({ page: path, language, code }));
-}
 
 /** Everything that is set as code: blocks line by line, with continued lines joined and comments cut, and words in backticks. */
 function codeOf(page: Page): string[] {
@@ -188,21 +146,19 @@ describe('docs/simulator.md', () => {
     expect(rows.length).toBeGreaterThan(8);
   });
 
+  let graph: GraphSimulator;
+  beforeAll(async () => {
+    graph = await GraphSimulator.start();
+  });
+  afterAll(async () => await graph.close());
+
   test.each(rows)('$method $path', async ({ method, path, body }) => {
-    const graph = await GraphSimulator.start();
-    try {
-      const { id } = graph.createCall({ callbackUri: 'http://127.0.0.1:9/api/calls' });
-      const { participants } = graph.describe(id);
-      const pid = participants.at(-1)?.id ?? '';
-      const init = body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } };
-      const answer = await fetch(graph.url + path.replace('PID', pid).replace('ID', id), {
-        method,
-        ...init,
-      });
-      expect(answer.status, await answer.text()).toBeLessThan(300);
-    } finally {
-      await graph.close();
-    }
+    const { id } = graph.createCall({ callbackUri: 'http://127.0.0.1:9/api/calls' });
+    const { participants } = graph.describe(id);
+    const pid = participants.at(-1)?.id ?? '';
+    const init = body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } };
+    const answer = await fetch(graph.url + path.replace('PID', pid).replace('ID', id), { method, ...init });
+    expect(answer.status, await answer.text()).toBeLessThan(300);
   });
 });
 
@@ -244,57 +200,4 @@ test.each(current.filter(({ path }) => !path.startsWith('test/')))('$path is in 
     ),
   );
   expect(found).toEqual([]);
-});
-
-/** What the examples take for granted. */
-const SURROUNDINGS = `
-declare const callId: string, chairId: string, runId: string, appId: string;
-declare const bot: { process(body: Buffer, request: unknown): Promise<void>; handle(req: unknown, res: unknown): void };
-declare const log: import('call-moderation/webhook').Log;
-`;
-
-/** A page's blocks share what they declare only in their own scope; a block that makes no client is given one. */
-function moduleOf({ code }: Fence): string {
-  const imports = code.match(/^import .*;.*$/gm) ?? [];
-  const rest = code.replaceAll(/^import .*;.*$/gm, '');
-  const given = [
-    ...(/\bmoderation =|\{ moderation \}/.test(code)
-      ? []
-      : [`declare const moderation: import('call-moderation').ModerationClient;`]),
-    ...(/\bclient = |new Client/.test(code) ? [] : [`declare const client: import('@temporalio/client').Client;`]),
-  ];
-  return [...imports, SURROUNDINGS, ...given, `export async function example() {\n${rest}\n}\n`].join('\n');
-}
-
-test('every TypeScript example compiles', async () => {
-  const examples = current.flatMap(fencesOf).filter(({ language }) => language === 'ts');
-  expect(examples.length).toBeGreaterThan(5);
-  const folder = join(ROOT, '.cache/examples');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  const names = examples.map(({ page }, index) => `${page.replaceAll(/[^a-z]/gi, '-')}-${index + 1}.ts`);
-  await Promise.all(
-    examples.map(async (example, index) => await writeFile(join(folder, names[index] ?? ''), moduleOf(example))),
-  );
-  const source = (path: string): string[] => [`../../src/${path}/index.ts`.replace('/./', '/')];
-  const paths = {
-    'call-moderation': source('.'),
-    'call-moderation-client': source('.'),
-    'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
-    'call-moderation/webhook': source('webhook'),
-    'call-moderation/workflows': source('workflows'),
-    'call-moderation/simulator': source('simulator'),
-  };
-  const compilerOptions = { paths, rootDir: '../..' };
-  await writeFile(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
-  );
-  const compiled = await promisify(execFile)(process.execPath, [
-    join(ROOT, 'node_modules/typescript/bin/tsc'),
-    '-p',
-    folder,
-  ]).catch((error: { stdout: string }) => error);
-  expect(compiled.stdout).toBe('');
-  await rm(folder, { recursive: true });
 });

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphSimulator, type CallTruth, type LogEntry } from '../../src/simulator/index.ts';
 import { Stage, type Answer } from '../support/simulator-bot.ts';
@@ -175,39 +174,4 @@ describe('close', () => {
     await expect(Promise.all(open)).resolves.toEqual(['failed', 'failed', 'failed']);
     await expect(fetch(graph.url)).rejects.toThrow('fetch failed');
   });
-});
-
-describe('by itself', () => {
-  it('prints where it is, serves, and on SIGTERM leaves nothing that keeps its process alive', async () => {
-    const main = new URL('../../src/simulator/main.ts', import.meta.url).pathname;
-    const child = spawn(process.execPath, ['--import', 'tsx', main, '--callback', stage.bot.url, '--token', 'dev']);
-    try {
-      const line = await new Promise<string>((resolve, reject) => {
-        child.stdout.once('data', (chunk: Buffer) => {
-          resolve(chunk.toString());
-        });
-        child.stderr.once('data', (chunk: Buffer) => {
-          reject(new Error(chunk.toString()));
-        });
-      });
-      const { url, token, call } = JSON.parse(line) as { url: string; token: string; call: { id: string } };
-      const read = await fetch(`${url}/v1.0/communications/calls/${call.id}`, {
-        headers: { authorization: `Bearer ${token}` },
-      });
-      expect(await read.json()).toMatchObject({ id: call.id, state: 'established' });
-      const faults = { requests: [{ on: 'getCall', answer: 'hang' }], notifications: [{ delayMs: 60_000 }] };
-      const set = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(faults) };
-      expect((await fetch(`${url}/simulator/calls/${call.id}/faults`, set)).status).toBe(200);
-      expect((await fetch(`${url}/simulator/calls/${call.id}/notify`, { method: 'POST' })).status).toBe(200);
-      const hanging = expect(
-        fetch(`${url}/v1.0/communications/calls/${call.id}`, { headers: { authorization: `Bearer ${token}` } }),
-      ).rejects.toThrow('fetch failed');
-      const stopped = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      expect(await stopped).toBe(0);
-      await hanging;
-    } finally {
-      child.kill('SIGKILL');
-    }
-  }, 20_000);
 });

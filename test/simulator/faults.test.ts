@@ -136,7 +136,7 @@ describe('faults of requests', () => {
   });
 
   it('take the effect, and tell of it, before a slow answer', async () => {
-    const { id } = callWith({ requests: [{ on: 'mute', latencyMs: 80, effect: { afterMs: 0 } }] });
+    const { id } = callWith({ requests: [{ on: 'mute', latencyMs: 500, effect: { afterMs: 0 } }] });
     const answered = mute(id);
     const delivered = await stage.graph.waitFor(id, isDelivered);
     await answered;
@@ -166,7 +166,7 @@ describe('faults of requests', () => {
   });
 
   it('a late effect on a call that has ended does nothing', async () => {
-    const { id } = callWith({ requests: [{ on: 'mute', effect: { afterMs: 20 } }] });
+    const { id } = callWith({ requests: [{ on: 'mute', effect: { afterMs: 500 } }] });
     await mute(id);
     await stage.graph.endCall(id);
     await stage.graph.settled();
@@ -243,7 +243,7 @@ describe('faults of notifications', () => {
   });
 
   it('delay one beyond the next', async () => {
-    const { id } = callWith({ notifications: [{ on: 'roster', delayMs: 100 }] });
+    const { id } = callWith({ notifications: [{ on: 'roster', delayMs: 500 }] });
     await mute(id);
     await unmute(id);
     await stage.graph.settled();

@@ -1,9 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
-import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALL_ROLES, GraphSimulator, type TokenOverrides } from '../../src/simulator/index.ts';
 
@@ -74,59 +69,6 @@ describe('the token endpoint', () => {
     expect((await ask({})).status).toBe(503);
     expect((await ask({})).status).toBe(200);
   });
-});
-
-/** Entra's own client trusts the certificate only by the environment of its process. */
-const CLIENT = `
-import { ClientSecretCredential } from '@azure/identity';
-const [tenantId, clientId, authorityHost, ...secrets] = process.argv.slice(1);
-for (const secret of secrets) {
-  const credential = new ClientSecretCredential(tenantId, clientId, secret, { authorityHost, disableInstanceDiscovery: true });
-  try {
-    const { token, expiresOnTimestamp } = await credential.getToken(authorityHost + '/.default');
-    console.log(JSON.stringify({ token, expiresOnTimestamp }));
-  } catch (error) {
-    console.log(JSON.stringify({ error: error.message }));
-  }
-}
-`;
-
-describe('@azure/identity', () => {
-  it('gets a token over TLS, and the reason where the secret is wrong', async () => {
-    const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-      algorithm: 'sha256',
-      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
-    });
-    const folder = await mkdtemp(join(tmpdir(), 'simulator-'));
-    const secure = await GraphSimulator.start({ ...APP, tls: { key, cert } });
-    try {
-      await writeFile(join(folder, 'ca.pem'), cert);
-      const child = spawn(
-        process.execPath,
-        ['--input-type=module', '-e', CLIENT, APP.tenantId, APP.appId, secure.authorityUrl, APP.clientSecret, 'wrong'],
-        { env: { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') } },
-      );
-      let output = '';
-      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const code = await new Promise((resolve) => child.once('close', resolve));
-      expect(code, output).toBe(0);
-      const [good, bad] = output
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Record<string, string>);
-      expect(decodeJwt(good?.['token'] ?? output)).toMatchObject({
-        aud: secure.url,
-        tid: APP.tenantId,
-        roles: CALL_ROLES,
-      });
-      expect(bad?.['error']).toContain('AADSTS7000215');
-      expect(secure.counts.token).toBe(2);
-    } finally {
-      await secure.close();
-      await rm(folder, { recursive: true });
-    }
-  }, 20_000);
 });
 
 describe("notifications' tokens", () => {

@@ -27,14 +27,13 @@ export class Deployment {
 
   /** Starts all but the processes; an override that is `undefined` leaves the variable out. */
   static async start(overrides: Environment = {}, simulator: SimulatorOptions = {}): Promise<Deployment> {
-    const [build, graph, port] = await Promise.all([
-      Build.make(),
+    const [graph, port] = await Promise.all([
       GraphSimulator.start({ fixedToken: 'fixed-token', ...simulator }),
       freePort(),
     ]);
     const own = { LOG_LEVEL: 'info', MODERATION_WEBHOOK_PORT: String(port) };
     const env = { ...environmentFor(graph), ...own, ...overrides };
-    return new Deployment(graph, await connectClient(loadClientConfig(env)), env, build);
+    return new Deployment(graph, await connectClient(loadClientConfig(env)), env, Build.shared());
   }
 
   get taskQueue(): string {

@@ -1,19 +1,15 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { copyFile, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { inject } from 'vitest';
 import type { Environment } from '../../src/lib/environment.ts';
+import { bundleIn, compile } from './compile.ts';
 
 /**
  * The service as it is deployed: processes of their own, started from a build and with nothing but the environment's
  * variables. What runs in the test's own process cannot be killed.
  */
-
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A line of a process's log. */
 export interface LogLine {
@@ -24,39 +20,25 @@ export interface LogLine {
 
 export class Build {
   readonly #folder: string;
+  readonly #isShared: boolean;
   readonly #processes: Process[] = [];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, isShared: boolean) {
     this.#folder = folder;
+    this.#isShared = isShared;
   }
 
-  /**
-   * What `npm run build` makes, made in a folder of the test's own: somebody may be building in `dist`. Types are checked
-   * elsewhere, and the bundle of the workflows is there already; another one makes another build.
-   */
-  static async make(bundle = inject('workflowBundle')): Promise<Build> {
+  /** The build that all test files use. */
+  static shared(): Build {
+    return new Build(inject('build'), true);
+  }
+
+  /** A build with other workflows. */
+  static async make(bundle: string): Promise<Build> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'call-moderation-build-')));
-    const dist = join(folder, 'dist');
-    await mkdir(dist);
-    const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')];
-    const flags = [
-      '--outDir',
-      dist,
-      '--noCheck',
-      '--declaration',
-      'false',
-      '--sourceMap',
-      'false',
-      '--inlineSources',
-      'false',
-    ];
-    await Promise.all([
-      run(process.execPath, [...compiler, ...flags]),
-      copyFile(bundle, join(dist, 'workflows.bundle.js')),
-      copyFile(join(root, 'package.json'), join(folder, 'package.json')),
-      symlink(join(root, 'node_modules'), join(folder, 'node_modules')),
-    ]);
-    return new Build(folder);
+    await compile(folder);
+    await copyFile(bundle, bundleIn(folder));
+    return new Build(folder, false);
   }
 
   /** Where the compiled files are. */
@@ -74,7 +56,7 @@ export class Build {
   /** Ends what still runs. */
   async remove(): Promise<void> {
     await Promise.all(this.#processes.map(async (started) => await started.kill()));
-    await rm(this.#folder, { recursive: true });
+    if (!this.#isShared) await rm(this.#folder, { recursive: true });
   }
 }
 

@@ -7,10 +7,11 @@ import { WebhookMetrics } from '../../src/webhook/metrics.ts';
 import type { DrainingServer } from '../../src/health/draining-server.ts';
 import { createWebhookServer, type WebhookServerOptions } from '../../src/webhook/server.ts';
 
+export * from './notification-forms.ts';
+
 export const AUDIENCE = '0efc74f7-41c3-47a4-8775-7259bfef4241';
 export const ISSUERS = ['https://graph.microsoft.com', 'https://api.botframework.com'];
 export const TENANT = '1fdd12d0-4620-44ed-baec-459b611f84b2';
-export const CALL = '57dab8b1-894c-409a-b240-bd8beae78896';
 
 export const silent = { info() {}, warn() {}, error() {} };
 
@@ -174,26 +175,4 @@ export async function rig(rules: Partial<WebhookServerOptions> = {}): Promise<Ri
       await keys.down();
     },
   };
-}
-
-export function participant(id: string, isMuted: boolean, more: object = {}): object {
-  const info = { identity: { user: { displayName: 'Bob', id: '5810cede-f3cc-42eb-b2c1-e9bd5d53ec96' } } };
-  return { '@odata.type': '#microsoft.graph.participant', id, info, isMuted, isInLobby: false, ...more };
-}
-
-export function entry(resourceUrl: string, resourceData: unknown, changeType = 'updated'): object {
-  return { '@odata.type': '#microsoft.graph.commsNotification', changeType, resourceUrl, resourceData };
-}
-
-export function rosterEntry(callId: string, ...participants: object[]): object {
-  return entry(`/communications/calls/${callId}/participants`, participants);
-}
-
-export function deltaEntry(callId: string, sequenceNumber: number, ...participants: object[]): object {
-  const delta = { '@odata.type': '#microsoft.graph.deltaParticipants', participants, sequenceNumber };
-  return entry(`/communications/calls/${callId}/participants`, [delta]);
-}
-
-export function notifications(...value: object[]): object {
-  return { '@odata.type': '#microsoft.graph.commsNotifications', value };
 }
