@@ -29,7 +29,8 @@ test('lengths of every number of bytes', () => {
   for (const length of [0, 127, 128, 16_383, 16_384, 2_097_152]) {
     const data = Buffer.alloc(length, 7);
     expect(Buffer.from(Message.encode({ data }).finish()).equals(encodePayload({ data }))).toBe(true);
-    expect(decodePayload(encodePayload({ data })).data).toEqual(data);
+    // Not by `toEqual`, which takes seconds for two mebibytes.
+    expect(Buffer.from(decodePayload(encodePayload({ data })).data ?? []).equals(data)).toBe(true);
   }
 });
 
