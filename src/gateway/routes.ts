@@ -9,6 +9,7 @@ import type { Action } from '../contract/names.ts';
 import { serverSpan } from '../tracing/server-span.ts';
 import type { Callers } from './callers.ts';
 import { commsOperationOf } from './comms-operation.ts';
+import { decoded } from './content-encoding.ts';
 import { errorOf, type Failure, type RequestIds } from './failure.ts';
 import type { Answered, Gateway } from './gateway.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -194,7 +195,8 @@ function valid<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
 
 /** An empty body is one without fields. */
 function bodyOf({ body, headers }: FastifyRequest): z.output<typeof muteBody> {
-  const bytes = body instanceof Buffer ? body : Buffer.alloc(0);
+  const sent = body instanceof Buffer ? body : Buffer.alloc(0);
+  const bytes = decoded(sent, headers['content-encoding'], BODY_LIMIT);
   if (bytes.length === 0) return {};
   if (!isJson(headers['content-type'])) {
     throw new HttpError(

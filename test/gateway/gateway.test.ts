@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunningGateway } from '../../src/gateway.ts';
 import { Service, undecided, type TestCall } from '../support/service.ts';
@@ -241,6 +242,31 @@ describe('a request', () => {
     expect(told.status).toBe(status);
     expect(told.body.error?.innerError).toMatchObject({ 'request-id': expect.any(String) });
     expect(call.posts).toEqual([]);
+  });
+
+  test('in gzip is read, as SDKs of Graph compress theirs, and in another encoding refused', async () => {
+    const call = service.call();
+    const sent = async (encoding: string, body: Buffer) =>
+      await fetch(at(call), {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'content-encoding': encoding,
+        },
+        body: new Uint8Array(body),
+      });
+    const told = await sent('gzip', gzipSync('{"clientContext":"small"}'));
+    expect(told.status).toBe(200);
+    expect(await told.json()).toMatchObject({ status: 'completed', clientContext: 'small' });
+    const bomb = gzipSync(JSON.stringify({ clientContext: 'x'.repeat(1_000_000) }));
+    expect(bomb.length).toBeLessThan(16 * 1024);
+    expect((await sent('gzip', bomb)).status).toBe(413);
+    expect((await sent('gzip', Buffer.from('{}'))).status).toBe(400);
+    const other = await sent('zstd', Buffer.from('{}'));
+    expect(other.status).toBe(415);
+    expect(other.headers.get('accept-encoding')).toBe('gzip');
+    expect((await sent('identity', Buffer.from('{}'))).status).toBe(200);
   });
 
   test('with another method, type or version is refused', async () => {
