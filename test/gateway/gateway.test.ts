@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadGatewayConfig } from '../../src/config/gateway.ts';
 import type { RunningGateway } from '../../src/gateway.ts';
 import { Service, undecided, type TestCall } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -303,6 +304,20 @@ describe('a request', () => {
 });
 
 describe('the process', () => {
+  test('takes operations that name no tenant for those of the one that callers come from', () => {
+    const read = (tenants: string, home?: string) =>
+      loadGatewayConfig({
+        MODERATION_GATEWAY_AUDIENCE: AUDIENCE,
+        MODERATION_TENANTS: tenants,
+        ...(home !== undefined && { AZURE_TENANT_ID: home }),
+      }).homeTenant;
+    expect(read(HOME)).toBe(HOME);
+    expect(read(HOME, OTHER)).toBe(OTHER);
+    // No token names a domain.
+    expect(read(HOME, 'contoso.onmicrosoft.com')).toBe(HOME);
+    expect(() => read(`${HOME},${OTHER}`, 'contoso.onmicrosoft.com')).toThrow(/AZURE_TENANT_ID: .*ID/);
+  });
+
   test('that ends answers those who wait, and another one finds their operations', async () => {
     const call = service.call();
     service.graph.setFaults(call.id, undecided);
