@@ -270,6 +270,23 @@ describe('a request', () => {
     expect((await sent('identity', Buffer.from('{}'))).status).toBe(200);
   });
 
+  test('for a path that is none, or that cannot be read, is refused in the shape of Graph', async () => {
+    const call = service.call();
+    for (const [path, status] of [
+      ['participants/muteAll', 404],
+      ['participants/%zz/mute', 400],
+    ] as const) {
+      const told = await ask(at(call, path), { token, headers: { 'client-request-id': 'mine-3' } });
+      expect(told.status).toBe(status);
+      expect(told.body.error?.innerError).toMatchObject({
+        'request-id': told.headers.get('request-id'),
+        'client-request-id': 'mine-3',
+      });
+      expect(told.headers.get('client-request-id')).toBe('mine-3');
+    }
+    expect((await ask(at(call, 'participants/muteAll'), { token })).body.error?.code).toBe('ResourceNotFound');
+  });
+
   test('with another method, type or version is refused', async () => {
     const call = service.call();
     expect((await ask(at(call), { method: 'DELETE', token })).status).toBe(405);
