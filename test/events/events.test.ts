@@ -349,17 +349,18 @@ describe.concurrent('the receiver', () => {
     await other.close();
   });
 
-  test('that says Retry-After is asked then', async () => {
+  test('that says Retry-After is asked then, and pauses grow although it names a short one', async () => {
     const call = service.call();
     const before = receiver.answer;
     receiver.answer = (event, attempt) =>
-      event.subject === call.id && attempt === 1
-        ? { status: 429, headers: { 'retry-after': '1' } }
+      event.subject === call.id && attempt <= 2
+        ? { status: 429, headers: { 'retry-after': attempt === 1 ? '7' : '1' } }
         : before(event, attempt);
     await (await service.moderation.mute({ callId: call.id })).result();
     await receiver.untilOf(call.id, 1);
-    const [first, second] = receiver.attemptsOf(call.id);
-    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(4_000);
+    const [first = 0, second = 0, third = 0] = receiver.attemptsOf(call.id).map(({ at }) => at);
+    expect(second - first).toBeGreaterThan(6_500);
+    expect(third - second).toBeGreaterThan(8_000);
   });
 
   test('that is gone is asked once', async () => {
