@@ -111,7 +111,7 @@ describe.concurrent('wrong use', () => {
   test.each<[string, string[], RegExp]>([
     ['an unknown command', ['mutee', 'abc'], /No command registered for `mutee`.*mute/],
     ['an unknown flag', ['mute', 'abc', '--on-conflit', 'queue'], /No flag registered for --on-conflit.*onConflict/],
-    ['no call', ['mute'], /Expected argument for CALL/],
+    ['no call', ['mute'], /Expected argument for CALL\n+To see what a command takes, add --help to it\./],
     ['no call to show', ['status'], /Expected argument for CALL/],
     ['two calls', ['mute', 'abc', 'def'], /Too many arguments/],
     ['a bad call', ['mute', 'a.b'], /InvalidRequest: .*callId must be 1 to 128 of/],
