@@ -315,7 +315,12 @@ describe.concurrent('Ctrl-C', () => {
 describe.concurrent('status', () => {
   test('shows an operation that runs', async () => {
     const call = service.call({ faults: unconfirmed });
-    const running = await service.moderation.mute({ callId: call.id, requestedBy: 'service-7', reason: 'noise' });
+    const running = await service.moderation.mute({
+      callId: call.id,
+      requestedBy: 'service-7',
+      reason: 'noise',
+      confirmWithinSeconds: 120,
+    });
     await untilPhase(running, 'confirming');
     const { code, stdout, stderr } = await run(['status', call.id.toUpperCase()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
