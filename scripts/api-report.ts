@@ -80,13 +80,14 @@ function isCallable({ sourceFilePath = '', sourceFileLine = 1 }: ExtractorMessag
 /** Types that a signature names and its entry point does not export: another entry point must. */
 const named = new Set<string>();
 
+/** Sets levels, because the extractor counts an error even if it is `handled`. */
 function judge(message: ExtractorMessage): void {
   const { messageId, text, sourceFileColumn = 1 } = message;
   if (messageId === 'ae-undocumented' && sourceFileColumn > 1 && text.includes('"') && !isTopLevel(message)) {
-    if (!isCallable(message)) message.handled = true;
+    if (!isCallable(message)) message.logLevel = ExtractorLogLevel.None;
   }
   if (messageId === 'ae-forgotten-export') {
-    message.handled = true;
+    message.logLevel = ExtractorLogLevel.None;
     const [, name = ''] = /"(\w+)"/.exec(text) ?? [];
     // A constant behind `typeof` is not named by whoever uses the type.
     if (/^[A-Z][a-z]/.test(name)) named.add(name);
