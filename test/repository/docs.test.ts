@@ -280,7 +280,7 @@ test('every TypeScript example compiles', async () => {
   const paths = {
     'call-moderation': source('.'),
     'call-moderation-client': source('.'),
-    'call-moderation/nexus': ['../../../src/nexus/contract.ts'],
+    'call-moderation/nexus': ['../../src/nexus/contract.ts'],
     'call-moderation/webhook': source('webhook'),
     'call-moderation/workflows': source('workflows'),
     'call-moderation/simulator': source('simulator'),
