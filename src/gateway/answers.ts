@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { toHttpError, type Log } from '../http/http-error.ts';
-import { closeLingering, leavesBodyUnread } from '../http/lingering-close.ts';
-import { toldOf } from '../lib/error-reason.ts';
+import { beginErrorAnswer, toHttpError, type Log } from '../http/http-error.ts';
 import { errorOf, type Failure, type RequestIds } from './failure.ts';
 
 /**
- * Answers that are no operation, all in Graph's shape and with the IDs of the request: also those to a path that is none, or to
- * a request that the framework refuses before any route has it.
+ * Error answers, all in Graph's shape and with the IDs of the request. This includes answers to unknown paths, and to requests
+ * that the framework refuses before a route receives them.
  */
 
 export const BODY_LIMIT = 16 * 1024;
@@ -29,7 +27,7 @@ export class Answers {
     this.#log = log;
   }
 
-  /** The same ones for all that is said about the request. */
+  /** The IDs of a request: the same ones in its answer and in the log. */
   idsOf(request: FastifyRequest): RequestIds {
     const ids = this.#ids.get(request) ?? newIds(request);
     this.#ids.set(request, ids);
@@ -42,23 +40,19 @@ export class Answers {
     reply.headers({ 'request-id': requestId, 'client-request-id': clientRequestId });
   }
 
-  /** Of whatever was thrown. */
+  /** Answers an error that a route or the framework has thrown. */
   error(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const { statusCode: status, reason, message, headers, cause, log: more } = toHttpError(thrown);
-    const line = { status, reason, method: request.method, requestId: this.idsOf(request).requestId, ...more };
-    if (status < 500) this.#log.warn(line, 'request refused');
-    else this.#log.error({ ...line, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
-    if (leavesBodyUnread(request.raw)) {
-      closeLingering(request.raw);
-      reply.header('connection', 'close');
-    }
+    const error = toHttpError(thrown);
+    const { statusCode: status, reason, message, headers } = error;
+    const { requestId } = this.idsOf(request);
+    beginErrorAnswer(error, this.#log, request, reply, { requestId });
     const code = /^[A-Z]/.test(reason) && !reason.startsWith('FST_') ? reason : (CODES[status] ?? 'BadRequest');
     const said =
       status === 413 ? `The body is larger than ${BODY_LIMIT / 1024} KiB. Send clientContext alone.` : message;
     return this.#send(request, reply, { status, code, message: said, inner: {}, headers });
   }
 
-  /** Of an operation that there is not, or that has failed. */
+  /** Answers for an operation that could not be started, or that has failed. */
   failure(failure: Failure, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { status, code } = failure;
     const { requestId } = this.idsOf(request);
