@@ -28,7 +28,7 @@ export async function build(): Promise<Build> {
   ]);
   const script = `
     import { writeFile } from 'node:fs/promises';
-    import { BUNDLE_PATH, bundleWorkflows } from ${JSON.stringify(pathToFileURL(join(folder, 'src/workflow-bundle.js')).href)};
+    import { BUNDLE_PATH, bundleWorkflows } from ${JSON.stringify(pathToFileURL(join(folder, 'src/temporal/workflow-bundle.js')).href)};
     await writeFile(BUNDLE_PATH, await bundleWorkflows());`;
   await run(process.execPath, ['--input-type=module', '--eval', script]);
   return { folder, remove };

@@ -73,8 +73,9 @@ function configOf({ name, declarations }: Entry): ExtractorConfig {
 /** A method, a constructor or a call signature, and nothing that a name explains by itself. */
 const CALLABLE = /^\s+(?:(?:static|new) )?[\w[\].]*(?:<.*>)?\(/;
 
-function isCallable({ sourceFilePath = '', sourceFileLine = 1 }: ExtractorMessage): boolean {
-  return CALLABLE.test(readFileSync(sourceFilePath, 'utf8').split('\n')[sourceFileLine - 1] ?? '');
+/** The line of a declaration that a message is about. */
+function lineOf({ sourceFilePath = '', sourceFileLine = 1 }: ExtractorMessage): string {
+  return readFileSync(sourceFilePath, 'utf8').split('\n')[sourceFileLine - 1] ?? '';
 }
 
 /** Types that a signature names and its entry point does not export: another entry point must. */
@@ -83,8 +84,9 @@ const named = new Set<string>();
 /** Sets levels, because the extractor counts an error even if it is `handled`. */
 function judge(message: ExtractorMessage): void {
   const { messageId, text, sourceFileColumn = 1 } = message;
-  if (messageId === 'ae-undocumented' && sourceFileColumn > 1 && text.includes('"') && !isTopLevel(message)) {
-    if (!isCallable(message)) message.logLevel = ExtractorLogLevel.None;
+  if (messageId === 'ae-undocumented' && sourceFileColumn > 1 && text.includes('"')) {
+    const line = lineOf(message);
+    if (!line.startsWith('export') && !CALLABLE.test(line)) message.logLevel = ExtractorLogLevel.None;
   }
   if (messageId === 'ae-forgotten-export') {
     message.logLevel = ExtractorLogLevel.None;
@@ -92,10 +94,6 @@ function judge(message: ExtractorMessage): void {
     // A constant behind `typeof` is not named by whoever uses the type.
     if (/^[A-Z][a-z]/.test(name)) named.add(name);
   }
-}
-
-function isTopLevel({ sourceFilePath = '', sourceFileLine = 1 }: ExtractorMessage): boolean {
-  return (readFileSync(sourceFilePath, 'utf8').split('\n')[sourceFileLine - 1] ?? '').startsWith('export');
 }
 
 function isExported(name: string, folder: string): boolean {

@@ -29,8 +29,8 @@ export async function post(
 
 /**
  * POST the mute of one participant. A 404 means that the participant has left, unless the call itself is gone, or
- * Graph does not find the application in it either: then it does not know the roster yet, has muted nobody, and is
- * asked again.
+ * Graph does not find the application in it either. Then Graph has no roster of the call yet and has muted nobody, so the
+ * POST is retried.
  *
  * https://learn.microsoft.com/graph/api/participant-mute
  */

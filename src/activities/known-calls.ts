@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * What does not change for as long as a call lasts, of the calls that this worker has read lately: that it is a group
- * call, and which participant is the application. With it the next operation on the call reads that participant
- * alone.
+ * The calls that this worker has read recently, with the facts that do not change during a call: that it is a group call,
+ * and which participant is the application. The next operation on such a call reads only that participant.
  *
  * It is only a cache: a cached call may have ended since, which the next request shows. Then it is removed from the
  * cache, and read like an unknown call.

@@ -1,5 +1,5 @@
-import { ApplicationFailure } from '@temporalio/activity';
-import { GONE, type ModerationEvent } from '../contract/event.ts';
+import { activityInfo, ApplicationFailure } from '@temporalio/activity';
+import { EVENT_RETRY, GONE, type ModerationEvent } from '../contract/event.ts';
 import { EventNotDelivered, type EventReceiver } from '../events/receiver.ts';
 
 /** Longest pause that a `Retry-After` of the receiver may ask for. */
@@ -23,7 +23,14 @@ export async function postEvent(receiver: EventReceiver | undefined, event: Mode
       nonRetryable: isGone,
       // The metric counts it: a receiver that is down is not worth a warning for each event and attempt.
       category: 'BENIGN',
-      ...(retryMs > 0 && { nextRetryDelay: retryMs }),
+      // A short one would have the receiver asked all day at that pace.
+      ...(retryMs > pauseAfter(activityInfo().attempt) && { nextRetryDelay: retryMs }),
     });
   }
+}
+
+/** Temporal's own pause after an attempt, counted from 1. */
+function pauseAfter(attempt: number): number {
+  const { initialInterval, backoffCoefficient, maximumInterval } = EVENT_RETRY;
+  return Math.min(initialInterval * backoffCoefficient ** (attempt - 1), maximumInterval);
 }

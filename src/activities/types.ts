@@ -85,7 +85,7 @@ export interface GivenOrder extends OperationOrder {
 export type OperationStart =
   /** The run that carries it out, which may have been started by somebody else. */
   | { kind: 'running'; runId: string; attached: boolean }
-  /** This run was told to hand over, and goes on until its request to Graph is answered. */
+  /** Another operation takes over from this run, which continues until Graph has answered its request. */
   | { kind: 'superseding'; runId: string }
   /** This run must end first. */
   | { kind: 'busy'; runId: string }

@@ -24,6 +24,13 @@ await run(app, args, { process: surroundings });
 // Stricli has exit codes of its own for invalid arguments and for its own errors; they are mapped to ours.
 const code = Number(surroundings.exitCode);
 const isMisuse = code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument;
+if (isMisuse) {
+  process.stderr.write(
+    code === ExitCode.UnknownCommand
+      ? '\nTo see the commands, run call-moderation --help.\n'
+      : '\nTo see what a command takes, add --help to it.\n',
+  );
+}
 if (isMisuse && args.includes('--json')) {
   printJson({ process: surroundings }, { error: { type: 'WrongUse', message: said.trim(), details: {} } });
 }

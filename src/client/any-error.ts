@@ -24,8 +24,14 @@ const GRPC_STATUS = [
 
 /** gRPC's status of an error of the SDK's client, which may be wrapped. */
 export function grpcStatusOf(error: unknown): string | undefined {
+  const cause = grpcErrorOf(error);
+  return cause === undefined ? undefined : GRPC_STATUS[cause.code];
+}
+
+/** gRPC's own error in an error of the SDK's client. */
+export function grpcErrorOf(error: unknown) {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth += 1) {
-    if (isGrpcServiceError(cause)) return GRPC_STATUS[cause.code];
+    if (isGrpcServiceError(cause)) return cause;
   }
   return undefined;
 }

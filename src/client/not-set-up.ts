@@ -1,13 +1,11 @@
-import { isGrpcServiceError, ServiceError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { grpcErrorOf, grpcStatusOf } from './any-error.ts';
 import { ModerationError } from './errors.ts';
 
 /**
  * A namespace without the search attributes that workflows are started with. Its operator registers them once, with
  * `call-moderation setup`; then the same request succeeds.
  */
-
-/** gRPC's `INVALID_ARGUMENT`. */
-const INVALID_ARGUMENT = 3;
 
 /** The error of a start, as `NotSetUp` if the server does not know a search attribute of it. */
 export function orNotSetUp(error: unknown, { options: { namespace } }: Client): unknown {
@@ -20,8 +18,5 @@ export function orNotSetUp(error: unknown, { options: { namespace } }: Client): 
 
 /** The server has no code of its own for that, only words. */
 function isUnknownAttribute(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : undefined;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
+  return grpcStatusOf(error) === 'INVALID_ARGUMENT' && /search attribute/i.test(grpcErrorOf(error)?.details ?? '');
 }

@@ -64,11 +64,18 @@ export function loadGatewayConfig(env: Environment): GatewayConfig {
     ...commonOf(values, temporal),
     listen,
     authentication: authenticationOf(values, allowed),
-    homeTenant: values.AZURE_TENANT_ID ?? (allowed.length === 1 ? allowed[0] : undefined),
+    homeTenant: homeTenantOf(given, allowed),
     publicUrl: values.MODERATION_GATEWAY_URL,
     requestsPerSecond: values.MODERATION_GATEWAY_REQUESTS_PER_SECOND,
     health: healthOf(values, listen),
   };
+}
+
+/** Compared with the tenant of tokens, which is always an ID: a domain would equal none. */
+function homeTenantOf(given: Given, allowed: readonly string[]): string | undefined {
+  const id = canonicalGuid(given['AZURE_TENANT_ID'] ?? '');
+  if (isGuid(id)) return id;
+  return allowed.length === 1 ? allowed[0] : undefined;
 }
 
 function requiredFaults(given: Given): string[] {
@@ -80,7 +87,14 @@ function requiredFaults(given: Given): string[] {
       "MODERATION_GATEWAY_AUDIENCE: required unless MODERATION_GATEWAY_HOST is a loopback address, because anybody could ask otherwise; set it to the ID of the gateway's own application",
     );
   }
-  const isOneTenant = isGuid(canonicalGuid(given['AZURE_TENANT_ID'] ?? ''));
+  const home = given['AZURE_TENANT_ID'];
+  const isOneTenant = isGuid(canonicalGuid(home ?? ''));
+  const allowed = given['MODERATION_TENANTS']?.split(',').filter((tenant) => tenant.trim() !== '') ?? [];
+  if (hasAudience && home !== undefined && !isOneTenant && allowed.length > 1) {
+    faults.push(
+      "AZURE_TENANT_ID: must be the tenant's ID beside MODERATION_GATEWAY_AUDIENCE and several MODERATION_TENANTS, because operations without a tenant belong to it, and tokens name no domain",
+    );
+  }
   if (hasAudience && given['MODERATION_TENANTS'] === undefined && !isOneTenant) {
     faults.push(
       'MODERATION_TENANTS: required beside MODERATION_GATEWAY_AUDIENCE, because Entra ID issues tokens in any tenant that has taken on the application; name the IDs of the tenants',

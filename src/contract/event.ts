@@ -16,6 +16,9 @@ export const EVENTS_FLAG = 'moderationEvents';
 /** The patch marker by which a history records that its run sends events (`workflows/events.ts`). */
 export const EVENTS_PATCH = 'events';
 
+/** The pauses between attempts to deliver an event: they double up to the longest. In ms. */
+export const EVENT_RETRY = { initialInterval: 5_000, backoffCoefficient: 2, maximumInterval: 15 * 60_000 };
+
 export const OPERATION_EVENTS = ['confirmed', 'partial', 'failed', 'cancelled', 'superseded'] as const;
 export const STANDING_MUTE_EVENTS = ['begun', 'ended', 'gave-up', 'failed'] as const;
 

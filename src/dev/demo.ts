@@ -100,7 +100,7 @@ async function show(stack: Stack, narrator: Narrator): Promise<void> {
     stack.graph.setFaults(callId, { notifications: [{ drop: true, times: 1 }] });
     await operate('mute', 'Mute it once more, and lose the notification');
     await schedule('unmute', 'Unmute every active call with a policy, in two seconds');
-    say('\nDone. Leave it running, with your own calls: npx call-moderation dev');
+    say('\nDone. To keep everything running and try commands: npx call-moderation dev');
 
     async function schedule(action: Action, title: string): Promise<void> {
       const { policies } = moderation;

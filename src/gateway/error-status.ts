@@ -4,7 +4,8 @@ import type { ParticipantOutcome } from '../contract/operation.ts';
 /**
  * The HTTP status of each failure. Graph's SDKs repeat a request by themselves after 429, 503 and 504, so only what may be
  * repeated as it is has one of these: an operation that ran and failed has not, for its repetition would be another
- * operation. What our own token is refused for is 502 and never 401, after which a caller would get itself another token.
+ * operation. `GraphUnavailable` has, because Graph has accepted nothing. What our own token is refused for is 502 and never
+ * 401, after which a caller would get itself another token.
  */
 export const ERROR_STATUS: Readonly<Record<ModerationErrorType, number>> = {
   InvalidRequest: 400,

@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { HttpError, refuseOtherMethods, toHttpError, type Log } from '../http/http-error.ts';
+import { HttpError, refuseOtherMethods, type Log } from '../http/http-error.ts';
 import { isJson } from '../http/json-type.ts';
-import { closeLingering, leavesBodyUnread } from '../http/lingering-close.ts';
-import { toldOf } from '../lib/error-reason.ts';
 import type { Action } from '../contract/names.ts';
 import { serverSpan } from '../tracing/server-span.ts';
+import { BODY_LIMIT, type Answers } from './answers.ts';
 import type { Callers } from './callers.ts';
 import { commsOperationOf } from './comms-operation.ts';
-import { errorOf, type Failure, type RequestIds } from './failure.ts';
+import { decoded } from './content-encoding.ts';
 import type { Answered, Gateway } from './gateway.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
@@ -23,7 +21,6 @@ import { callPath, muteBody, operationPath, participantPath } from './schemas.ts
  * every 2xx but 204, so they get the operation; `Location` says where to ask for it again.
  */
 
-const BODY_LIMIT = 16 * 1024;
 export const VERSIONS = ['v1.0', 'beta'] as const;
 /** Both forms that Graph documents. */
 const ROOTS = ['communications', 'app'] as const;
@@ -31,59 +28,28 @@ const ROOTS = ['communications', 'app'] as const;
 export interface RoutesOptions {
   gateway: Gateway;
   callers: Callers;
+  answers: Answers;
   log: Log;
   metrics: GatewayMetrics;
   /** Root of the address that callers use; that of the request's `Host` where absent. */
   publicUrl?: string | undefined;
 }
 
-const CODES: Readonly<Record<number, string>> = {
-  404: 'ResourceNotFound',
-  405: 'MethodNotAllowed',
-  413: 'RequestEntityTooLarge',
-  415: 'UnsupportedMediaType',
-  500: 'InternalServerError',
-  503: 'ServiceUnavailable',
-};
-
 export async function gatewayRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
-  const { gateway, callers, log, metrics, publicUrl } = options;
-  const idsOf = new WeakMap<FastifyRequest, RequestIds>();
-  const ids = (request: FastifyRequest): RequestIds => idsOf.get(request) ?? newIds(request);
-
+  const { gateway, callers, answers, log, metrics, publicUrl } = options;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => {
     done(null, body);
   });
   app.addHook('onRequest', async (request, reply) => {
-    const own = newIds(request);
-    idsOf.set(request, own);
-    reply.headers({ 'request-id': own.requestId, 'client-request-id': own.clientRequestId });
+    answers.identify(request, reply);
   });
   app.addHook('onResponse', async (request, reply) => {
     const asked = askedOf(request.routeOptions.url);
     metrics.answers.inc({ asked, status: reply.statusCode });
     metrics.seconds.observe({ asked }, reply.elapsedTime / 1000);
   });
-  const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const { statusCode: status, reason, message, headers, cause, log: more } = toHttpError(thrown);
-    const own = ids(request);
-    const line = { status, reason, method: request.method, requestId: own.requestId, ...more };
-    if (status >= 500) log.error({ ...line, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
-    else log.warn(line, 'request refused');
-    if (leavesBodyUnread(request.raw)) {
-      closeLingering(request.raw);
-      reply.header('connection', 'close');
-    }
-    const code = /^[A-Z]/.test(reason) && !reason.startsWith('FST_') ? reason : (CODES[status] ?? 'BadRequest');
-    const said =
-      status === 413 ? `The body is larger than ${BODY_LIMIT / 1024} KiB. Send clientContext alone.` : message;
-    return reply
-      .code(status)
-      .headers(headers)
-      .send(errorOf({ code, message: said, inner: {} }, own));
-  };
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
+  app.setErrorHandler((error, request, reply) => answers.error(error, request, reply));
 
   const document = openApiOf();
   app.get('/openapi.json', async () => ({ ...document, servers: [{ url: publicUrl ?? '/' }] }));
@@ -106,13 +72,16 @@ export async function gatewayRoutes(app: FastifyInstance, options: RoutesOptions
         caller,
         waitMs: waitMsOf(preference),
       });
-      if (!('state' in answered)) return refuse(request, reply, answered);
+      if (!('state' in answered)) return answers.failure(answered, request, reply);
       const isRunning = answered.state === 'running';
       const applied = appliedOf(preference, isRunning);
       if (applied !== undefined) reply.header('preference-applied', applied);
-      if (typeof answered.state !== 'string') return refuse(request, reply, answered.state);
+      if (typeof answered.state !== 'string') return answers.failure(answered.state, request, reply);
       const at = rootUrlOf(request, publicUrl);
-      log.info({ callId: path.callId, action, status: answered.state, requestId: ids(request).requestId }, 'asked');
+      log.info(
+        { callId: path.callId, action, status: answered.state, requestId: answers.idsOf(request).requestId },
+        'asked',
+      );
       reply.header('location', `${at}/${version}/${root}/calls/${path.callId}/operations/${answered.id}`);
       if (isRunning) reply.header('retry-after', '1');
       return reply.code(isRunning ? 202 : 200).send(shownOf(request, version, answered));
@@ -128,20 +97,13 @@ export async function gatewayRoutes(app: FastifyInstance, options: RoutesOptions
         const message = `Call ${callId} has no such operation, or not any more. Ask for it as the Location has it.`;
         throw new HttpError(404, 'OperationNotFound', message);
       }
-      if (!('state' in found)) return refuse(request, reply, found);
+      if (!('state' in found)) return answers.failure(found, request, reply);
       if (found.state === 'running') reply.header('retry-after', '1');
       return reply.send(shownOf(request, version, found));
     };
 
   function shownOf(request: FastifyRequest, version: string, answered: Answered) {
-    return commsOperationOf({ root: rootUrlOf(request, publicUrl), version, ...answered }, ids(request));
-  }
-
-  function refuse(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
-    const { status, code, headers } = failure;
-    const own = ids(request);
-    log.warn({ status, reason: code, method: request.method, requestId: own.requestId }, 'request refused');
-    return reply.code(status).headers(headers).send(errorOf(failure, own));
+    return commsOperationOf({ root: rootUrlOf(request, publicUrl), version, ...answered }, answers.idsOf(request));
   }
 
   type Handle = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
@@ -169,14 +131,6 @@ export async function gatewayRoutes(app: FastifyInstance, options: RoutesOptions
   }
 }
 
-/** An ID of the caller's own comes back; one that does not fit in a header and a log line is replaced. */
-function newIds({ headers }: FastifyRequest): RequestIds {
-  const given = headers['client-request-id'];
-  const requestId = randomUUID();
-  const isFit = typeof given === 'string' && /^[\w.:/+=@~-]{1,128}$/.test(given);
-  return { requestId, clientRequestId: isFit ? given : requestId };
-}
-
 /** A word for the metrics. */
 function askedOf(url: string | undefined): string {
   const last = url?.split('/').at(-1) ?? '';
@@ -194,7 +148,8 @@ function valid<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
 
 /** An empty body is one without fields. */
 function bodyOf({ body, headers }: FastifyRequest): z.output<typeof muteBody> {
-  const bytes = body instanceof Buffer ? body : Buffer.alloc(0);
+  const sent = body instanceof Buffer ? body : Buffer.alloc(0);
+  const bytes = decoded(sent, headers['content-encoding'], BODY_LIMIT);
   if (bytes.length === 0) return {};
   if (!isJson(headers['content-type'])) {
     throw new HttpError(

@@ -3,6 +3,7 @@ import { drainingServer, type Address, type DrainingServer } from '../health/dra
 import type { HealthOptions } from '../health/health.ts';
 import type { Log } from '../http/http-error.ts';
 import { createHttpServer } from '../http/http-server.ts';
+import { Answers } from './answers.ts';
 import { Callers, type Authentication } from './callers.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -39,11 +40,16 @@ export function createGatewayServer(options: GatewayServerOptions): DrainingServ
     registry: metrics.registry,
     log,
   };
+  const answers = new Answers(log);
   // A connection is silent for as long as its caller waits for an outcome.
-  const app = createHttpServer({ log, connectionTimeout: MAX_WAIT_MS + 30_000 });
+  const app = createHttpServer({
+    log,
+    connectionTimeout: MAX_WAIT_MS + 30_000,
+    answer: (error, request, reply) => answers.error(error, request, reply),
+  });
   app.addHook('onReady', async () => callers.keys?.start());
   app.addHook('preClose', async () => gateway.stopWaiting());
   app.addHook('onClose', async () => callers.keys?.stop());
-  void app.register(gatewayRoutes, { gateway, callers, log, metrics, publicUrl });
+  void app.register(gatewayRoutes, { gateway, callers, answers, log, metrics, publicUrl });
   return drainingServer(app, health, healthAddress);
 }

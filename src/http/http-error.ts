@@ -64,15 +64,26 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
 }
 
 export function answerError(error: HttpError, log: Log, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { statusCode, reason, cause } = error;
-  const fields = { status: statusCode, reason, method: request.method, ...error.log };
+  const { statusCode, message, headers } = error;
+  beginErrorAnswer(error, log, request, reply);
+  return reply.code(statusCode).headers(headers).send(errorBody(statusCode, message));
+}
+
+/** Writes one line about the error, and closes the connection if the answer leaves a body unread. `ids` are more fields of the line. */
+export function beginErrorAnswer(
+  { statusCode, reason, cause, log: more }: HttpError,
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  ids: object = {},
+): void {
+  const fields = { status: statusCode, reason, method: request.method, ...ids, ...more };
   if (statusCode >= 500) log.error({ ...fields, ...(cause !== undefined && { err: toldOf(cause) }) }, 'request failed');
   else log.warn(fields, 'request refused');
   if (leavesBodyUnread(request.raw)) {
     closeLingering(request.raw);
     reply.header('connection', 'close');
   }
-  return reply.code(statusCode).headers(error.headers).send(errorBody(statusCode, error.message));
 }
 
 /** The framework's own errors carry a status below 500 and a code; anything else is an error of ours. */

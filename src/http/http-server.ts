@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
-import { fastify, type FastifyInstance } from 'fastify';
-import { answerError, answerErrors, errorBody, notFound, toHttpError, type Log } from './http-error.ts';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { answerError, answerErrors, errorBody, notFound, toHttpError, type HttpError, type Log } from './http-error.ts';
 
 export interface HttpServerOptions {
   log: Log;
@@ -8,6 +8,8 @@ export interface HttpServerOptions {
   requestTimeout?: number;
   /** Milliseconds for which a connection may be silent, also while its request is being answered. */
   connectionTimeout?: number;
+  /** Answers what no route has: a path that is none, and a request that the framework refuses. As `answerError` if absent. */
+  answer?: (error: HttpError, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 }
 
 /**
@@ -21,6 +23,7 @@ export function createHttpServer({
   log,
   requestTimeout = 15_000,
   connectionTimeout = 15_000,
+  answer = (error, request, reply) => answerError(error, log, request, reply),
 }: HttpServerOptions): FastifyInstance {
   const app = fastify({
     requestTimeout,
@@ -29,7 +32,7 @@ export function createHttpServer({
     http: { connectionsCheckingInterval: Math.min(1000, requestTimeout), headersTimeout: requestTimeout },
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
-      void answerError(toHttpError(error), log, request, reply);
+      void answer(toHttpError(error), request, reply);
     },
     clientErrorHandler(error, socket) {
       if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -55,7 +58,7 @@ export function createHttpServer({
     app.server.once('close', () => clearInterval(sweep));
   });
   app.setNotFoundHandler((request, reply) => {
-    return answerError(notFound(), log, request, reply);
+    return answer(notFound(), request, reply);
   });
   return app;
 }

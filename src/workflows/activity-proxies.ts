@@ -1,5 +1,6 @@
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/types.ts';
+import { EVENT_RETRY } from '../contract/event.ts';
 
 /** One attempt at a request to Graph takes at most this long. */
 export const ATTEMPT_MS = 10_000;
@@ -104,12 +105,6 @@ export const rules = proxyActivities<
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
-/** Before the second attempt to deliver an event. */
-const EVENT_RETRY_MS = 5_000;
-
-/** The longest pause between two attempts. */
-const MAX_EVENT_RETRY_MS = 15 * 60_000;
-
 /** How long an event is tried to be delivered. */
 const EVENT_MS = 24 * 3_600_000;
 
@@ -117,7 +112,7 @@ const EVENT_MS = 24 * 3_600_000;
 export const eventPosts = proxyActivities<Pick<Activities, 'postEvent'>>({
   startToCloseTimeout: 2 * ATTEMPT_MS,
   scheduleToCloseTimeout: EVENT_MS,
-  retry: { initialInterval: EVENT_RETRY_MS, backoffCoefficient: 2, maximumInterval: MAX_EVENT_RETRY_MS },
+  retry: EVENT_RETRY,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   priority: { priorityKey: 5 },
 });

@@ -349,17 +349,18 @@ describe.concurrent('the receiver', () => {
     await other.close();
   });
 
-  test('that says Retry-After is asked then', async () => {
+  test('that says Retry-After is asked then, and pauses grow although it names a short one', async () => {
     const call = service.call();
     const before = receiver.answer;
     receiver.answer = (event, attempt) =>
-      event.subject === call.id && attempt === 1
-        ? { status: 429, headers: { 'retry-after': '1' } }
+      event.subject === call.id && attempt <= 2
+        ? { status: 429, headers: { 'retry-after': attempt === 1 ? '7' : '1' } }
         : before(event, attempt);
     await (await service.moderation.mute({ callId: call.id })).result();
     await receiver.untilOf(call.id, 1);
-    const [first, second] = receiver.attemptsOf(call.id);
-    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(4_000);
+    const [first = 0, second = 0, third = 0] = receiver.attemptsOf(call.id).map(({ at }) => at);
+    expect(second - first).toBeGreaterThan(6_500);
+    expect(third - second).toBeGreaterThan(8_000);
   });
 
   test('that is gone is asked once', async () => {
@@ -593,12 +594,17 @@ describe.skipIf(program === undefined)('on a clock that is skipped', () => {
       expect(own.events).toEqual([]);
       const ids = new Set(own.attempts.map(({ event }) => event.id));
       own.answer = () => 204;
-      await skipped.passWithoutWorker(HOUR / 3);
-      await own.until(() => own.events.length === calls.length);
+      // Each waits 15 minutes at most; the server that skips time may let one wait for longer.
+      const areAllThere = (): boolean => own.events.length >= calls.length;
+      for (let times = 0; times < 4 && !areAllThere(); times += 1) {
+        await skipped.passWithoutWorker(HOUR / 3);
+        await own.until(areAllThere, 5_000).catch(() => undefined);
+      }
+      expect(own.events).toHaveLength(calls.length);
       expect(new Set(own.events.map(({ id }) => id))).toEqual(ids);
       expect(new Set(own.events.map(({ subject }) => subject))).toEqual(new Set(calls.map(({ id }) => id)));
       const most = Math.max(...[...ids].map((id) => own.attempts.filter(({ event }) => event.id === id).length));
-      expect(most).toBeLessThan(20);
+      expect(most).toBeLessThan(24);
     });
   });
 });

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadGatewayConfig } from '../../src/config/gateway.ts';
 import type { RunningGateway } from '../../src/gateway.ts';
 import { Service, undecided, type TestCall } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -243,6 +245,48 @@ describe('a request', () => {
     expect(call.posts).toEqual([]);
   });
 
+  test('in gzip is read, as SDKs of Graph compress theirs, and in another encoding refused', async () => {
+    const call = service.call();
+    const sent = async (encoding: string, body: Buffer) =>
+      await fetch(at(call), {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'content-encoding': encoding,
+        },
+        body: new Uint8Array(body),
+      });
+    const told = await sent('gzip', gzipSync('{"clientContext":"small"}'));
+    expect(told.status).toBe(200);
+    expect(await told.json()).toMatchObject({ status: 'completed', clientContext: 'small' });
+    const bomb = gzipSync(JSON.stringify({ clientContext: 'x'.repeat(1_000_000) }));
+    expect(bomb.length).toBeLessThan(16 * 1024);
+    expect((await sent('gzip', bomb)).status).toBe(413);
+    expect((await sent('gzip', Buffer.from('{}'))).status).toBe(400);
+    const other = await sent('zstd', Buffer.from('{}'));
+    expect(other.status).toBe(415);
+    expect(other.headers.get('accept-encoding')).toBe('gzip');
+    expect((await sent('identity', Buffer.from('{}'))).status).toBe(200);
+  });
+
+  test('for a path that is none, or that cannot be read, is refused in the shape of Graph', async () => {
+    const call = service.call();
+    for (const [path, status] of [
+      ['participants/muteAll', 404],
+      ['participants/%zz/mute', 400],
+    ] as const) {
+      const told = await ask(at(call, path), { token, headers: { 'client-request-id': 'mine-3' } });
+      expect(told.status).toBe(status);
+      expect(told.body.error?.innerError).toMatchObject({
+        'request-id': told.headers.get('request-id'),
+        'client-request-id': 'mine-3',
+      });
+      expect(told.headers.get('client-request-id')).toBe('mine-3');
+    }
+    expect((await ask(at(call, 'participants/muteAll'), { token })).body.error?.code).toBe('ResourceNotFound');
+  });
+
   test('with another method, type or version is refused', async () => {
     const call = service.call();
     expect((await ask(at(call), { method: 'DELETE', token })).status).toBe(405);
@@ -277,6 +321,20 @@ describe('a request', () => {
 });
 
 describe('the process', () => {
+  test('takes operations that name no tenant for those of the one that callers come from', () => {
+    const read = (tenants: string, home?: string) =>
+      loadGatewayConfig({
+        MODERATION_GATEWAY_AUDIENCE: AUDIENCE,
+        MODERATION_TENANTS: tenants,
+        ...(home !== undefined && { AZURE_TENANT_ID: home }),
+      }).homeTenant;
+    expect(read(HOME)).toBe(HOME);
+    expect(read(HOME, OTHER)).toBe(OTHER);
+    // No token names a domain.
+    expect(read(HOME, 'contoso.onmicrosoft.com')).toBe(HOME);
+    expect(() => read(`${HOME},${OTHER}`, 'contoso.onmicrosoft.com')).toThrow(/AZURE_TENANT_ID: .*ID/);
+  });
+
   test('that ends answers those who wait, and another one finds their operations', async () => {
     const call = service.call();
     service.graph.setFaults(call.id, undecided);

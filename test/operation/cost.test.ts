@@ -193,14 +193,15 @@ test('a lost notification costs one request to Graph more', async () => {
 });
 
 test('a retry comes after half a second, and not 0.4 s late as on a server with its defaults', async () => {
-  const pauses = [1, 2, 3].map(async () => {
+  let shortest = Infinity;
+  // A busy machine delays some of them; a server with its defaults delays all.
+  for (let times = 0; times < 6 && shortest > COSTS.retryMs; times += 1) {
     const call = callOf({ faults: { requests: [{ on: 'mute', answer: { status: 503 } }] } });
     await (await service.moderation.mute({ callId: call.id })).result();
     const [first, second] = call.requests.filter(({ name }) => name === 'mute');
-    return (second?.startedAt ?? Infinity) - (first?.endedAt ?? 0);
-  });
-  // A machine that is busy delays one or the other.
-  expect(Math.min(...(await Promise.all(pauses)))).toBeLessThanOrEqual(COSTS.retryMs);
+    shortest = Math.min(shortest, (second?.startedAt ?? Infinity) - (first?.endedAt ?? 0));
+  }
+  expect(shortest).toBeLessThanOrEqual(COSTS.retryMs);
 });
 
 test('an active call costs a workflow, and no request to Graph if it soon ends', async () => {

@@ -111,7 +111,7 @@ describe.concurrent('wrong use', () => {
   test.each<[string, string[], RegExp]>([
     ['an unknown command', ['mutee', 'abc'], /No command registered for `mutee`.*mute/],
     ['an unknown flag', ['mute', 'abc', '--on-conflit', 'queue'], /No flag registered for --on-conflit.*onConflict/],
-    ['no call', ['mute'], /Expected argument for CALL/],
+    ['no call', ['mute'], /Expected argument for CALL\n+To see what a command takes, add --help to it\./],
     ['no call to show', ['status'], /Expected argument for CALL/],
     ['two calls', ['mute', 'abc', 'def'], /Too many arguments/],
     ['a bad call', ['mute', 'a.b'], /InvalidRequest: .*callId must be 1 to 128 of/],
@@ -315,7 +315,12 @@ describe.concurrent('Ctrl-C', () => {
 describe.concurrent('status', () => {
   test('shows an operation that runs', async () => {
     const call = service.call({ faults: unconfirmed });
-    const running = await service.moderation.mute({ callId: call.id, requestedBy: 'service-7', reason: 'noise' });
+    const running = await service.moderation.mute({
+      callId: call.id,
+      requestedBy: 'service-7',
+      reason: 'noise',
+      confirmWithinSeconds: 120,
+    });
     await untilPhase(running, 'confirming');
     const { code, stdout, stderr } = await run(['status', call.id.toUpperCase()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -180,7 +180,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", { timeout: TEST_MS },
     await untilPhase(handle, 'confirming');
     await page.goto(`${inject('temporalUi')}/namespaces/default${await pageOf(handle, 'query')}`);
     await page.locator('#query-select').locator('xpath=..').click();
-    await expect.poll(read, { timeout: PAGE_MS, interval: 250 }).toContain('Where the operation stands');
+    await expect.poll(read, { timeout: PAGE_MS, interval: 250 }).toContain('State of the operation');
     // Where the UI has the descriptions of signals from.
     const run = (await handle.run()).handle;
     const { definition } = await run.query<WorkflowMetadata>('__temporal_workflow_metadata');

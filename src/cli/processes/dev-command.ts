@@ -25,5 +25,7 @@ export const devCommand = buildCommand<DevFlags, [], Context>({
       },
     },
   },
-  docs: { brief: 'Run everything on this machine: Temporal with its UI, a Graph simulator, webhook and worker' },
+  docs: {
+    brief: 'Run everything on this machine: Temporal with its UI, a Graph simulator, webhook, gateway and worker',
+  },
 });

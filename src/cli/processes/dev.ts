@@ -49,13 +49,13 @@ Temporal UI       ${temporal.uiUrl}
 Temporal          ${temporal.address}   (kept in ${dbFilename})
 Graph simulator   ${graph.url}   (with a group call of 4 participants: ${id})
 Webhook           ${webhook.callbackUrl}
-Gateway           ${gateway?.url}   (Graph's own requests, as in ${gateway?.url}/openapi.json)
+Gateway           ${gateway?.url}   (takes Graph's requests for mutes; described in ${gateway?.url}/openapi.json)
 Nexus endpoint    ${nexusEndpoint}   (for workflows of other namespaces: docs/nexus.md)
 
 In another terminal:
   ${command} mute ${id}
   ${command} status ${id}
-  curl -X POST ${gateway?.url}/v1.0/communications/calls/${id}/unmute   # as with Graph, but true
+  curl -X POST ${gateway?.url}/v1.0/communications/calls/${id}/unmute   # Graph's own request; answers once the roster confirms it
   curl -X POST ${graph.url}/simulator/calls -H 'content-type: application/json' -d '{"callbackUri":"${webhook.callbackUrl}"}'   # another call
   curl -X POST ${graph.url}/simulator/calls/${id}/participants -H 'content-type: application/json' -d '{"add":1}'   # somebody joins
 

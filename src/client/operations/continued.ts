@@ -19,7 +19,11 @@ export async function readContinuation(run: WorkflowHandle): Promise<WorkflowHan
 /** The run that an ended one has continued as, whatever that is. Waits for nothing. */
 async function nextRunId(run: WorkflowHandle): Promise<string | undefined> {
   const { status } = await run.describe();
-  if (status.name !== 'CONTINUED_AS_NEW') return undefined;
+  return status.name === 'CONTINUED_AS_NEW' ? await waitForNextRunId(run) : undefined;
+}
+
+/** Waits for the end of a run. Returns the ID of the run that it has continued as; `undefined` if there is none. */
+export async function waitForNextRunId(run: WorkflowHandle): Promise<string | undefined> {
   try {
     await run.result();
   } catch (error) {

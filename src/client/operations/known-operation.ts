@@ -1,14 +1,8 @@
-import {
-  isGrpcServiceError,
-  ServiceError,
-  WorkflowContinuedAsNewError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
-
+import { WorkflowContinuedAsNewError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../../contract/operation.ts';
 import type { ModerationRequest } from '../../contract/request.ts';
+import { grpcStatusOf } from '../any-error.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
 import { readContinuation } from './continued.ts';
 import { failedOperation, toModerationError, type FailedOperation } from './failed-operation.ts';
@@ -25,9 +19,6 @@ export interface KnownOperation {
   result?: ModerationResult | ParticipantsMuteResult;
   failure?: FailedOperation;
 }
-
-/** gRPC's `INVALID_ARGUMENT`, for a run ID that is none. */
-const INVALID_ARGUMENT = 3;
 
 /**
  * Reads one operation by its run, and follows it where it has gone on as another run. Waits for nothing.
@@ -64,14 +55,8 @@ export async function readOperation(
       return { ...known, failure: failedOperation(await toModerationError(error, callId, run)) };
     }
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError || isInvalidRunId(error)) return undefined;
+    const isInvalidRunId = grpcStatusOf(error) === 'INVALID_ARGUMENT';
+    if (error instanceof WorkflowNotFoundError || isInvalidRunId) return undefined;
     throw error;
   }
-}
-
-function isInvalidRunId(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : undefined;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === INVALID_ARGUMENT;
 }

@@ -1,11 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  WorkflowContinuedAsNewError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  type WorkflowHandle,
-} from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { operationAttributes } from '../../contract/attributes.ts';
 import { workflowIdOf } from '../../contract/call-id.ts';
 import {
@@ -25,6 +19,7 @@ import { operationDescription, operationSummary } from '../../contract/summary.t
 import type { Successor, Watch } from '../../contract/signals.ts';
 import { sameTarget } from '../../contract/target.ts';
 import { ModerationError } from '../errors.ts';
+import { waitForNextRunId } from './continued.ts';
 import { orNotSetUp } from '../not-set-up.ts';
 import { readWorkflowInput } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
@@ -108,7 +103,7 @@ export class Starter {
       const step = await this.step(action, request, onConflict);
       if (step.kind === 'started') return () => Promise.resolve(step.run);
       if (step.kind === 'superseding') return () => this.#successorRun(step.running, step.successor);
-      await ended(step.running.handle);
+      await waitForNextRunId(step.running.handle);
     }
   }
 
@@ -249,7 +244,7 @@ export class Starter {
   /** The run that the superseded one has continued as. */
   async #successorRun({ handle }: Pick<Running, 'handle'>, successor: Successor): Promise<Run> {
     const { action, request, id } = successor;
-    const runId = await continuation(handle);
+    const runId = await waitForNextRunId(handle);
     // It was ended from outside before it could hand over.
     if (runId === undefined) return await (await this.start(action, request, 'supersede'))();
     const next = this.#runs.of(handle.workflowId, runId);
@@ -263,21 +258,6 @@ export class Starter {
     if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, attached: !isOurs };
   }
-}
-
-/** The run ID that a run has continued as, or nothing where it has ended for good. */
-async function continuation(handle: WorkflowHandle): Promise<string | undefined> {
-  try {
-    await handle.result();
-  } catch (error) {
-    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
-    if (!(error instanceof WorkflowFailedError)) throw error;
-  }
-  return undefined;
-}
-
-async function ended(handle: WorkflowHandle): Promise<void> {
-  await continuation(handle);
 }
 
 function memoOf({ startId, wishedAt, watcher }: Marks): Record<string, unknown> {

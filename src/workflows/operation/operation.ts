@@ -121,8 +121,8 @@ function endOfRun(came: End): EndedAs {
 }
 
 /**
- * Tells everyone of the end. That waits for Temporal, and meanwhile another operation may take over, or somebody may join: they hear
- * of it, too. What the operation has come to stays as it is, because it may have been told.
+ * Reports the end to the watchers and as an event. This waits for Temporal. Meanwhile another operation may take over, or
+ * another caller may attach, and they receive the end, too. The outcome stays as it is, because somebody may have received it.
  */
 async function tellEnd(
   action: Action,
