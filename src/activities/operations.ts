@@ -50,7 +50,7 @@ export async function startOperation(order: GivenOrder): Promise<OperationStart>
   const { priority = {} } = info;
   const marks: Marks = { startId, wishedAt, priority, ...(watcher !== undefined && { watcher }) };
   const runs = new Runs(client);
-  const starter = new Starter(runs, info.taskQueue, true);
+  const starter = new Starter(runs, info.taskQueue, { eagerStart: true });
   try {
     const newest = await describeLatest(order);
     if (newest !== undefined && isOfOrder(newest, startId))

@@ -119,7 +119,7 @@ export class ModerationClient {
     this.#runs = new Runs(client);
     this.#taskQueue = taskQueue;
     this.calls = new Calls(client, taskQueue);
-    this.#starter = new Starter(this.#runs, taskQueue, eagerStart);
+    this.#starter = new Starter(this.#runs, taskQueue, { eagerStart });
     this.#muteLocks = new StandingMutes(this.#runs, taskQueue, MUTE_LOCK);
     this.#mutesOnEntry = new StandingMutes(this.#runs, taskQueue, MUTE_ON_ENTRY);
     const latest = async (callId: string) => (await latestSelfOperation(this.#runs, callId)).record;

@@ -1,12 +1,16 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { isOutcome, ModerationError } from '../client/errors.ts';
+import { invalid, isOutcome, ModerationError } from '../client/errors.ts';
 import { toOwnError } from '../client/any-error.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
-import type { OperationHandle } from '../client/operations/operation-handle.ts';
+import { OperationHandle } from '../client/operations/operation-handle.ts';
+import { Runs } from '../client/operations/runs.ts';
+import { Starter } from '../client/operations/starter.ts';
+import type { Admit } from '../client/operations/workflow-input.ts';
 import type { KnownOperation } from '../client/operations/known-operation.ts';
 import { liveWorkflowIdOf, sameId, workflowIdOf } from '../contract/call-id.ts';
-import { SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
+import { DEFAULT_TASK_QUEUE, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
+import { checkRequest } from '../contract/request.ts';
 import { canonicalTenantId } from '../contract/tenant.ts';
 import type { Caller } from './callers.ts';
 import { failureOf, participantFailureOf, type Failure } from './failure.ts';
@@ -22,7 +26,7 @@ import { LATE, within } from './within.ts';
  * 1. The operation belongs to Temporal. That a caller goes away, or this process, changes nothing about it.
  * 2. A caller acts in the tenant of its token, as with Graph. To callers of other tenants a call or an operation does not
  *    exist, so that none can attach to an operation of another tenant, supersede it, or read it.
- * 3. Which operation goes on, attaches or takes over is decided by the client, as for everybody else.
+ * 3. Which operation goes on, attaches or takes over is decided by the client's starter, as for everybody else.
  */
 
 /** How long an operation may take until it has begun: it may wait for another one on the call. In ms. */
@@ -55,14 +59,16 @@ export interface GatewayOptions {
 }
 
 export class Gateway {
-  readonly #client: Client;
+  readonly #runs: Runs;
+  readonly #taskQueue: string;
   readonly #moderation: ModerationClient;
   readonly #homeTenant: string | undefined;
   readonly #draining = new AbortController();
 
-  constructor({ client, taskQueue, homeTenant }: GatewayOptions) {
-    this.#client = client;
-    this.#moderation = new ModerationClient({ client, ...(taskQueue !== undefined && { taskQueue }) });
+  constructor({ client, taskQueue = DEFAULT_TASK_QUEUE, homeTenant }: GatewayOptions) {
+    this.#runs = new Runs(client);
+    this.#taskQueue = taskQueue;
+    this.#moderation = new ModerationClient({ client, taskQueue });
     this.#homeTenant = homeTenant;
   }
 
@@ -113,45 +119,47 @@ export class Gateway {
 
   async #begin(asked: Asked) {
     const { action, callId, participantId, clientContext, requestId, caller } = asked;
-    await this.#requireTenant(callId, caller);
-    const request = {
-      callId,
-      ...(clientContext !== undefined && { clientContext }),
-      ...(requestId !== undefined && { requestId }),
-      ...(caller !== undefined && { tenantId: caller.tenantId, requestedBy: caller.applicationId }),
+    await this.#requireOwnCall(callId, caller);
+    const checked = checkRequest(
+      {
+        callId,
+        ...(clientContext !== undefined && { clientContext }),
+        ...(requestId !== undefined && { requestId }),
+        ...(caller !== undefined && { tenantId: caller.tenantId, requestedBy: caller.applicationId }),
+        ...(participantId !== undefined && { target: { participantIds: [participantId] } }),
+      },
+      action,
+    );
+    if (!checked.ok) throw invalid(checked.issues);
+    const { request } = checked;
+    // **A caller acts in the tenant of its token.**
+    const admit: Admit = (running) => {
+      if (caller === undefined || (running !== undefined && this.#isOf(caller, running.tenantId))) return;
+      throw notFound(callId);
     };
+    const starter = new Starter(this.#runs, this.#taskQueue, { admit });
     const start = async () => {
-      const handle: OperationHandle<ModerationResult | ParticipantsMuteResult> =
-        participantId === undefined
-          ? await this.#moderation[action](request)
-          : await this.#moderation.muteParticipants({ ...request, target: { participantIds: [participantId] } });
-      const { runId } = await handle.run();
-      return { handle, runId };
+      const run = await (await starter.start(action, request, 'supersede'))();
+      const handle = new OperationHandle<ModerationResult | ParticipantsMuteResult>({
+        callId: request.callId,
+        workflowId: workflowIdOf(callId),
+        action,
+        run: () => Promise.resolve(run),
+      });
+      return { handle, runId: run.runId };
     };
     return await within(BEGUN_WITHIN_MS, new AbortController().signal, start());
   }
 
-  /** Rule 2: a call that is known to be of another tenant, or that an operation of another tenant runs on. */
-  async #requireTenant(callId: string, caller: Caller | undefined): Promise<void> {
+  /** The live call knows its tenant, if a notification named it. */
+  async #requireOwnCall(callId: string, caller: Caller | undefined): Promise<void> {
     if (caller === undefined) return;
-    const [live, latest] = await Promise.all([
-      this.#describe(liveWorkflowIdOf(callId)),
-      this.#describe(workflowIdOf(callId)),
-    ]);
-    const isOthers =
-      (live?.tenantId !== undefined && !this.#isOf(caller, live.tenantId)) ||
-      (latest?.isRunning === true && !this.#isOf(caller, latest.tenantId));
-    if (isOthers) throw new ModerationError('CallNotFound', notFoundMessage(callId), { callId });
-  }
-
-  async #describe(workflowId: string): Promise<{ tenantId: string | undefined; isRunning: boolean } | undefined> {
     try {
-      const { typedSearchAttributes, closeTime } = await this.#client.workflow.getHandle(workflowId).describe();
+      const { typedSearchAttributes } = await this.#runs.client.workflow.getHandle(liveWorkflowIdOf(callId)).describe();
       const tenantId = typedSearchAttributes.get({ name: SEARCH_ATTRIBUTE.tenantId, type: 'KEYWORD' });
-      return { tenantId, isRunning: closeTime === undefined };
+      if (tenantId !== undefined && !this.#isOf(caller, tenantId)) throw notFound(callId);
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
   }
 
@@ -194,6 +202,7 @@ function notBegun(callId: string): ModerationError {
   return new ModerationError('NotEnded', message, { callId });
 }
 
-function notFoundMessage(callId: string): string {
-  return `Call ${callId} was not found in the tenant of this token. Check the ID of the call, and which tenant it is in.`;
+function notFound(callId: string): ModerationError {
+  const message = `Call ${callId} was not found in the tenant of this token. Check the ID of the call, and which tenant it is in.`;
+  return new ModerationError('CallNotFound', message, { callId });
 }

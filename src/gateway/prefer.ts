@@ -30,8 +30,9 @@ export function waitMsOf({ isAsync, waitSeconds }: Preference): number {
   return isAsync ? 0 : MAX_WAIT_MS;
 }
 
-/** The header `Preference-Applied`, if there is one to send. */
-export function appliedOf({ isAsync, waitSeconds }: Preference, isRunning: boolean): string | undefined {
-  if (waitSeconds !== undefined) return `wait=${waitSeconds}`;
+/** The header `Preference-Applied`, if there is one to send: a longer wait than the longest is not applied. */
+export function appliedOf(preference: Preference, isRunning: boolean): string | undefined {
+  const { isAsync, waitSeconds } = preference;
+  if (waitSeconds !== undefined) return `wait=${waitMsOf(preference) / 1000}`;
   return isAsync && isRunning ? 'respond-async' : undefined;
 }

@@ -221,6 +221,36 @@ describe('a caller', () => {
     expect(call.posts).toEqual(['mute']);
   });
 
+  test.each(['mute', 'unmute'])(
+    "of another tenant that asks to %s at the same moment does not share the first one's operation",
+    async (action) => {
+      const others = await tokenOf(service, { tenantId: OTHER });
+      const headers = { prefer: 'respond-async' };
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          const call = service.call();
+          service.graph.setFaults(call.id, undecided);
+          const told = await Promise.all([
+            ask(at(call), { token, headers }),
+            ask(at(call, action), { token: others, headers }),
+          ]);
+          return told.map(({ status }) => status).toSorted((a, b) => a - b);
+        }),
+      );
+      // Whoever is first has an operation, and for the other one the call does not exist.
+      expect(answers).toEqual(answers.map(() => [202, 404]));
+    },
+  );
+
+  test('of another tenant learns nothing of an idempotency key that is taken', async () => {
+    const call = service.call();
+    const headers = { 'idempotency-key': randomUUID() };
+    expect((await ask(at(call), { token, headers })).status).toBe(200);
+    const told = await ask(at(call), { token: await tokenOf(service, { tenantId: OTHER }), headers });
+    expect(told).toMatchObject({ status: 404, body: { error: { code: 'CallNotFound' } } });
+    expect(call.posts).toEqual(['mute']);
+  });
+
   test('acts in the tenant of its token', async () => {
     const call = service.call({ tenantId: OTHER });
     const told = await ask(at(call), { token: await tokenOf(service, { tenantId: OTHER }) });

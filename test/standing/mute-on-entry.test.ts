@@ -351,6 +351,11 @@ describe.concurrent('with others on the same call', () => {
     await join(call, 1);
     await untilEntry(handle, ({ muted }) => muted === 2);
     await own.result();
+    // Its own first mute may come after a mute of others.
+    await until(
+      async () => await hold.status(),
+      ({ phase }) => phase === 'keepingMuted',
+    );
     await service.graph.setParticipant(call.id, call.participantId, { serverMuted: false });
     await until(
       async () => await hold.status(),

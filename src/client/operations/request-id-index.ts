@@ -5,7 +5,7 @@ import { SEARCH_ATTRIBUTE, type Action } from '../../contract/names.ts';
 import { sameRequest, type ModerationRequest } from '../../contract/request.ts';
 import { listedRuns } from '../listed-runs.ts';
 import { ModerationError } from '../errors.ts';
-import { readWorkflowInput } from './workflow-input.ts';
+import { readWorkflowInput, type Admit } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
 import { operationListFilter } from './records.ts';
 import type { Runs } from './runs.ts';
@@ -31,9 +31,11 @@ const LOOK_AGAIN_MS = 100;
 
 export class RequestIdIndex {
   readonly #runs: Runs;
+  readonly #admit: Admit;
 
-  constructor(runs: Runs) {
+  constructor(runs: Runs, admit: Admit) {
     this.#runs = runs;
+    this.#admit = admit;
   }
 
   /**
@@ -59,6 +61,7 @@ export class RequestIdIndex {
   async requireSame(action: Action, request: ModerationRequest, runId: string): Promise<void> {
     const { callId, requestId } = request;
     const asked = await readWorkflowInput(this.#runs.client, { workflowId: workflowIdOf(callId), runId });
+    this.#admit(asked?.request);
     if (asked?.action === action && sameRequest(asked.request, request)) return;
     const fault = `requestId ${requestId} was already used by another request on call ${callId} (run ${runId}); repeat that request unchanged, or choose a new ID`;
     throw new ModerationError('InvalidRequest', `The request is not valid: ${fault}.`, { callId, issues: [fault] });

@@ -21,7 +21,7 @@ import { sameTarget } from '../../contract/target.ts';
 import { ModerationError } from '../errors.ts';
 import { waitForNextRunId } from './continued.ts';
 import { orNotSetUp } from '../not-set-up.ts';
-import { readWorkflowInput } from './workflow-input.ts';
+import { readWorkflowInput, type Admit } from './workflow-input.ts';
 import type { Run } from './operation-handle.ts';
 import { requireOwnDeployment } from '../own-deployment.ts';
 import { raise, rankOf, type Rankable } from '../raise.ts';
@@ -48,6 +48,8 @@ import { sameStart } from './start-id.ts';
  *   contradict the running one. It waits as with `queue`, and neither attaches nor supersedes.
  * - **The same `startId` is the same run**, running or ended, as long as nothing newer was requested of the call: the
  *   server knows it. Unlike a `requestId` it is in no search attribute, and it attaches.
+ * - **Nothing is done to an operation that its caller may not know.** Who may know which one is the caller's to say
+ *   (`Admit`), and is asked of the very run that would be attached to, superseded or waited for.
  * - **The most urgent caller counts.** The running operation gets the priority of whoever attaches to it, supersedes it
  *   or waits for it, if that is more urgent (`raise.ts`).
  */
@@ -84,17 +86,24 @@ export type Step =
   /** That one must end first. */
   | { kind: 'busy'; running: Running };
 
+export interface StarterOptions {
+  eagerStart?: boolean;
+  admit?: Admit;
+}
+
 export class Starter {
   readonly #runs: Runs;
   readonly #requested: RequestIdIndex;
   readonly #taskQueue: string;
   readonly #eagerStart: boolean;
+  readonly #admit: Admit;
 
-  constructor(runs: Runs, taskQueue: string, eagerStart = false) {
+  constructor(runs: Runs, taskQueue: string, { eagerStart = false, admit = () => undefined }: StarterOptions = {}) {
     this.#runs = runs;
-    this.#requested = new RequestIdIndex(runs);
+    this.#requested = new RequestIdIndex(runs, admit);
     this.#taskQueue = taskQueue;
     this.#eagerStart = eagerStart;
+    this.#admit = admit;
   }
 
   /** Starts, attaches or supersedes. Returns a way to the run, because a superseding operation gets it only later. */
@@ -110,14 +119,15 @@ export class Starter {
   /** One attempt at a start. Waits for no operation. */
   async step(action: Action, request: ModerationRequest, onConflict: OnConflict, marks?: Marks): Promise<Step> {
     for (let starts = 1; starts <= MAX_STARTS; starts += 1) {
-      const asked = await this.#asked(action, request);
-      if (asked !== undefined) return { kind: 'started', run: asked }; // **A `requestId` is a run of its own.**
+      const known = await this.#known(action, request);
+      if (known !== undefined) return { kind: 'started', run: known }; // **A `requestId` is a run of its own.**
       const started = await this.#startNew(action, request, marks);
       if (started !== undefined) return { kind: 'started', run: started };
       const running = await this.#running(request.callId);
       if (running === undefined) continue; // **An operation that has just ended is no conflict.**
+      const asked = await this.#askedOf(running);
       const priority = marks?.priority ?? priorityOf(action, request.tenantId);
-      const isSameTarget = await this.#isSameTarget(running, request);
+      const isSameTarget = sameTarget(asked?.target, request.target);
       const isAttachable = isSameTarget && running.action === action && (await this.#isAttachable(running));
       if (isAttachable && request.requestId === undefined) {
         const { watcher, wishedAt = Date.now() } = marks ?? {};
@@ -162,7 +172,7 @@ export class Starter {
   }
 
   /** The operation that the request's ID already has. */
-  async #asked(action: Action, request: ModerationRequest): Promise<Run | undefined> {
+  async #known(action: Action, request: ModerationRequest): Promise<Run | undefined> {
     const { requestId } = request;
     return requestId === undefined ? undefined : await this.#requested.find(action, { ...request, requestId });
   }
@@ -216,10 +226,14 @@ export class Starter {
     }
   }
 
-  /** What runs was asked for; one whose input is no request will fail, and is waited for neither way. */
-  async #isSameTarget({ handle: { workflowId }, runId }: Running, { target }: ModerationRequest): Promise<boolean> {
+  /**
+   * What a run was asked for; nothing of one whose input is no request, because that will fail.
+   * **Nothing is done to an operation that its caller may not know.**
+   */
+  async #askedOf({ handle: { workflowId }, runId }: Pick<Running, 'handle' | 'runId'>) {
     const asked = await readWorkflowInput(this.#runs.client, { workflowId, runId });
-    return sameTarget(asked?.request.target, target);
+    this.#admit(asked?.request);
+    return asked?.request;
   }
 
   /** If no worker tells the phase, the run's history and what is asked of Graph just now do. */
@@ -255,6 +269,7 @@ export class Starter {
       const message = `Another operation on call ${request.callId} was asked for later and has taken over.`;
       throw new ModerationError('Superseded', message, { callId: request.callId });
     }
+    if (!isOurs) await this.#askedOf({ handle: next, runId });
     if (isOurs && request.requestId !== undefined) await this.#requested.requireSame(action, request, runId);
     return { handle: next, runId, attached: !isOurs };
   }

@@ -9,6 +9,9 @@ export interface WorkflowInput {
   request: ModerationRequest;
 }
 
+/** Throws if its caller may not know of a run that was asked for this. It is `undefined` if the input is no request. */
+export type Admit = (asked: ModerationRequest | undefined) => void;
+
 /**
  * Reads a run's input from the first event of its history. Every run has it there, also runs that were started
  * without our client and ended runs, and no worker is needed.
