@@ -69,8 +69,7 @@ describe('of a deployment that is well', () => {
       ['ok', 'configuration of the worker'],
       ['ok', 'configuration of the webhook'],
       ['ok', 'encryption'],
-      // The sources, which is what runs here, have none.
-      ['warning', 'bundle'],
+      ['ok', 'bundle'],
       ['ok', 'temporal'],
       ['ok', 'namespace'],
       ['ok', 'search attributes'],
