@@ -1,4 +1,11 @@
-import { buildApplication, buildRouteMap } from '@stricli/core';
+import {
+  ArgumentScannerError,
+  buildApplication,
+  buildRouteMap,
+  formatMessageForArgumentScannerError,
+  text_en as text,
+  type ApplicationText,
+} from '@stricli/core';
 import { VERSION } from '../lib/version.ts';
 import { callsCommand, labelCommand } from './calls/calls-commands.ts';
 import {
@@ -41,9 +48,19 @@ const commands = buildRouteMap({
   docs: { brief: 'Mutes and unmutes an application in Microsoft Teams and Graph group calls, durably' },
 });
 
+/** Names the flag whose value is invalid as the user has written it. Only flags have values that are parsed. */
+const invalidFlag: ApplicationText['exceptionWhileParsingArguments'] = function invalidFlag(error, ansiColor) {
+  if (!(error instanceof ArgumentScannerError)) return text.exceptionWhileParsingArguments.call(this, error, ansiColor);
+  return formatMessageForArgumentScannerError(error, {
+    ArgumentParseError: ({ externalFlagNameOrPlaceholder: flag, input, exception }) =>
+      `--${flag} "${input}" is invalid: ${exception instanceof Error ? exception.message : String(exception)}`,
+  });
+};
+
 export const app = buildApplication(commands, {
   name: 'call-moderation',
   versionInfo: { currentVersion: VERSION },
+  localization: { text: { ...text, exceptionWhileParsingArguments: invalidFlag } },
   scanner: { caseStyle: 'allow-kebab-for-camel' },
   documentation: { caseStyle: 'convert-camel-to-kebab', useAliasInUsageLine: false },
 });

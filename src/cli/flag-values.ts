@@ -20,6 +20,13 @@ export function outcome(value: string): string {
   throw new TypeError(`it must be one of ${OUTCOMES.join(', ')}`);
 }
 
+/** Its range is checked with the rest of the request. */
+export function number(value: string): number {
+  const parsed = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isFinite(parsed)) return parsed;
+  throw new TypeError('it must be a number');
+}
+
 export function count(value: string): number {
   return whole(value, 1, Number.MAX_SAFE_INTEGER, 'it must be a whole number, 1 or more');
 }
@@ -52,7 +59,7 @@ export function origin(value: string): string {
 }
 
 function whole(value: string, min: number, max: number, rule: string): number {
-  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= min && number <= max) return number;
+  const parsed = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (parsed >= min && parsed <= max) return parsed;
   throw new RangeError(rule);
 }

@@ -117,16 +117,24 @@ describe.concurrent('wrong use', () => {
     ['a bad call', ['mute', 'a.b'], /InvalidRequest: .*callId must be 1 to 128 of/],
     ['a bad call to show', ['status', 'a.b'], /CALL must be 1 to 128 of/],
     ['a flag without a value', ['mute', 'abc', '--reason'], /Expected input for flag --reason/],
-    ['a number that is none', ['mute', 'abc', '--confirm-within-seconds', 'x'], /"x" for confirm-within-seconds/],
+    [
+      'a number that is none',
+      ['mute', 'abc', '--confirm-within-seconds', 'x'],
+      /--confirm-within-seconds "x" is invalid: it must be a number/,
+    ],
     ['a number out of range', ['mute', 'abc', '--confirm-within-seconds', '301'], /seconds from 1 to 300/],
     ['a text that is too long', ['unmute', 'abc', '--reason', 'r'.repeat(257)], /reason must be .* 256 characters/],
     ['a bad tenant', ['unmute', 'abc', '--tenant-id', 'a/b'], /tenantId must be/],
     ['a bad choice', ['mute', 'abc', '--on-unconfirmed', 'undo'], /"undo" to be one of \(restore\|leave\)/],
     ['another bad choice', ['mute', 'abc', '--on-conflict', 'x'], /one of \(supersede\|queue\|reject\)/],
-    ['no records at all', ['list', '--limit', '0'], /"0" for limit: it must be a whole number, 1 or more/],
-    ['half a record', ['list', '--limit', '1.5'], /"1.5" for limit/],
-    ['an unknown outcome', ['list', '--outcome', 'Done'], /"Done" for outcome: .* Pending, Confirmed, .*RestoreFailed/],
-    ['a bad port', ['dev', '--ui-port', '65536'], /"65536" for ui-port: it must be a port, 0 to 65535/],
+    ['no records at all', ['list', '--limit', '0'], /--limit "0" is invalid: it must be a whole number, 1 or more/],
+    ['half a record', ['list', '--limit', '1.5'], /--limit "1.5" is invalid/],
+    [
+      'an unknown outcome',
+      ['list', '--outcome', 'Done'],
+      /--outcome "Done" is invalid: .* Pending, Confirmed, .*RestoreFailed/,
+    ],
+    ['a bad port', ['dev', '--ui-port', '65536'], /--ui-port "65536" is invalid: it must be a port, 0 to 65535/],
   ])('is %s: code 2, and it says what is wrong', async (_, args, message) => {
     const { code, stdout, stderr } = await run(args, nowhere);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

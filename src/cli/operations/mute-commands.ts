@@ -1,7 +1,8 @@
-import { buildCommand, numberParser } from '@stricli/core';
+import { buildCommand } from '@stricli/core';
 import type { Action } from '../../contract/names.ts';
 import { ON_CONFLICT } from '../../contract/request.ts';
 import type { Context } from '../context.ts';
+import { number } from '../flag-values.ts';
 import {
   audit,
   json,
@@ -42,7 +43,7 @@ const moderate = (action: Action, brief: string) =>
         tenantId: tenant,
         confirmWithinSeconds: {
           kind: 'parsed',
-          parse: numberParser,
+          parse: number,
           optional: true,
           brief: "Seconds from Graph's acceptance to the roster's confirmation, 1 to 300 (30)",
         },

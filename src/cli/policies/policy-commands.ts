@@ -1,8 +1,8 @@
-import { buildCommand, buildRouteMap, numberParser } from '@stricli/core';
+import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { PolicyOverlap } from '../../contract/policy.ts';
 import { ON_CONFLICT } from '../../contract/request.ts';
 import type { Context } from '../context.ts';
-import { count } from '../flag-values.ts';
+import { count, number } from '../flag-values.ts';
 import { audit, json, optional, optionalMany, optionalSeconds, optionalSwitch } from '../shared-flags.ts';
 import type { PolicyFlags } from './policy-from-flags.ts';
 
@@ -10,7 +10,7 @@ import type { PolicyFlags } from './policy-from-flags.ts';
 
 const many = (brief: string) => ({ kind: 'parsed', parse: String, variadic: ',', optional: true, brief }) as const;
 
-const number = (brief: string) => ({ kind: 'parsed', parse: numberParser, optional: true, brief }) as const;
+const optionalNumber = (brief: string) => ({ kind: 'parsed', parse: number, optional: true, brief }) as const;
 
 const OVERLAPS: readonly PolicyOverlap[] = [
   'skip',
@@ -57,7 +57,7 @@ const flags = {
     'Mute newcomers in matching calls, starting when the call is established or the policy runs; =false removes the rule',
   ),
   entryFor: optionalSeconds('With --on-entry: for how long, such as 1h'),
-  minParticipants: number('Act only on calls with at least this many participants, 2 to 100'),
+  minParticipants: optionalNumber('Act only on calls with at least this many participants, 2 to 100'),
   timeZone: optional('The time zone of all times, such as Europe/Berlin (UTC)'),
   start: optional('Not before this date'),
   end: optional('Not after this date'),
@@ -70,9 +70,9 @@ const flags = {
     optional: true,
     brief: 'What to do if another operation runs on the call (supersede)',
   },
-  concurrency: number('Operations at a time, 1 to 50 (10)'),
-  perSecond: number('Operations started in a second, 1 to 50 (10)'),
-  confirmWithinSeconds: number("From Graph's acceptance to the roster's confirmation, 1 to 300 (30)"),
+  concurrency: optionalNumber('Operations at a time, 1 to 50 (10)'),
+  perSecond: optionalNumber('Operations started in a second, 1 to 50 (10)'),
+  confirmWithinSeconds: optionalNumber("From Graph's acceptance to the roster's confirmation, 1 to 300 (30)"),
   onUnconfirmed: {
     kind: 'enum',
     values: ['restore', 'leave'],
