@@ -2,12 +2,11 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { invalid, isOutcome, ModerationError } from '../client/errors.ts';
 import { toOwnError } from '../client/any-error.ts';
 import { ModerationClient } from '../client/moderation-client.ts';
-import { OperationHandle } from '../client/operations/operation-handle.ts';
 import { Runs } from '../client/operations/runs.ts';
 import { Starter } from '../client/operations/starter.ts';
 import type { Admit } from '../client/operations/workflow-input.ts';
 import type { KnownOperation } from '../client/operations/known-operation.ts';
-import { liveWorkflowIdOf, sameId, workflowIdOf } from '../contract/call-id.ts';
+import { liveWorkflowIdOf, sameId } from '../contract/call-id.ts';
 import { DEFAULT_TASK_QUEUE, SEARCH_ATTRIBUTE, type Action } from '../contract/names.ts';
 import type { ModerationResult, ParticipantsMuteResult } from '../contract/operation.ts';
 import { checkRequest } from '../contract/request.ts';
@@ -139,14 +138,8 @@ export class Gateway {
     };
     const starter = new Starter(this.#runs, this.#taskQueue, { admit });
     const start = async () => {
-      const run = await (await starter.start(action, request, 'supersede'))();
-      const handle = new OperationHandle<ModerationResult | ParticipantsMuteResult>({
-        callId: request.callId,
-        workflowId: workflowIdOf(callId),
-        action,
-        run: () => Promise.resolve(run),
-      });
-      return { handle, runId: run.runId };
+      const { runId } = await (await starter.start(action, request, 'supersede'))();
+      return { handle: this.#moderation.getHandle({ callId, action, runId }), runId };
     };
     return await within(BEGUN_WITHIN_MS, new AbortController().signal, start());
   }
