@@ -28,9 +28,9 @@ export async function post(
 }
 
 /**
- * POST the mute of one participant. A 404 means that the participant has left, unless the call itself is gone, or
- * Graph does not find the application in it either. Then Graph has no roster of the call yet and has muted nobody, so the
- * POST is retried.
+ * POST the mute of one participant. A 404 means that the participant has left, with two exceptions: the call itself has
+ * ended, or Graph does not find the application in the call either. In the second case Graph has no roster of the call yet
+ * and has muted nobody, so the POST is retried.
  *
  * https://learn.microsoft.com/graph/api/participant-mute
  */

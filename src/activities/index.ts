@@ -33,8 +33,8 @@ export interface ActivityOptions {
 }
 
 /**
- * The activities that use one Graph client, for a worker of your own. Each sends one kind of request, and returns the two or
- * three fields that the workflow needs. None returns a body of Graph's, because bodies are large and contain names.
+ * The activities that use one Graph client, for a worker of your own. Each sends one kind of request, and returns only
+ * the fields that the workflow needs. None returns the body of a response, because bodies are large and contain names.
  *
  * @example
  * const graph = new GraphClient({ url, tokens, userAgent: 'my-worker/1.0' });

@@ -16,7 +16,7 @@ import { toDate } from '../../src/schedule/dates.ts';
 import { localAt } from '../../src/schedule/wall-clock.ts';
 import { CONTRACTS, ID } from './contracts.ts';
 
-/** Which values the contracts take, and in which form. `hostile-forms.test.ts` has what nobody sends by accident. */
+/** Which values the contracts accept, and which form they return. `hostile-forms.test.ts` tests deliberately malformed input. */
 
 describe('what is taken', () => {
   const sampleOf = (name: string): object => CONTRACTS.find((contract) => contract.name === name)?.sample ?? {};
